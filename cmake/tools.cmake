@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+# Compiler flags, compiler cache and the mcv_module() helper every folder under src/ uses.
+find_program(MCV_CCACHE ccache)
+if(MCV_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # Precompiled headers carry time stamps that would defeat the cache.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${MCV_CCACHE})
+endif()
+
+find_program(MCV_LLD ld.lld)
+if(MCV_LLD)
+  add_link_options(-fuse-ld=lld)
+endif()
+
+add_library(mcv_flags INTERFACE)
+target_compile_options(mcv_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual -Werror
+  -fvisibility=hidden -fstack-protector-strong)
+target_compile_definitions(mcv_flags INTERFACE
+  # GCC 12 reports a false -Wmismatched-new-delete on recycled coroutine frames, and ASan sees frames exactly without it.
+  BOOST_ASIO_DISABLE_AWAITABLE_FRAME_RECYCLING
+  BOOST_ASIO_NO_DEPRECATED
+  SPDLOG_FMT_EXTERNAL)
+target_include_directories(mcv_flags INTERFACE ${PROJECT_SOURCE_DIR}/src)
+
+if(MCV_SANITIZE)
+  target_compile_options(mcv_flags INTERFACE -fsanitize=${MCV_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${MCV_SANITIZE})
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
+  target_compile_definitions(mcv_flags INTERFACE _FORTIFY_SOURCE=2)
+  add_link_options(-Wl,-z,relro -Wl,-z,now)
+endif()
+
+# mcv_module(NAME SOURCES ... LINKS ...): one folder, one static library. LINKS is the complete list of
+# modules this one may use; a missing line does not link, tests/lint/layers.py checks the includes as well.
+function(mcv_module name)
+  cmake_parse_arguments(arg "ASIO" "" "SOURCES;LINKS" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_link_libraries(${name} PUBLIC mcv_flags ${arg_LINKS})
+  if(arg_ASIO)
+    target_precompile_headers(${name} REUSE_FROM mcv_pch)
+  endif()
+endfunction()

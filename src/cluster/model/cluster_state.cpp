@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/model/cluster_state.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <set>
+
+#include "cluster/core/sha256.h"
+
+namespace mcv {
+namespace {
+
+constexpr std::uint16_t first_drbd_port = 7900;
+constexpr std::uint32_t first_drbd_minor = 100;
+constexpr std::uint32_t drbd_volume_limit = 1000;
+
+const std::map<std::string, ClusterState::Entry>& no_objects() {
+  static const std::map<std::string, ClusterState::Entry> empty;
+  return empty;
+}
+
+/// The lowest number nobody uses, counted from `first`: deterministic, so both nodes agree without talking.
+std::uint32_t lowest_free(const std::set<std::uint32_t>& used, std::uint32_t first) {
+  std::uint32_t candidate = first;
+  while (used.contains(candidate)) ++candidate;
+  return candidate;
+}
+
+Status check_references(const ClusterState& state, const Mutation& mutation) {
+  const auto refuse = [&](std::string_view user) {
+    return Error(ErrorCode::in_use, fmt::format("the {} {} is used by {}", to_text(mutation.kind), mutation.key, user));
+  };
+  if (mutation.value) return success();
+  if (mutation.kind == Kind::network) {
+    for (const VmRecord& vm : state.vms()) {
+      for (const NicRecord& nic : vm.nics) {
+        if (nic.network.str() == mutation.key) return refuse("VM " + vm.name.str());
+      }
+    }
+  }
+  if (mutation.kind == Kind::pool) {
+    for (const VolumeRecord& volume : state.volumes()) {
+      if (volume.pool.str() == mutation.key) return refuse("volume " + volume.name.str());
+    }
+  }
+  return success();
+}
+
+Status check_value(const Mutation& mutation) {
+  if (!mutation.value) return success();
+  const Json& value = *mutation.value;
+  Status status = success();
+  std::string name;
+  switch (mutation.kind) {
+    case Kind::node: if (auto r = NodeRecord::from_json(value); r.ok()) name = r->name.str(); else status = r.error(); break;
+    case Kind::network: if (auto r = NetworkRecord::from_json(value); r.ok()) name = r->name.str(); else status = r.error(); break;
+    case Kind::pool: if (auto r = PoolRecord::from_json(value); r.ok()) name = r->name.str(); else status = r.error(); break;
+    case Kind::vm: if (auto r = VmRecord::from_json(value); r.ok()) name = r->name.str(); else status = r.error(); break;
+    case Kind::volume: if (auto r = VolumeRecord::from_json(value); r.ok()) name = r->name.str(); else status = r.error(); break;
+    case Kind::setting: return success();
+  }
+  if (status.ok() && name != mutation.key) {
+    return Error(ErrorCode::bad_request, fmt::format("the record of {} is filed under '{}'", name, mutation.key));
+  }
+  return status;
+}
+
+}  // namespace
+
+std::string_view to_text(Kind kind) {
+  switch (kind) {
+    case Kind::node: return "node";
+    case Kind::network: return "network";
+    case Kind::pool: return "pool";
+    case Kind::vm: return "vm";
+    case Kind::volume: return "volume";
+    case Kind::setting: return "setting";
+  }
+  return "";
+}
+
+Result<Kind> kind_from_text(std::string_view text) {
+  for (const Kind kind : {Kind::node, Kind::network, Kind::pool, Kind::vm, Kind::volume, Kind::setting}) {
+    if (to_text(kind) == text) return kind;
+  }
+  return Error(ErrorCode::format_unknown, fmt::format("'{}' is not a kind of record this build knows", text));
+}
+
+Json Mutation::to_json() const {
+  Json json = {{"kind", to_text(kind)}, {"key", key}};
+  if (expected_revision) json["expect"] = *expected_revision;
+  if (value) json["value"] = *value;
+  return json;
+}
+
+Result<Mutation> Mutation::from_json(const Json& json) {
+  Fields fields(json, "mutation");
+  Mutation mutation;
+  MCV_TRY(mutation.kind, kind_from_text(fields.required<std::string>("kind")));
+  mutation.key = fields.required<std::string>("key");
+  mutation.expected_revision = fields.optional<std::uint64_t>("expect");
+  if (json.contains("value")) mutation.value = json.at("value");
+  MCV_CHECK(fields.finish_lenient());
+  return mutation;
+}
+
+std::string Change::encode() const {
+  Json list = Json::array();
+  for (const Mutation& mutation : mutations) list.push_back(mutation.to_json());
+  return canonical({{"id", id}, {"summary", summary}, {"mutations", list}});
+}
+
+Result<Change> Change::decode(std::string_view text) {
+  MCV_TRY(const Json json, parse_json(text));
+  Fields fields(json, "change");
+  Change change;
+  change.id = fields.required<std::string>("id");
+  change.summary = fields.optional_or<std::string>("summary", "");
+  const Json* list = fields.array("mutations");
+  MCV_CHECK(fields.finish_lenient());
+  for (const Json& item : *list) {
+    MCV_TRY(Mutation mutation, Mutation::from_json(item));
+    change.mutations.push_back(std::move(mutation));
+  }
+  return change;
+}
+
+Status ClusterState::check(const Change& change) const {
+  ClusterState copy = *this;
+  return copy.apply(change, 0);
+}
+
+Status ClusterState::apply(const Change& change, std::uint64_t index) {
+  auto next = objects_;
+  std::set<std::uint32_t> minors, ports;
+  for (const VolumeRecord& volume : volumes()) {
+    minors.insert(volume.minor);
+    ports.insert(volume.port);
+  }
+  for (const Mutation& mutation : change.mutations) {
+    MCV_CHECK(check_value(mutation));
+    auto& objects = next[mutation.kind];
+    const auto found = objects.find(mutation.key);
+    const std::uint64_t current = found == objects.end() ? 0 : found->second.revision;
+    if (mutation.expected_revision && *mutation.expected_revision != current) {
+      if (*mutation.expected_revision == 0) {
+        return Error(ErrorCode::already_exists, fmt::format("the {} {} exists already", to_text(mutation.kind), mutation.key));
+      }
+      return Error(ErrorCode::revision_conflict,
+                   fmt::format("the {} {} was changed meanwhile", to_text(mutation.kind), mutation.key))
+          .with_safe("nothing was changed by this request")
+          .with_next("repeat the command");
+    }
+    if (!mutation.value) {
+      objects.erase(mutation.key);
+      continue;
+    }
+    Entry entry{index, *mutation.value};
+    if (mutation.kind == Kind::volume && entry.value["kind"] == "drbd" && entry.value["port"] == 0) {
+      if (volumes().size() >= drbd_volume_limit) return Error(ErrorCode::too_large, fmt::format("there are {} volumes already", drbd_volume_limit));
+      const std::uint32_t minor = lowest_free(minors, first_drbd_minor);
+      const std::uint32_t port = lowest_free(ports, first_drbd_port);
+      minors.insert(minor);
+      ports.insert(port);
+      entry.value["minor"] = minor;
+      entry.value["port"] = port;
+    }
+    objects[mutation.key] = std::move(entry);
+  }
+  ClusterState result;
+  result.objects_ = std::move(next);
+  // After the whole change, so that a VM and its volumes may go in any order within one.
+  for (const Mutation& mutation : change.mutations) MCV_CHECK(check_references(result, mutation));
+  objects_ = std::move(result.objects_);
+  return success();
+}
+
+const ClusterState::Entry* ClusterState::find(Kind kind, const std::string& key) const {
+  const auto& objects = all(kind);
+  const auto found = objects.find(key);
+  return found == objects.end() ? nullptr : &found->second;
+}
+
+std::uint64_t ClusterState::revision(Kind kind, const std::string& key) const {
+  const Entry* entry = find(kind, key);
+  return entry == nullptr ? 0 : entry->revision;
+}
+
+const std::map<std::string, ClusterState::Entry>& ClusterState::all(Kind kind) const {
+  const auto found = objects_.find(kind);
+  return found == objects_.end() ? no_objects() : found->second;
+}
+
+namespace {
+
+template <typename Record>
+Result<Record> get(const ClusterState& state, Kind kind, const std::string& key, std::string_view list_command) {
+  const ClusterState::Entry* entry = state.find(kind, key);
+  if (entry == nullptr) {
+    return Error(ErrorCode::not_found, fmt::format("there is no {} named '{}'", to_text(kind), key)).with_next(std::string(list_command));
+  }
+  return Record::from_json(entry->value);
+}
+
+template <typename Record>
+std::vector<Record> list(const ClusterState& state, Kind kind) {
+  std::vector<Record> records;
+  for (const auto& [key, entry] : state.all(kind)) {
+    // apply() checked the value: one that does not decode cannot be in a state.
+    if (auto record = Record::from_json(entry.value); record.ok()) records.push_back(std::move(*record));
+  }
+  return records;
+}
+
+}  // namespace
+
+Result<NodeRecord> ClusterState::node(const NodeName& name) const { return get<NodeRecord>(*this, Kind::node, name.str(), "hvctl node list"); }
+Result<VmRecord> ClusterState::vm(const VmName& name) const { return get<VmRecord>(*this, Kind::vm, name.str(), "hvctl vm list"); }
+Result<VolumeRecord> ClusterState::volume(const VolumeName& name) const { return get<VolumeRecord>(*this, Kind::volume, name.str(), "hvctl drbd list"); }
+Result<PoolRecord> ClusterState::pool(const PoolName& name) const { return get<PoolRecord>(*this, Kind::pool, name.str(), "hvctl storage list"); }
+Result<NetworkRecord> ClusterState::network(const NetworkName& name) const { return get<NetworkRecord>(*this, Kind::network, name.str(), "hvctl network list"); }
+
+std::vector<NodeRecord> ClusterState::nodes() const {
+  auto records = list<NodeRecord>(*this, Kind::node);
+  std::sort(records.begin(), records.end(), [](const NodeRecord& a, const NodeRecord& b) { return a.id < b.id; });
+  return records;
+}
+std::vector<VmRecord> ClusterState::vms() const { return list<VmRecord>(*this, Kind::vm); }
+std::vector<VolumeRecord> ClusterState::volumes() const { return list<VolumeRecord>(*this, Kind::volume); }
+
+std::vector<VolumeRecord> ClusterState::volumes_of(const VmRecord& vm) const {
+  std::vector<VolumeRecord> records;
+  for (const VolumeName& name : vm.volumes) {
+    if (auto record = volume(name); record.ok()) records.push_back(std::move(*record));
+  }
+  return records;
+}
+
+std::optional<std::string> ClusterState::setting(const std::string& key) const {
+  const Entry* entry = find(Kind::setting, key);
+  if (entry == nullptr || !entry->value.is_string()) return std::nullopt;
+  return entry->value.get<std::string>();
+}
+
+Json ClusterState::to_json() const {
+  Json json = Json::object();
+  for (const auto& [kind, objects] : objects_) {
+    if (objects.empty()) continue;
+    Json& list_of_kind = json[std::string(to_text(kind))] = Json::object();
+    for (const auto& [key, entry] : objects) list_of_kind[key] = {{"revision", entry.revision}, {"value", entry.value}};
+  }
+  return json;
+}
+
+Result<ClusterState> ClusterState::from_json(const Json& json) {
+  if (!json.is_object()) return Error(ErrorCode::store_corrupt, "the saved configuration is not an object");
+  ClusterState state;
+  for (const auto& kind_item : json.items()) {
+    MCV_TRY(const Kind kind, kind_from_text(kind_item.key()));
+    if (!kind_item.value().is_object()) return Error(ErrorCode::store_corrupt, "the saved configuration is malformed");
+    for (const auto& item : kind_item.value().items()) {
+      Fields fields(item.value(), "entry");
+      Entry entry{fields.required<std::uint64_t>("revision"), item.value().value("value", Json())};
+      MCV_CHECK(fields.finish_lenient());
+      state.objects_[kind][item.key()] = std::move(entry);
+    }
+  }
+  return state;
+}
+
+std::string ClusterState::hash() const { return sha256_hex(canonical(to_json())); }
+
+namespace {
+Mutation put(Kind kind, const std::string& key, std::uint64_t expected, Json value) { return {kind, key, expected, std::move(value)}; }
+}  // namespace
+
+Mutation put_new(const VmRecord& vm) { return put(Kind::vm, vm.name.str(), 0, vm.to_json()); }
+Mutation put_new(const VolumeRecord& volume) { return put(Kind::volume, volume.name.str(), 0, volume.to_json()); }
+Mutation put_new(const PoolRecord& pool) { return put(Kind::pool, pool.name.str(), 0, pool.to_json()); }
+Mutation put_new(const NetworkRecord& network) { return put(Kind::network, network.name.str(), 0, network.to_json()); }
+Mutation put_new(const NodeRecord& node) { return put(Kind::node, node.name.str(), 0, node.to_json()); }
+Mutation put_at(const ClusterState& state, const VmRecord& vm) { return put(Kind::vm, vm.name.str(), state.revision(Kind::vm, vm.name.str()), vm.to_json()); }
+Mutation put_at(const ClusterState& state, const VolumeRecord& volume) {
+  return put(Kind::volume, volume.name.str(), state.revision(Kind::volume, volume.name.str()), volume.to_json());
+}
+Mutation put_at(const ClusterState& state, const NodeRecord& node) {
+  return put(Kind::node, node.name.str(), state.revision(Kind::node, node.name.str()), node.to_json());
+}
+Mutation erase_at(const ClusterState& state, Kind kind, const std::string& key) { return {kind, key, state.revision(kind, key), std::nullopt}; }
+Mutation put_setting(const ClusterState& state, const std::string& key, const std::string& value) {
+  return put(Kind::setting, key, state.revision(Kind::setting, key), Json(value));
+}
+
+}  // namespace mcv

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// What was seen on a node, as planners read it. "Not seen" is a value: facts of an unreachable node are absent,
+// never defaulted. Produced by storage/, hv/ and net/; consumed by pure functions.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cluster/core/names.h"
+#include "cluster/core/units.h"
+
+namespace mcv {
+
+enum class DiskRole { secondary, primary, unknown };
+enum class DiskState { diskless, attaching, failed, negotiating, inconsistent, outdated, unknown, consistent, up_to_date };
+enum class ReplicationState { off, established, sync_source, sync_target, paused_sync, verify_source, verify_target, other };
+enum class ConnectionState { standalone, connecting, connected, other };
+
+std::string_view to_text(DiskRole role);
+std::string_view to_text(DiskState state);
+std::string_view to_text(ReplicationState state);
+std::string_view to_text(ConnectionState state);
+
+/// One volume's DRBD device as this node's kernel reports it.
+struct VolumeFacts {
+  DiskRole role = DiskRole::unknown;
+  DiskRole peer_role = DiskRole::unknown;
+  DiskState disk = DiskState::unknown;
+  DiskState peer_disk = DiskState::unknown;
+  ConnectionState connection = ConnectionState::other;
+  ReplicationState replication = ReplicationState::off;
+  std::string suspended = "no";      ///< "no", or a list of user, no-data, fencing
+  std::uint64_t out_of_sync_kib = 0;
+
+  bool redundant() const {
+    return connection == ConnectionState::connected && disk == DiskState::up_to_date && peer_disk == DiskState::up_to_date;
+  }
+};
+
+enum class RunState { stopped, starting, running, paused, stopping, unknown };
+std::string_view to_text(RunState state);
+
+/// Why a VMM is not running any more.
+enum class ExitReason { none, guest_power_off, stopped_by_operator, killed_by_operator, crashed };
+std::string_view to_text(ExitReason reason);
+
+struct VmFacts {
+  RunState state = RunState::unknown;
+  std::string hypervisor;            ///< "qemu" or "cloud-hypervisor", of the running VMM
+  std::int64_t pid = 0;
+  ExitReason last_exit = ExitReason::none;
+};
+
+/// One node, as of one look. Used by start checks, migration checks and the join suitability table.
+struct NodeFacts {
+  NodeName name;
+  std::uint32_t cpus = 0;
+  Bytes memory_total;
+  Bytes memory_available;
+  std::vector<std::string> bridges;
+  std::map<std::string, Bytes> volume_group_free;             ///< by VG name
+  std::map<std::string, std::string> files_sha256;            ///< path -> hash; absent path = file missing
+  std::vector<std::string> hypervisors;                       ///< installed: "qemu", "cloud-hypervisor"
+  bool kvm = false;
+  std::map<std::string, VmFacts> vms;                         ///< by VM name
+  std::map<std::string, VolumeFacts> volumes;                 ///< by volume name; absent = not configured in the kernel
+};
+
+}  // namespace mcv

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/requests/requests.h"
+#include "cluster/requests/requests.h"
 
 #include <algorithm>
 #include <arpa/inet.h>

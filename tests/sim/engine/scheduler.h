@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole run in one thread: jobs, virtual time, and the owners whose jobs vanish together at a crash.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/execution.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <chrono>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "engine/chance.h"
+#include "engine/trace.h"
+#include "engine/unique_function.h"
+
+namespace mcv::sim {
+
+using Time = std::chrono::nanoseconds;  ///< virtual, since the start of the run
+using Owner = std::uint32_t;            ///< one life of a daemon; 0 is the world, which never crashes
+using Job = UniqueFunction<void()>;
+
+/// Something that holds a coroutine's handler until the world answers. Dropped with its owner.
+class Droppable {
+ public:
+  virtual ~Droppable() = default;
+  virtual void drop() = 0;
+};
+
+class Scheduler : public boost::asio::execution_context {
+ public:
+  enum class Order { random, first_come };  ///< of the ready jobs of one owner; across owners always random
+
+  explicit Scheduler(std::uint64_t seed);
+  ~Scheduler();
+
+  class Executor;
+  boost::asio::any_io_executor executor(Owner owner);
+  Owner new_owner();
+  bool alive(Owner owner) const { return dead_.count(owner) == 0; }
+  void set_order(Order order) { order_ = order; }
+
+  void post(Owner owner, Job job);
+  using Timer = std::uint64_t;
+  Timer after(Owner owner, Time delay, Job job);
+  void cancel(Timer timer);
+
+  /// Runs one ready job, chosen by the seed, or advances to the next timer. False when nothing is left to do.
+  bool step();
+  /// Until the condition holds; false when nothing is left to do or `limit` of virtual time passed first.
+  template <typename Condition>
+  bool run_until(Condition condition, Time limit) {
+    const Time end = now_ + limit;
+    while (!condition()) {
+      if (now_ > end || !step()) return condition();
+    }
+    return true;
+  }
+  /// A crash: every job, timer and waiting coroutine of the owner is destroyed, and new ones are refused. Called by the
+  /// world only, never from a job of that owner.
+  void drop(Owner owner);
+
+  Time now() const { return now_; }
+  std::uint64_t steps() const { return steps_; }
+  Chance& chance() { return chance_; }
+  Trace& trace() { return trace_; }
+  void say(std::string text);
+
+  void hold(Owner owner, std::shared_ptr<Droppable> waiting);
+  void release(Owner owner, const Droppable* waiting);
+
+ private:
+  struct Ready {
+    Owner owner;
+    Job job;
+  };
+  struct Due {
+    Owner owner;
+    Job job;
+  };
+  std::size_t choose();
+
+  Chance chance_;
+  Trace trace_;
+  Order order_ = Order::random;
+  Time now_{0};
+  std::uint64_t steps_ = 0;
+  std::uint64_t next_timer_ = 1;
+  Owner next_owner_ = 1;
+  std::vector<Ready> ready_;
+  std::map<std::pair<Time, Timer>, Due> timers_;
+  std::map<Timer, Time> due_of_;
+  std::map<Owner, std::map<const Droppable*, std::shared_ptr<Droppable>>> held_;
+  std::set<Owner> dead_;
+};
+
+/// Satisfies any_io_executor, so ordinary awaitable code, co_spawn and cancellation run on it.
+class Scheduler::Executor {
+ public:
+  Executor(Scheduler& scheduler, Owner owner) : scheduler_(&scheduler), owner_(owner) {}
+
+  template <typename F>
+  void execute(F function) const {
+    scheduler_->post(owner_, Job(std::move(function)));
+  }
+  boost::asio::execution_context& query(boost::asio::execution::context_t) const noexcept { return *scheduler_; }
+  static constexpr boost::asio::execution::blocking_t query(boost::asio::execution::blocking_t) noexcept { return boost::asio::execution::blocking.never; }
+  Executor require(boost::asio::execution::blocking_t::never_t) const { return *this; }
+  friend bool operator==(const Executor& a, const Executor& b) noexcept { return a.scheduler_ == b.scheduler_ && a.owner_ == b.owner_; }
+  friend bool operator!=(const Executor& a, const Executor& b) noexcept { return !(a == b); }
+
+ private:
+  Scheduler* scheduler_;
+  Owner owner_;
+};
+
+}  // namespace mcv::sim

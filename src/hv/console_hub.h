@@ -81,6 +81,7 @@ class ConsoleHub {
 
  private:
   std::shared_ptr<Console> console_of(const VmName& vm);
+  boost::asio::awaitable<void> stop(std::shared_ptr<Console> console);
 
   boost::asio::any_io_executor executor_;
   host::Clock& clock_;

@@ -81,7 +81,7 @@ class GuestManager {
   Hypervisor* driver(const std::string& id) const;
   boost::asio::awaitable<Result<bool>> adopt(VmName vm);
   boost::asio::awaitable<void> watch(std::shared_ptr<Guest> guest);
-  boost::asio::awaitable<Status> finish(std::shared_ptr<Guest> guest, ExitReason reason, bool politely);
+  boost::asio::awaitable<Status> finish(std::shared_ptr<Guest> guest, ExitReason reason);
   boost::asio::awaitable<Status> save(std::shared_ptr<Guest> guest);
   void set_state(Guest& guest, RunState state);
 

@@ -55,6 +55,7 @@ boost::asio::awaitable<Result<Journal::Loaded>> Journal::load() {
 
 boost::asio::awaitable<Status> Journal::write(std::vector<Line> lines) {
   host::StoreBatch batch;
+  batch.may_use_reserve = std::all_of(lines.begin(), lines.end(), [](const Line& line) { return line.position > 0; });
   for (const Line& line : lines) {
     batch.put(table, key_of(line.operation, line.position), canonical(line.entry.to_json()));
     if (line.position == 0) batch.put(table, next_key, std::to_string(line.operation + 1));
@@ -69,6 +70,7 @@ boost::asio::awaitable<Status> Journal::forget(OperationNumber operation) {
   range.first = fmt::format("{:012}/", operation);
   range.last = fmt::format("{:012}/~", operation);
   batch.delete_ranges.push_back(std::move(range));
+  batch.may_use_reserve = true;
   co_return co_await store_.commit(std::move(batch));
 }
 

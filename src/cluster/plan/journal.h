@@ -31,7 +31,8 @@ class Journal {
     std::size_t position = 0;  ///< OperationState::entries() before it
     JournalEntry entry;
   };
-  /// All lines in one commit. Durable when it returns success.
+  /// All lines in one commit. Durable when it returns success. Only a new operation is refused while the disk has its
+  /// reserve left: those that run may end.
   boost::asio::awaitable<Status> write(std::vector<Line> lines);
   boost::asio::awaitable<Status> forget(OperationNumber operation);
 

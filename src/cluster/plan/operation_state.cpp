@@ -26,12 +26,12 @@ std::string_view to_text(StepState state) {
   return "";
 }
 
-std::string_view to_text(Outcome outcome) {
+std::string_view to_text(OperationOutcome outcome) {
   switch (outcome) {
-    case Outcome::succeeded: return "succeeded";
-    case Outcome::undone: return "undone";
-    case Outcome::cancelled: return "cancelled";
-    case Outcome::failed: return "failed";
+    case OperationOutcome::succeeded: return "succeeded";
+    case OperationOutcome::undone: return "undone";
+    case OperationOutcome::cancelled: return "cancelled";
+    case OperationOutcome::failed: return "failed";
   }
   return "";
 }
@@ -65,16 +65,16 @@ std::optional<std::size_t> OperationState::last_begun() const {
 }
 
 Move OperationState::next_move() const {
-  if (stuck_) return move::Finished{Outcome::failed};
+  if (stuck_) return move::Finished{OperationOutcome::failed};
   if (undoing_) {
     if (const auto step = last_begun()) return move::Undo{*step};
-    return move::Finished{error_ ? Outcome::undone : Outcome::cancelled};
+    return move::Finished{error_ ? OperationOutcome::undone : OperationOutcome::cancelled};
   }
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     if (steps_[i] == StepState::unclear) return move::Settle{i};
     if (steps_[i] != StepState::done) return move::Run{i};
   }
-  return move::Finished{Outcome::succeeded};
+  return move::Finished{OperationOutcome::succeeded};
 }
 
 Status OperationState::check_start(std::size_t index) const {

@@ -57,19 +57,19 @@ enum class StepState { pending, running, unclear, done, failed, undone };
 /// As the API shows it; an unclear step is "running".
 std::string_view to_text(StepState state);
 
-enum class Outcome {
+enum class OperationOutcome {
   succeeded,
   undone,      ///< it failed, and nothing of it is left
   cancelled,   ///< as asked, and nothing of it is left
   failed,      ///< an operator has to look; `retry_requested` goes on where it stopped
 };
-std::string_view to_text(Outcome outcome);
+std::string_view to_text(OperationOutcome outcome);
 
 namespace move {
 struct Run { std::size_t step = 0; friend bool operator==(const Run&, const Run&) = default; };
 struct Settle { std::size_t step = 0; friend bool operator==(const Settle&, const Settle&) = default; };
 struct Undo { std::size_t step = 0; friend bool operator==(const Undo&, const Undo&) = default; };
-struct Finished { Outcome outcome = Outcome::succeeded; friend bool operator==(const Finished&, const Finished&) = default; };
+struct Finished { OperationOutcome outcome = OperationOutcome::succeeded; friend bool operator==(const Finished&, const Finished&) = default; };
 }  // namespace move
 using Move = std::variant<move::Run, move::Settle, move::Undo, move::Finished>;
 std::string to_text(const Move& move);

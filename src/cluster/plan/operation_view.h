@@ -22,7 +22,7 @@ struct OperationView {
   std::string kind;
   std::string object;
   std::string summary;
-  std::optional<Outcome> outcome;  ///< nullopt while it runs
+  std::optional<OperationOutcome> outcome;  ///< nullopt while it runs
   std::int64_t started_wall = 0;
   std::vector<StepView> steps;
   std::optional<int> percent;      ///< of the step that runs now

@@ -53,6 +53,7 @@ asio::awaitable<Status> Operations::resume_all() {
     if (in_the_way) co_return Error(ErrorCode::store_corrupt, fmt::format("operations {} and {} hold the same object", record->id().str(), in_the_way->str()));
     tasks_.spawn(resume(record));
   }
+  ready_ = true;
   co_return success();
 }
 
@@ -87,7 +88,7 @@ std::vector<Operations::Record> Operations::stuck_and_touched_by(const Plan& pla
     const OperationState& state = record->state();
     const Move next = state.next_move();
     const auto* finished = std::get_if<move::Finished>(&next);
-    if (finished == nullptr || finished->outcome != Outcome::failed || state.superseded()) continue;
+    if (finished == nullptr || finished->outcome != OperationOutcome::failed || state.superseded()) continue;
     if (conflict(state.plan().lock_needs(), plan.lock_needs())) list.push_back(record);
   }
   return list;
@@ -95,6 +96,11 @@ std::vector<Operations::Record> Operations::stuck_and_touched_by(const Plan& pla
 
 asio::awaitable<Result<OperationId>> Operations::submit(Plan plan) {
   MCV_CO_CHECK(plan.check());
+  if (!ready_) {
+    co_return Error(ErrorCode::daemon_unreachable, fmt::format("mcvd on {} is still reading its journals", settings_.node.str()))
+        .with_safe("nothing was begun")
+        .with_next("hvctl op list");
+  }
   const auto ticket = std::make_shared<Ticket>(executor_);
   ticket->plan = std::move(plan);
   tasks_.spawn(admit(ticket));
@@ -153,7 +159,7 @@ asio::awaitable<void> Operations::forget_old() {
   const auto may_go = [](const auto& item) {
     const Move next = item.second->state().next_move();
     const auto* finished = std::get_if<move::Finished>(&next);
-    return finished != nullptr && (finished->outcome != Outcome::failed || item.second->state().superseded());
+    return finished != nullptr && (finished->outcome != OperationOutcome::failed || item.second->state().superseded());
   };
   auto finished = static_cast<std::size_t>(std::count_if(records_.begin(), records_.end(), may_go));
   while (finished > settings_.keep_finished) {
@@ -257,7 +263,7 @@ asio::awaitable<Status> Operations::retry(OperationId id) {
 
 asio::awaitable<void> Operations::journal_retry(Record record, std::shared_ptr<Ticket> ticket) {
   const Move next = record->state().next_move();
-  const bool failed = next == Move(move::Finished{Outcome::failed});
+  const bool failed = next == Move(move::Finished{OperationOutcome::failed});
   if (!failed || record->state().superseded()) {
     const std::string why = failed ? "a later operation has taken its object" : "only an operation that ended as failed can be retried";
     ticket->reply(Error(ErrorCode::operation_ended, fmt::format("operation {} cannot be retried: {}", record->id().str(), why)));

@@ -28,7 +28,8 @@ class Operations {
   Operations(boost::asio::any_io_executor executor, host::Clock& clock, host::Store& store, StepDispatcher& steps, Settings settings);
   ~Operations();
 
-  /// Once, before anything else: loads the journals and goes on with every operation that has not ended.
+  /// Once, before anything else (`submit` refuses until it has succeeded): loads the journals and goes on with every
+  /// operation that has not ended.
   boost::asio::awaitable<Status> resume_all();
 
   /// Durable when it returns an id: the operation ends by itself from then on, also when the caller is gone. `busy` when
@@ -76,6 +77,7 @@ class Operations {
   Settings settings_;
   Journal journal_;
   Locks locks_;
+  bool ready_ = false;  ///< the journals were read: numbers and locks of before are known
   OperationNumber next_ = 1;
   std::map<OperationNumber, Record> records_;
   TaskGroup tasks_;

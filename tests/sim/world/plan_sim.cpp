@@ -202,6 +202,13 @@ PlanSim::PlanSim(std::uint64_t seed, PlanFaults faults) : scheduler_(seed), faul
 Operations& PlanSim::operations(std::size_t node) { return *daemons_[node]->operations; }
 TaskGroup& PlanSim::clients(std::size_t node) { return daemons_[node]->clients; }
 
+bool PlanSim::ready(std::size_t node) {
+  if (!up(node) || !daemons_[node]->resumed->has_value()) return false;
+  const Status& resumed = **daemons_[node]->resumed;
+  if (!resumed.ok()) violations_.push_back(name_of(node) + " does not resume: " + resumed.error().message());
+  return resumed.ok();
+}
+
 PlanSim::~PlanSim() {
   for (const std::size_t node : {std::size_t{0}, std::size_t{1}}) {
     if (up(node)) crash(node);

@@ -39,6 +39,8 @@ class PlanSim {
   void boot(std::size_t node);
   void crash(std::size_t node);
   bool up(std::size_t node) const { return daemons_[node] != nullptr; }
+  /// It has read its journals; false as well when that failed, which `violations()` then says.
+  bool ready(std::size_t node);
   Operations& operations(std::size_t node);
   TaskGroup& clients(std::size_t node);
   Scheduler& scheduler() { return scheduler_; }

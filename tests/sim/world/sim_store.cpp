@@ -23,7 +23,7 @@ boost::asio::awaitable<Status> SimStore::commit(host::StoreBatch batch) {
     Chance& chance = scheduler_.chance();
     const microseconds until_durable(chance.between(50, 3000));
     const microseconds until_known = until_durable + microseconds(chance.between(1, 500));
-    if (disk_.full) {
+    if (disk_.reserve_used || (disk_.full && !batch.may_use_reserve)) {
       scheduler_.after(owner_, until_durable, [reply]() { reply(Error(ErrorCode::disk_full, "the root file system is full")); });
       return;
     }

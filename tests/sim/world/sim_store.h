@@ -12,7 +12,8 @@ namespace mcv::sim {
 /// What is on the disk of one node: survives its daemon and its power.
 struct StoreDisk {
   std::map<std::string, std::map<std::string, std::string>> tables;
-  bool full = false;
+  bool full = false;          ///< only batches that may use the reserve go through
+  bool reserve_used = false;  ///< none does
   unsigned io_error_percent = 0;  ///< of commits: an error, and the batch may be there or not
   std::uint64_t commits = 0;
 

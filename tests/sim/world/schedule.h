@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// One schedule: both sides from their start, operations, faults, and then a heal after which everything must be well.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace mcv::sim {
+
+struct ScheduleReport {
+  std::uint64_t seed = 0;
+  std::string kind;
+  std::vector<std::string> violations;     ///< empty: passed
+  std::uint64_t events = 0;                ///< scheduler steps
+  std::map<std::string, std::uint64_t> covered;  ///< "step × fault" -> times
+  std::vector<std::string> trace;          ///< the last lines
+  std::uint64_t trace_hash = 0;
+};
+
+using Schedule = std::function<ScheduleReport(std::uint64_t seed, bool print_trace)>;
+
+/// Two SharedState over the corosync model: changes from both sides, cuts, crashes, full disks, failed fsyncs, authority.
+ScheduleReport state_schedule(std::uint64_t seed, bool print_trace);
+/// Operations over LocalSteps on both sides.
+ScheduleReport plan_schedule(std::uint64_t seed, bool print_trace);
+
+}  // namespace mcv::sim

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "cluster/core/task_group.h"
+#include "cluster/host/peer_network.h"
+#include "engine/reply.h"
+
+namespace mcv::sim {
+
+/// The network the daemons talk over: who listens where, and what becomes of a request.
+class SimPeerWorld {
+ public:
+  explicit SimPeerWorld(Scheduler& scheduler) : scheduler_(scheduler) {}
+  bool cut = false;
+  unsigned refuse_percent = 0;        ///< no connection comes about
+  unsigned lose_request_percent = 0;  ///< sent, never arrives
+  unsigned lose_answer_percent = 0;   ///< carried out, the answer is lost
+  std::uint64_t slowest_ms = 20;
+
+ private:
+  friend class SimPeer;
+  Scheduler& scheduler_;
+  std::map<std::string, class SimPeer*> listeners_;  ///< by "address:port"
+};
+
+class SimPeer final : public host::PeerNetwork {
+ public:
+  SimPeer(Scheduler& scheduler, Owner owner, SimPeerWorld& world, host::KeyFingerprint own)
+      : scheduler_(scheduler), owner_(owner), world_(world), own_(std::move(own)), handlers_(scheduler.executor(owner)) {}
+  ~SimPeer() override;
+
+  host::KeyFingerprint own_fingerprint() const override { return own_; }
+  boost::asio::awaitable<Result<host::HttpResponse>> call(host::PeerEndpoint peer, host::HttpRequest request, std::chrono::milliseconds deadline) override;
+  Status listen(std::string address, std::uint16_t port, host::PeerHandler handler) override;
+
+ private:
+  using Answer = Reply<Result<host::HttpResponse>>;
+  void arrive(const std::string& where, host::PeerEndpoint peer, host::HttpRequest request, bool lose_answer, Answer reply);
+  boost::asio::awaitable<void> serve(host::PeerHandler handler, host::KeyFingerprint caller, host::HttpRequest request, std::function<void(host::HttpResponse)> done);
+
+  Scheduler& scheduler_;
+  Owner owner_;
+  SimPeerWorld& world_;
+  host::KeyFingerprint own_;
+  host::PeerHandler handler_;
+  std::string listening_;
+  TaskGroup handlers_;
+};
+
+}  // namespace mcv::sim

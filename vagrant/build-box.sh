@@ -7,7 +7,7 @@
 #   build-box.sh --vagrant   also make mcv-lab.box for vagrant-libvirt
 #   build-box.sh --print     only print the directory the inputs lead to
 #
-# Needs: mmdebstrap e2fsprogs gcc libc6-dev cpio openssh-client (and qemu-utils for --vagrant). Run as root, or as a user with subuids.
+# Needs: mmdebstrap e2fsprogs gcc libc6-dev binutils cpio python3 openssh-client (and qemu-utils for --vagrant). Run as root, or as a user with subuids.
 # Environment: LAB_BOX_DIR (default: box/ beside this script), LAB_KEY_DIR (default: $XDG_CACHE_HOME/mcv-lab, else
 # LAB_BOX_DIR), LAB_ROOT_PASSWORD (default lab-root), LAB_MIRROR (default: mmdebstrap's own).
 set -eu
@@ -36,7 +36,7 @@ if [ ! -f "$key" ]; then
 fi
 
 packages=$(sed 's/#.*//' "$here/packages.list" | tr -s ' \t\n' ',' | sed 's/^,//; s/,$//')
-inputs_hash=$({ cat "$0" "$here/packages.list" "$here/provision.sh" "$here"/image/* "$key.pub"
+inputs_hash=$({ cat "$0" "$here/packages.list" "$here/provision.sh" "$here"/image/* "$here/lab/extract-vmlinux.py" "$key.pub"
                 find "$top/tests/lab/guest" -type f | sort | xargs cat
                 echo "$root_password ${LAB_MIRROR:-}"; } | sha256sum | cut -c1-16)
 out=$box/$inputs_hash
@@ -66,6 +66,8 @@ case $want in
     --print) echo "$out"; exit 0 ;;
     *) fail "unknown option $want" ;;
 esac
+exec 9>"$box/.lock" # one build at a time; the next one finds its result
+flock 9
 if [ -f "$out/complete" ]; then
     finish
     exit 0
@@ -75,6 +77,7 @@ have mmdebstrap mmdebstrap
 have mkfs.ext4 e2fsprogs
 have gcc gcc
 have cpio cpio
+have python3 python3
 if [ "$(id -u)" != 0 ]; then
     # Files of the image belong to many users; without root they live in a user namespace of the caller's subuids.
     exec mmdebstrap --unshare-helper "$0" "$@"
@@ -98,14 +101,13 @@ say "packages done after $(($(date +%s) - started)) s"
 sh "$here/image/configure.sh" "$work/root" "$key.pub" "$root_password"
 install -D -m 755 "$here/provision.sh" "$work/root/usr/local/sbin/mcv-lab-provision"
 install -D -m 644 "$here/packages.list" "$work/root/usr/share/mcv-lab/packages.list"
-if [ -f "$top/tests/lab/guest/build.sh" ]; then
-    sh "$top/tests/lab/guest/build.sh" "$work/root" "$work/root/usr/share/mcv-lab/guest"
-fi
+sh "$top/tests/lab/guest/build.sh" "$work/root" "$work/root/usr/share/mcv-lab/guest"
 
 mkdir "$work/out"
 cp "$work"/root/boot/vmlinuz-* "$work/out/vmlinuz"
 cp "$work"/root/boot/initrd.img-* "$work/out/initrd.img"
-cp -r "$work/root/usr/share/mcv-lab/guest" "$work/out/guest" 2>/dev/null || true
+cp "$work/root/usr/share/mcv-lab/guest/vmlinux" "$work/out/vmlinux"
+cp -r "$work/root/usr/share/mcv-lab/guest" "$work/out/guest"
 chroot "$work/root" dpkg-query -W >"$work/out/packages.txt"
 truncate -s "${disk_gib}G" "$work/out/root.img"
 mkfs.ext4 -q -F -L root -m 0 -E lazy_itable_init=0,lazy_journal_init=0 -d "$work/root" "$work/out/root.img"

@@ -16,7 +16,7 @@
 #
 # Environment: LAB_DIR (default .lab beside this script), LAB_BOX_DIR, LAB_ACCEL=auto|tcg|kvm (default auto: KVM only when a
 # guest really boots with it), LAB_CACHE=unsafe|writeback (data disks; default unsafe), LAB_MEM (MiB a node), LAB_TIMEOUT
-# (seconds to boot, default 300), LAB_TAP=1 (root: taps mcvt-LINK on every link in the caller's network namespace).
+# (seconds to boot, default 300), LAB_SNAPSHOT=0 (do not keep booted nodes for later labs; a lab without nodes kept boots), LAB_TAP=1 (root: taps mcvt-LINK on every link in the caller's network namespace).
 # Needs: qemu-system-x86 qemu-utils openssh-client gcc python3, and what build-box.sh needs.
 set -eu
 
@@ -101,7 +101,7 @@ kvm_works() {
     if [ ! -f "$mark" ]; then
         # shellcheck disable=SC2086 # words
         timeout -k 1 10 $qemu -nodefaults -no-user-config -nographic -no-reboot $kvm -m 256 -serial stdio \
-            -kernel "$lab/box/vmlinuz" -initrd "$lab/box/guest/initramfs" -append "console=ttyS0 quiet panic=-1 mcv.probe" \
+            -kernel "$lab/box/vmlinux" -initrd "$lab/box/guest/initramfs" -append "console=ttyS0 quiet panic=-1 mcv.probe" \
             </dev/null >"$mark.log" 2>&1 || true
         if grep -Eq 'mcv-guest.*virt=(svm|vmx)' "$mark.log"; then echo yes >"$mark"; else echo no >"$mark"; fi
     fi
@@ -116,30 +116,86 @@ accelerator() {
     esac
 }
 
+# What the machine is, as its guest sees it.
+hardware() {
+    if [ "$(cat "$lab/accel")" = kvm ]; then echo "$kvm"; else echo "$tcg"; fi
+    id=$(field "$1" 2)
+    echo "-machine pc -smp $(field "$1" 5) -m ${LAB_MEM:-$(field "$1" 4)} -rtc base=utc"
+    echo "-device virtio-blk-pci,drive=root -device virtio-blk-pci,drive=data,serial=labdata"
+    number=0
+    for card in access $links; do
+        printf -- '-device virtio-net-pci,netdev=%s,mac=52:54:00:77:%02x:%02x,romfile=\n' "$card" "$number" "$id"
+        number=$((number + 1))
+    done
+    echo "-device virtio-rng-pci -device i6300esb -watchdog-action reset -serial chardev:console"
+}
+
 # --- nodes ---------------------------------------------------------------------------------------------------------------
 make_node() {
     node=$1
     [ -d "$lab/$node" ] && return
     mkdir -p "$lab/$node"
-    qemu-img create -q -f qcow2 -F raw -b "$lab/box/root.img" "$lab/$node/root.qcow2"
-    truncate -s "$(field "$node" 6)G" "$lab/$node/data.img"
+    ready=$(ready_dir)/$node
+    if [ -d "$ready" ]; then
+        for disk in root data; do
+            qemu-img create -q -f qcow2 -F qcow2 -b "$ready/$disk.qcow2" "$lab/$node/$disk.qcow2"
+        done
+        ln -s "$ready/state" "$lab/$node/restore"
+        return
+    fi
+    qemu-img create -q -f qcow2 -F raw -b "$(readlink -f "$lab/box")/root.img" "$lab/$node/root.qcow2"
+    qemu-img create -q -f qcow2 "$lab/$node/data.qcow2" "$(field "$node" 6)G"
+}
+
+# --- ready nodes: booting costs an emulated node a minute or more, going on from a snapshot a few seconds -----------------
+# One directory for all that decides what such a node is; what provisioning did is part of the image's own hash.
+ready_dir() {
+    key=$({ for name in $(all_nodes); do hardware "$name"; done; cat "$conf"; $qemu --version; } | sha256sum | cut -c1-16)
+    echo "$(readlink -f "$lab/box")/ready-$key"
+}
+
+wait_migration() {
+    while :; do
+        state=$(qmp "$1" query-migrate)
+        case $state in
+            *'"status": "completed"'*) return ;;
+            *'"status": "failed"'*) fail "snapshot of $1 failed: $state" ;;
+        esac
+        sleep 0.1
+    done
+}
+
+# Keeps a node that was just provisioned for later labs; the node itself goes on.
+keep_ready() {
+    node=$1
+    ready=$(ready_dir)
+    [ "${LAB_SNAPSHOT:-1}" = 1 ] && [ "$(cat "$lab/accel")" = tcg ] && [ ! -d "$ready/$node" ] || return 0
+    to_node "$node" 'sync; systemctl is-system-running --wait >/dev/null || true'
+    close_ssh "$node"
+    mkdir -p "$ready"
+    new=$(mktemp -d "$ready/.$node.XXXXXX")
+    qmp "$node" migrate-set-parameters '{"max-bandwidth": 4000000000}' stop migrate "{\"uri\": \"exec:cat >$new/state\"}" >/dev/null
+    wait_migration "$node"
+    cp --sparse=always "$lab/$node/root.qcow2" "$lab/$node/data.qcow2" "$new/"
+    qemu-img rebase -u -f qcow2 -F raw -b ../../root.img "$new/root.qcow2"
+    qmp "$node" cont >/dev/null
+    mv -T "$new" "$ready/$node" 2>/dev/null || rm -rf "$new" # somebody else was faster
+}
+
+# A restored node comes up as it was saved: stopped.
+go_on() {
+    [ -L "$lab/$1/restore" ] || return 0
+    while qmp "$1" query-status | grep -q inmigrate; do sleep 0.05; done
+    qmp "$1" cont >/dev/null
 }
 
 # Starts the node's QEMU; a port another process took meanwhile is the one failure worth another try.
 power_on() {
     node=$1
     node_pid "$node" >/dev/null && return
-    id=$(field "$node" 2)
-    accel=$(cat "$lab/accel")
-    words=$tcg
-    [ "$accel" = kvm ] && words=$kvm
-    number=0
-    nics=
+    backends=
     for link in $links; do
-        number=$((number + 1))
-        mac=$(printf '52:54:00:77:%02x:%02x' "$number" "$id")
-        nics="$nics -netdev dgram,id=$link,local.type=unix,local.path=$node/$link,remote.type=unix,remote.path=net/$node.$link"
-        nics="$nics -device virtio-net-pci,netdev=$link,mac=$mac,romfile="
+        backends="$backends -netdev dgram,id=$link,local.type=unix,local.path=$node/$link,remote.type=unix,remote.path=net/$node.$link"
     done
     attempt=0
     while :; do
@@ -148,26 +204,27 @@ power_on() {
             python3 -c 'import random, sys; print(random.randint(20000, 29999))' >"$lab/$node/port"
             write_ssh_config
         fi
+        incoming=
+        [ -L "$lab/$node/restore" ] && incoming="-incoming exec:cat<$node/restore"
         rm -f "$lab/$node"/cluster "$lab/$node"/drbd "$lab/$node"/mgmt "$lab/$node"/lan "$lab/$node/qmp.sock"
         # Relative paths: a unix socket's path is short. QEMU stays in this directory because it does not daemonize.
-        # shellcheck disable=SC2086 # words
-        (cd "$lab" && exec setsid $qemu -name "mcv-lab-$node" -nodefaults -no-user-config -display none $words \
-            -machine pc -smp "$(field "$node" 5)" -m "${LAB_MEM:-$(field "$node" 4)}" -rtc base=utc \
-            -kernel box/vmlinuz -initrd box/initrd.img \
+        # shellcheck disable=SC2046,SC2086 # words
+        (cd "$lab" && exec setsid $qemu -name "mcv-lab-$node" -nodefaults -no-user-config -display none \
+            -kernel box/vmlinux -initrd box/initrd.img \
             -append "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off quiet" \
-            -drive "file=$node/root.qcow2,if=none,id=root,cache=unsafe,discard=unmap" -device virtio-blk-pci,drive=root \
-            -drive "file=$node/data.img,if=none,id=data,format=raw,cache=${LAB_CACHE:-unsafe},discard=unmap" \
-            -device virtio-blk-pci,drive=data,serial=labdata \
-            -netdev "user,id=access,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:$(cat "$lab/$node/port")-:22" \
-            -device virtio-net-pci,netdev=access,mac="$(printf '52:54:00:77:00:%02x' "$id")",romfile= \
-            $nics \
-            -device virtio-rng-pci -device i6300esb -watchdog-action reset \
-            -chardev "file,id=console,path=$node/console.log,append=on" -serial chardev:console \
-            -qmp "unix:$node/qmp.sock,server=on,wait=off" </dev/null >>"$node/qemu.log" 2>&1) &
+            -drive "file=$node/root.qcow2,if=none,id=root,cache=unsafe,discard=unmap" \
+            -drive "file=$node/data.qcow2,if=none,id=data,cache=${LAB_CACHE:-unsafe},discard=unmap" \
+            -netdev "user,id=access,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:$(cat "$lab/$node/port")-:22" $backends \
+            -chardev "file,id=console,path=$node/console.log,append=on" \
+            -qmp "unix:$node/qmp.sock,server=on,wait=off" \
+            $(hardware "$node") $incoming </dev/null >>"$node/qemu.log" 2>&1) &
         echo $! >"$lab/$node/pid"
         while node_pid "$node" >/dev/null && [ ! -S "$lab/$node/qmp.sock" ]; do sleep 0.05; done
         # The socket appears before the forwarding is set up: an answer means that all arguments were taken.
-        qmp "$node" query-status >/dev/null 2>&1 && return
+        if qmp "$node" query-status >/dev/null 2>&1; then
+            go_on "$node"
+            return
+        fi
         [ "$attempt" -lt 5 ] && grep -q 'host forwarding' "$lab/$node/qemu.log" && continue
         tail -n 5 "$lab/$node/qemu.log" >&2
         fail "QEMU of $node does not start"
@@ -187,6 +244,12 @@ wait_ssh() {
 
 provision() {
     node=$1
+    if [ -L "$lab/$node/restore" ]; then
+        rm "$lab/$node/restore" # the next start is a boot
+        to_node "$node" date -s "@$(date +%s)" >/dev/null
+        echo "provision $node: ready from its snapshot" >&2
+        return
+    fi
     peers=
     for other in $(all_nodes); do [ "$other" = "$node" ] || peers="$peers $other=$(field "$other" 3)"; done
     # shellcheck disable=SC2086 # words
@@ -238,6 +301,7 @@ verb_up() {
     start_hub
     for node in "$@"; do make_node "$node"; done
     boot_all "$@"
+    for node in "$@"; do keep_ready "$node"; done
     say "up after $(($(date +%s) - started)) s ($(cat "$lab/accel")); root's password is $(cat "$lab/box/root-password"); log in: $0 ssh $1"
 }
 

@@ -48,7 +48,7 @@ chroot "$root" chown -R vagrant:vagrant /home/vagrant/.ssh
 
 # The TSC of emulated nodes differs from boot to boot; without this a live migration is refused.
 printf 'options kvm tsc_tolerance_ppm=5000\noptions kvm_amd nested=0\n' >"$root/etc/modprobe.d/mcv-lab.conf"
-printf '%s\n' drbd dm_thin_pool tun openvswitch >"$root/etc/modules-load.d/mcv-lab.conf"
+echo drbd >"$root/etc/modules-load.d/mcv-lab.conf"
 # Kernel messages of a crashing node must reach the console log.
 printf 'kernel.panic = 0\nkernel.printk = 4 4 1 7\n' >"$root/etc/sysctl.d/90-mcv-lab.conf"
 
@@ -57,7 +57,8 @@ systemctl --quiet --root="$root" enable mcv-lab-hostkey.service
 systemctl --quiet --root="$root" disable corosync.service isc-kea-dhcp4-server.service kea-dhcp4-server.service \
     kea-dhcp6-server.service kea-ctrl-agent.service kea-dhcp-ddns-server.service 2>/dev/null || true
 systemctl --quiet --root="$root" mask drbd.service apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer \
-    e2scrub_reap.service fstrim.timer dpkg-db-backup.timer man-db.timer systemd-timesyncd.service getty@tty1.service
+    e2scrub_reap.service fstrim.timer dpkg-db-backup.timer man-db.timer systemd-timesyncd.service getty@tty1.service \
+    ifupdown-pre.service systemd-binfmt.service modprobe@drm.service modprobe@fuse.service modprobe@loop.service
 
 # provision.sh asks a mirror for nothing on a machine that has this mark.
 install -d "$root/usr/share/mcv-lab" "$root/var/lib/mcv-lab"

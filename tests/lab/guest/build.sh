@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Builds the test guest from a Debian root: build.sh ROOT OUT puts vmlinuz, initramfs and records into OUT.
+# Builds the test guest from a Debian root: build.sh ROOT OUT puts vmlinux, vmlinuz, initramfs and records into OUT.
 # The kernel and its modules are ROOT's; the initramfs is not compressed, because unpacking costs more than loading there.
 set -eu
 root=$1 out=$2
@@ -31,3 +31,5 @@ done <"$work/list"
 
 (cd "$work/tree" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0 --reproducible) >"$out/initramfs"
 cp "$root/boot/vmlinuz-$version" "$out/vmlinuz"
+python3 "$here/../../../vagrant/lab/extract-vmlinux.py" "$out/vmlinuz" "$out/vmlinux"
+strip --strip-all "$out/vmlinux"

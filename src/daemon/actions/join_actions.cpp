@@ -2,8 +2,10 @@
 // join.*: the side of the node that is there already. Each asks the joiner over the peer link.
 #include <fmt/format.h>
 
-#include "cluster/membership/corosync_service.h"
+#include "cluster/membership/corosync_config.h"
 #include "daemon/actions/actions.h"
+#include "daemon/join/hex.h"
+#include "daemon/join/join_service.h"
 #include "daemon/node/node.h"
 
 namespace mcv {
@@ -69,15 +71,15 @@ asio::awaitable<Result<Landed>> commit_landed(Node& node, StepContext context) {
 
 asio::awaitable<Result<Json>> corosync(Node& node, StepContext context) {
   MCV_CO_TRY(const NodeRecord joiner, joiner_of(context));
-  auto key = node.secrets.get(secret_names::corosync);
-  if (!key) {
-    key = membership::new_authkey_hex(node.host.random);
-    MCV_CO_CHECK(co_await node.secrets.set(secret_names::corosync, *key));
+  auto key_hex = node.secrets.get(secret_names::corosync);
+  if (!key_hex) {
+    key_hex = join::hex_of(make_corosync_key(node.host.random));
+    MCV_CO_CHECK(co_await node.secrets.set(secret_names::corosync, *key_hex));
   }
-  MCV_CO_TRY(membership::CorosyncFiles files, membership::corosync_files(node.shared.current().nodes(), *key));
-  Json body = {{"conf", files.conf}, {"authkey", files.authkey_hex}};
+  MCV_CO_TRY(std::string key, join::bytes_of_hex(*key_hex));
+  Json body = {{"key", *key_hex}};
   MCV_CO_CHECK(co_await tell(node, joiner, "/peer/v1/join/corosync", std::move(body)));
-  MCV_CO_CHECK(co_await membership::ensure_corosync(node.host, std::move(files)));
+  MCV_CO_CHECK(co_await join::start_corosync(node, std::move(key)));
   co_return Json();
 }
 

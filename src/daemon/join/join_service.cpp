@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "cluster/membership/corosync_config.h"
 #include "cluster/membership/corosync_service.h"
+#include "daemon/join/hex.h"
 #include "daemon/node/node.h"
 #include "storage/lvm/pool.h"
 
@@ -28,6 +30,12 @@ Status still_blank(const Node& node) {
 bool adopted_from(const Node& node, const NodeRecord& inviter) { return node.shared.current().is_cluster() && node.member(inviter.name).ok(); }
 
 }  // namespace
+
+asio::awaitable<Status> start_corosync(Node& node, std::string key) {
+  MCV_CO_TRY(CorosyncConfig config, corosync_config_of(node.shared.current()));
+  MCV_CO_TRY(const Written written, co_await ensure_corosync_configured(node.host.files, std::move(config), std::move(key)));
+  co_return co_await ensure_corosync_running(node.host.processes, written);
+}
 
 asio::awaitable<Result<Json>> serve_hello(Node& node, host::KeyFingerprint caller, Json body) {
   Fields fields(body, "hello");
@@ -61,7 +69,6 @@ asio::awaitable<Result<Json>> serve_abandon(Node& node, Json) {
     co_return Error(ErrorCode::already_clustered, fmt::format("{} has adopted the cluster's configuration", node.self().str()))
         .with_next("remove it from the cluster instead");
   }
-  MCV_CO_CHECK(co_await membership::remove_corosync(node.host));
   MCV_CO_CHECK(co_await node.set_prepared_for(std::nullopt));
   node.invitations.withdraw();
   co_return Json::object();
@@ -85,11 +92,10 @@ asio::awaitable<Result<Json>> serve_pool(Node& node, Json body) {
 
 asio::awaitable<Result<Json>> serve_corosync(Node& node, Json body) {
   Fields fields(body, "corosync");
-  membership::CorosyncFiles files;
-  files.conf = fields.required<std::string>("conf");
-  files.authkey_hex = fields.required<std::string>("authkey");
+  const auto key_hex = fields.required<std::string>("key");
   MCV_CO_CHECK(fields.finish());
-  MCV_CO_CHECK(co_await membership::ensure_corosync(node.host, std::move(files)));
+  MCV_CO_TRY(std::string key, bytes_of_hex(key_hex));
+  MCV_CO_CHECK(co_await start_corosync(node, std::move(key)));
   co_return Json::object();
 }
 

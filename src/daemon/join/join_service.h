@@ -24,4 +24,7 @@ boost::asio::awaitable<Result<Json>> serve_pool(Node& node, Json body);
 boost::asio::awaitable<Result<Json>> serve_corosync(Node& node, Json body);
 boost::asio::awaitable<Result<Json>> serve_adopt(Node& node, Json body);
 
+/// Files from this node's own shared configuration, and the service: the same on both sides of a join.
+boost::asio::awaitable<Status> start_corosync(Node& node, std::string key);
+
 }  // namespace mcv::join

@@ -2,7 +2,7 @@
 // What this node tells another one before a join.
 #include <algorithm>
 
-#include "cluster/membership/corosync_service.h"
+#include "cluster/membership/corosync_config.h"
 #include "daemon/node/node.h"
 #include "net/links.h"
 #include "storage/drbd/volume_life.h"
@@ -11,6 +11,17 @@
 namespace mcv {
 
 namespace asio = boost::asio;
+
+namespace {
+
+/// Neither ours nor the example in Debian's package (one node on the loopback address).
+bool is_foreign_corosync(const std::string& conf) {
+  const bool ours = conf.find("cluster_name: mcv") != std::string::npos;
+  const bool example = conf.find("ring0_addr: 127.0.0.1") != std::string::npos;
+  return !ours && !example && conf.find("totem") != std::string::npos;
+}
+
+}  // namespace
 
 asio::awaitable<Result<join::JoinFacts>> Node::join_facts() {
   join::JoinFacts facts;
@@ -21,7 +32,8 @@ asio::awaitable<Result<join::JoinFacts>> Node::join_facts() {
   facts.in_cluster = state.is_cluster();
   facts.vm_count = static_cast<std::uint32_t>(state.all(Kind::vm).size());
   facts.volume_count = static_cast<std::uint32_t>(state.all(Kind::volume).size());
-  MCV_CO_TRY(facts.foreign_corosync, co_await membership::foreign_corosync(host));
+  auto corosync = co_await host.files.read(std::string(corosync_conf_path));
+  facts.foreign_corosync = corosync.ok() && is_foreign_corosync(*corosync);
   // No module is a fact of the table, not an error of the question.
   auto drbd_ready = co_await ensure_drbd();
   auto version = co_await host.files.read("/sys/module/drbd/version");

@@ -34,7 +34,7 @@ class Secrets {
 namespace secret_names {
 /// DRBD's cram-hmac secret, one per cluster.
 inline constexpr const char* drbd = "drbd-shared-secret";
-/// /etc/corosync/authkey as hex, kept while a join is prepared.
+/// /etc/corosync/authkey as hex: a resumed join must use the same one.
 inline constexpr const char* corosync = "corosync-authkey";
 }  // namespace secret_names
 

@@ -24,12 +24,12 @@ install(FILES config/openapi.json DESTINATION share/mcv OPTIONAL)
 install(FILES packaging/debian/copyright packaging/debian/README.Debian DESTINATION share/doc/mcv)
 install(FILES CHANGELOG.md DESTINATION share/doc/mcv OPTIONAL)
 
-# Made from the table of commands, at build time or by hand: whatever is there is installed.
 install(FILES config/completion/hvctl.bash DESTINATION share/bash-completion/completions RENAME hvctl OPTIONAL)
-file(GLOB MCV_MAN_8 ${PROJECT_SOURCE_DIR}/docs/man/*.8)
-file(GLOB MCV_MAN_5 ${PROJECT_SOURCE_DIR}/docs/man/*.5)
-install(FILES ${MCV_MAN_8} DESTINATION share/man/man8)
-install(FILES ${MCV_MAN_5} DESTINATION share/man/man5)
+install(FILES config/completion/_hvctl DESTINATION share/zsh/vendor-completions OPTIONAL)
+foreach(section 1 5 8)
+  file(GLOB pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/man/*.${section})
+  install(FILES ${pages} DESTINATION share/man/man${section})
+endforeach()
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME mcv)

@@ -142,8 +142,8 @@ Plan join(const ClusterState& state, const NodeRecord& here, const NodeRecord& j
   plan.steps.push_back(join_prepare(here.name, here, joiner));
   for (const PoolRecord& pool : pools) plan.steps.push_back(join_pool(here.name, joiner, pool));
   plan.steps.push_back(join_commit(here.name, joiner));
-  plan.steps.push_back(join_corosync(here.name, here, joiner));
   plan.steps.push_back(join_adopt(here.name, joiner));
+  plan.steps.push_back(join_corosync(here.name, here, joiner));
   plan.steps.push_back(join_together(here.name, joiner, std::move(suitability)));
   return plan;
 }

@@ -136,7 +136,11 @@ void LogMachine::persisted(const Status& status) {
       send_about_head("refuse", {{"error", error_to_json(Error(error).with_context(self_))}});
       return pump();
     }
-    if (after == After::local_commit || after == After::initialise || after == After::adopt || after == After::generation) {
+    if (after == After::local_commit) {
+      refuse_local(std::exchange(local_, 0), error);
+      return pump();
+    }
+    if (after == After::initialise || after == After::adopt || after == After::generation) {
       answer(std::exchange(local_, 0), error);
       return pump();
     }
@@ -162,11 +166,11 @@ void LogMachine::after_persist(After after) {
       const Head done = std::move(*head_);
       head_.reset();
       lingering_.erase(done.change.id);
-      if (done.proposal.proposer == own_id_) answer(done.proposal.ticket, committed_at(done.entry.index, true));
+      if (is_waiting(done.proposal)) answer(done.proposal.ticket, committed_at(done.entry.index, true));
       if (peer_id_ == 0) {
         // The change removed the other node: from here on this is a cluster of one, or no member at all.
         end_session();
-        for (auto& [ticket, waiting] : waiting_) waiting.sent = false;
+        for (auto& [ticket, waiting] : waiting_) waiting.sent = waiting.placed = false;
         route_all();
       }
       return;
@@ -238,7 +242,7 @@ void LogMachine::propose(Ticket ticket, Change change) {
   if (size > change_limit) {
     return answer(ticket, Error(ErrorCode::too_large, fmt::format("the change has {} bytes, {} are the limit", size, change_limit)));
   }
-  waiting_[ticket] = {std::move(change), false, image_.committed_index};
+  waiting_[ticket] = {std::move(change), false, false, image_.committed_index};
   route(ticket);
   pump();
 }
@@ -247,7 +251,7 @@ void LogMachine::expire(Ticket ticket) {
   const auto found = waiting_.find(ticket);
   if (found == waiting_.end()) return;
   const Waiting waiting = found->second;
-  if (!waiting.sent) {
+  if (!waiting.placed) {
     return answer(ticket, Error(ErrorCode::busy, fmt::format("{} is in contact, but the two nodes have not finished comparing their configurations", peer_name()))
                               .with_safe("nothing was changed")
                               .with_next("repeat the command"));
@@ -297,7 +301,7 @@ void LogMachine::start_local(Ticket ticket) {
   const std::uint64_t index = image_.committed_index + 1;
   Status status = check_format(change);
   if (status.ok()) status = next.apply(change, index);
-  if (!status.ok()) return answer(ticket, status.error());
+  if (!status.ok()) return refuse_local(ticket, status.error());
   Persist step = facts();
   LogEntry entry = make_entry(index, image_.generations.back().ref, EntryKind::change, change.id, change.encode(), image_.committed_hash);
   step.committed_index = index;
@@ -319,9 +323,11 @@ void LogMachine::route(Ticket ticket) {
     case LinkState::alone:
     case LinkState::syncing: return;
     case LinkState::together:
-      waiting.sent = true;
+      waiting.sent = waiting.placed = true;
       return send({{"type", "propose"}, {"session", session_}, {"ticket", ticket}, {"format", known_format}}, waiting.change.encode());
-    default: return answer(ticket, refusal());
+    default:
+      if (!waiting.placed) answer(ticket, refusal());
+      return;
   }
 }
 
@@ -339,6 +345,7 @@ void LogMachine::resolve_tickets() {
   for (const Ticket ticket : tickets) {
     Waiting& waiting = waiting_.at(ticket);
     waiting.sent = false;
+    if (together_) waiting.placed = false;
     if (const auto known = ids_.find(waiting.change.id); known != ids_.end()) {
       answer(ticket, committed_at(known->second, together_));
     } else {
@@ -352,6 +359,14 @@ void LogMachine::answer(Ticket ticket, Result<Committed> result) {
   waiting_.erase(ticket);
   output_.answers.push_back({ticket, std::move(result)});
 }
+
+/// Alone, the peer's copy of a change that was on its way stays out of reach until contact.
+void LogMachine::refuse_local(Ticket ticket, Error error) {
+  const Waiting& waiting = waiting_.at(ticket);
+  if (waiting.placed) answer(ticket, unknown(waiting)); else answer(ticket, std::move(error));
+}
+
+bool LogMachine::is_waiting(const Proposal& proposal) const { return proposal.proposer == own_id_ && waiting_.contains(proposal.ticket); }
 
 Error LogMachine::unknown(const Waiting& waiting) const {
   return Error(ErrorCode::outcome_unknown,
@@ -389,7 +404,7 @@ void LogMachine::fail(Error error) {
   for (const Ticket ticket : tickets) {
     const Waiting& waiting = waiting_.at(ticket);
     // A local commit whose fsync failed may be on the disk or not.
-    const bool maybe = waiting.sent || ticket == local_;
+    const bool maybe = waiting.placed || ticket == local_;
     if (ticket == local_) local_ = 0;
     answer(ticket, maybe ? unknown(waiting) : *failed_);
   }
@@ -716,7 +731,7 @@ void LogMachine::on_aborted(host::NodeId sender, const Json& header) {
   const Head done = std::move(*head_);
   head_.reset();
   lingering_.erase(done.change.id);
-  if (done.proposal.proposer != own_id_) return;
+  if (!is_waiting(done.proposal)) return;
   const auto known = ids_.find(done.change.id);
   if (known != ids_.end()) return answer(done.proposal.ticket, committed_at(known->second, true));
   answer(done.proposal.ticket, *done.refused);

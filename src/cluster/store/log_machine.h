@@ -116,7 +116,8 @@ class LogMachine {
  private:
   struct Waiting {
     Change change;
-    bool sent = false;                ///< it may have got a place in the order
+    bool sent = false;                ///< on its way in this session
+    bool placed = false;              ///< the peer may hold it as tentative: it cannot be refused before that is settled with the peer
     std::uint64_t asked_at = 0;       ///< committed index then: the change can only be above it
   };
   struct Proposal {
@@ -149,6 +150,8 @@ class LogMachine {
   void route_all();
   void resolve_tickets();
   void answer(Ticket ticket, Result<Committed> result);
+  void refuse_local(Ticket ticket, Error error);
+  bool is_waiting(const Proposal& proposal) const;
   Error refusal() const;
   void fail(Error error);
 

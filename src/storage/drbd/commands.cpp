@@ -49,6 +49,9 @@ host::Command create_metadata(std::uint32_t minor, const std::string& meta_disk)
 }
 
 host::Command adjust(const VolumeName& volume) { return drbdadm(volume, {"adjust", resource_name(volume)}, 60'000ms); }
+host::Command new_resource(const VolumeName& volume) { return drbdadm(volume, {"new-resource", resource_name(volume)}, quick); }
+host::Command new_minor(const VolumeName& volume) { return drbdadm(volume, {"new-minor", resource_name(volume)}, quick); }
+host::Command attach(const VolumeName& volume) { return drbdadm(volume, {"attach", resource_name(volume)}, 60'000ms); }
 host::Command down(const VolumeName& volume) { return {{"drbdsetup", "down", resource_name(volume)}, 60'000ms, {}}; }
 host::Command primary(const VolumeName& volume) { return drbdadm(volume, {"primary", resource_name(volume)}, with_fencing); }
 host::Command secondary(const VolumeName& volume) { return drbdadm(volume, {"secondary", resource_name(volume)}, quick); }
@@ -59,6 +62,7 @@ host::Command new_current_uuid(const VolumeName& volume) {
   return drbdadm(volume, {"new-current-uuid", "--clear-bitmap", resource_name(volume) + "/0"}, quick);
 }
 
+host::Command declare_good(const VolumeName& volume) { return drbdadm(volume, {"primary", "--force", resource_name(volume)}, with_fencing); }
 host::Command resume_io(const VolumeName& volume) { return drbdadm(volume, {"resume-io", resource_name(volume)}, quick); }
 host::Command outdate(const VolumeName& volume) { return drbdadm(volume, {"outdate", resource_name(volume)}, quick); }
 

@@ -29,6 +29,10 @@ host::Command read_metadata(std::uint32_t minor, const std::string& meta_disk);
 host::Command create_metadata(std::uint32_t minor, const std::string& meta_disk);
 /// Creates, attaches and connects what is missing; nothing when all is as the file says.
 host::Command adjust(const VolumeName& volume);
+/// The three steps of one leg without a peer, which adjust refuses.
+host::Command new_resource(const VolumeName& volume);
+host::Command new_minor(const VolumeName& volume);
+host::Command attach(const VolumeName& volume);
 /// By name and without the file: works when the file is gone. Success when there is no such resource.
 host::Command down(const VolumeName& volume);
 /// The kernel may ask our fence-peer program first and waits for it: the deadline is longer than its bound.
@@ -38,6 +42,8 @@ host::Command connect(const VolumeName& volume);
 host::Command disconnect(const VolumeName& volume);
 /// Declares the two fresh legs identical. The kernel takes it only while connected and on metadata that was just created.
 host::Command new_current_uuid(const VolumeName& volume);
+/// Declares this leg the good one of two fresh ones: a full copy begins. Only copy_from_here runs it, after its checks.
+host::Command declare_good(const VolumeName& volume);
 host::Command resume_io(const VolumeName& volume);
 host::Command outdate(const VolumeName& volume);
 /// By minor, through drbdsetup: this drbdadm does not take --start and --stop. Sectors of 512 bytes; stop 0 = the end.

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// HTTP to mcvd's socket, blocking: one connection a request, strict about what comes back. No knowledge of commands.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <ostream>
+#include <string>
+
+#include "cli/unix_stream.h"
+#include "cluster/core/json.h"
+
+namespace mcv::cli {
+
+struct Reply {
+  int status = 0;
+  Json body;
+};
+
+/// mcvd's answer after "101 Switching Protocols": raw bytes both ways.
+struct RawStream {
+  UnixStream stream;
+  std::string first;  ///< bytes that came together with the answer
+};
+
+/// A problem document as the error it describes; a code this build does not know keeps its words.
+Error error_from_problem(const Json& problem, int status);
+/// The reverse, for `-o json`.
+Json problem_of(const Error& error);
+
+class Client {
+ public:
+  /// `trace` shows each request; nullptr for none. It must outlive the client.
+  Client(std::string socket_path, std::ostream* trace) : socket_path_(std::move(socket_path)), trace_(trace) {}
+
+  /// Any 2xx answer; everything else is the error the answer describes.
+  Result<Reply> request(const std::string& method, const std::string& target, const std::optional<Json>& body = std::nullopt,
+                        std::chrono::milliseconds deadline = std::chrono::seconds(60));
+
+  /// Calls `on_view` with each state of the operation until a final one, which is returned. Reconnects when mcvd restarts,
+  /// and gives up `patience` after it was last heard (connection_lost). Ctrl-C under an InterruptGuard: cancelled.
+  Result<Json> follow(const std::string& operation_id, const std::function<void(const Json&)>& on_view,
+                      std::chrono::milliseconds patience = std::chrono::minutes(2));
+
+  Result<RawStream> upgrade(const std::string& target, const std::string& protocol);
+
+ private:
+  Result<std::optional<Json>> follow_once(const std::string& operation_id, const std::function<void(const Json&)>& on_view, bool& heard);
+  void trace(const std::string& line) const;
+
+  std::string socket_path_;
+  std::ostream* trace_;
+};
+
+bool is_final(const Json& operation_view);
+
+}  // namespace mcv::cli

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// A command as data: parsing, help, man page, completion and the check against config/openapi.json all read it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/core/result.h"
+
+namespace mcv::cli {
+
+class Session;
+
+/// What a value names, so that completion can offer it and a wrong one gets a suggestion.
+enum class Completes { nothing, vm, node, network, pool, operation, file };
+
+struct Option {
+  std::string_view name;         ///< "--cpus"
+  std::string_view value = {};   ///< what help calls the value, "N"; empty for a switch
+  std::string_view help = {};
+  bool required = false;
+  bool repeatable = false;
+  Completes completes = Completes::nothing;
+  std::string_view also = {};    ///< another accepted spelling
+};
+
+/// The words after the verb. A command has one kind of them or none.
+struct Operands {
+  std::string_view name = {};  ///< "VM"; empty when the command takes none
+  std::size_t min = 0;
+  std::size_t max = 0;         ///< unlimited: `any_number`
+  Completes completes = Completes::nothing;
+};
+inline constexpr std::size_t any_number = 1000;
+
+struct Route {
+  std::string_view method;
+  std::string_view path;  ///< as in config/openapi.json, "/v1/vms/{name}/start"
+  friend bool operator==(const Route&, const Route&) = default;
+};
+
+/// What the user typed for one command, checked against its table entry.
+class Arguments {
+ public:
+  void add(std::string_view option, std::string value) { options_[std::string(option)].push_back(std::move(value)); }
+  void add_name(std::string name) { names_.push_back(std::move(name)); }
+
+  bool has(std::string_view option) const { return options_.contains(option); }
+  /// The value, or `fallback`.
+  std::string value(std::string_view option, std::string_view fallback = {}) const;
+  std::vector<std::string> values(std::string_view option) const;
+  const std::vector<std::string>& names() const { return names_; }
+  /// The first name; only for commands with at least one.
+  const std::string& name() const { return names_.front(); }
+
+ private:
+  std::map<std::string, std::vector<std::string>, std::less<>> options_;
+  std::vector<std::string> names_;
+};
+
+struct Command {
+  std::string_view name;                         ///< "vm create"
+  std::string_view summary;                      ///< one line, no full stop
+  std::string_view details = {};                 ///< help and manual; paragraphs divided by an empty line
+  Operands operands = {};
+  std::vector<Option> options = {};
+  std::vector<std::string_view> also = {};       ///< other accepted spellings: "create", "cluster --add-node"
+  std::vector<Route> routes = {};                ///< what it asks of mcvd; Session refuses any other
+  std::vector<std::string_view> examples = {};
+  /// The exit code, or the error that ends the command.
+  Result<int> (*run)(Session& session, const Arguments& arguments) = nullptr;
+};
+
+}  // namespace mcv::cli

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// One function a command, each in the file of its name. `all()` decides the order of help and manual.
+#pragma once
+
+#include <vector>
+
+#include "cli/command.h"
+
+namespace mcv::cli::commands {
+
+Command info();
+Command node_init();
+Command node_list();
+Command node_set_ip_address();
+Command node_set_drbd_address();
+Command cluster_add_node();
+Command cluster_get_connect_string();
+Command storage_create();
+Command storage_list();
+Command storage_delete();
+Command drbd_enable();
+Command drbd_list();
+Command network_create();
+Command network_list();
+Command network_delete();
+Command vm_create();
+Command vm_list();
+Command vm_info();
+Command vm_start();
+Command vm_stop();
+Command vm_kill();
+Command vm_reset();
+Command vm_console();
+Command vm_update();
+Command vm_delete();
+Command migrate();
+Command verify();
+Command op_list();
+Command op_show();
+Command op_watch();
+Command op_cancel();
+
+std::vector<Command> all();
+
+}  // namespace mcv::cli::commands

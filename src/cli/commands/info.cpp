@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "cli/commands/commands.h"
+#include "cli/commands/views.h"
+#include "cli/render/table.h"
+#include "cli/session.h"
+
+namespace mcv::cli::commands {
+namespace {
+
+void print_nodes(Session& session, const Json& info) {
+  Table table({"NODE", "STATUS", "CLUSTER ADDRESS", "DRBD ADDRESS", ""});
+  for (const Json& node : list_at(info, "nodes")) {
+    const std::string status = text_at(node, "status");
+    table.add({text_at(node, "name"), Cell(status, tone_of(status)), or_dash(text_at(node, "cluster_address")), or_dash(text_at(node, "drbd_address")),
+               flag_at(node, "this_node") ? "this node" : ""});
+  }
+  session.out() << table.to_text(session.terminal().width, session.terminal().colour);
+}
+
+void print_cluster(Session& session, const Json& info) {
+  const Json& vms = object_at(info, "vms");
+  const bool single = text_at(info, "cluster_state") == "single";
+  Facts facts;
+  facts.add("Cluster", single ? "one node (add the other one: hvctl cluster add-node)" : "two nodes");
+  const Json& peer = object_at(info, "peer");
+  if (!peer.empty()) {
+    const bool reachable = flag_at(peer, "reachable");
+    facts.add("Peer", fmt::format("{} {}", text_at(peer, "name"), reachable && flag_at(peer, "in_group") ? "connected" : reachable ? "answers, but is not in the group" : "does not answer"),
+              reachable && flag_at(peer, "in_group") ? Tone::good : Tone::bad);
+  }
+  facts.add("Configuration", fmt::format("generation {}, index {}", number_at(info, "generation"), number_at(info, "index")));
+  facts.add("VMs", fmt::format("{}, {} running", number_at(vms, "total"), number_at(vms, "running")));
+  facts.add("DRBD", flag_at(object_at(info, "drbd"), "enabled") ? "enabled" : "not enabled (hvctl drbd enable)");
+  facts.add("Hypervisors", joined(list_at(info, "hypervisors")));
+  facts.add("Version", text_at(info, "version"));
+  session.out() << facts.to_text(session.terminal().width, session.terminal().colour);
+}
+
+Result<int> show_cluster(Session& session) {
+  MCV_TRY(const Json info, session.get("/v1/info"));
+  const Json& peer = object_at(info, "peer");
+  const int exit_code = !peer.empty() && !flag_at(peer, "reachable") ? exit_partial : 0;
+  if (session.json()) {
+    session.print(info);
+    return exit_code;
+  }
+  print_nodes(session, info);
+  session.out() << '\n';
+  print_cluster(session, info);
+  print_warnings(session, list_at(info, "warnings"));
+  return exit_code;
+}
+
+Result<int> run(Session& session, const Arguments& arguments) {
+  if (arguments.names().empty()) return show_cluster(session);
+  return show_vm(session, arguments.name());
+}
+
+}  // namespace
+
+Command info() {
+  return {.name = "info",
+          .summary = "show the nodes and the cluster, or everything about one VM",
+          .details = "Without a name: each node with its addresses and status, the peer, the shared configuration's position, and warnings with the "
+                     "command that helps. Exit code 22 when the other node does not answer: what is shown is then this node's view.",
+          .operands = {.name = "VM", .min = 0, .max = 1, .completes = Completes::vm},
+          .routes = {{"GET", "/v1/info"}, {"GET", "/v1/vms/{name}"}},
+          .examples = {"hvctl info", "hvctl info vm1"},
+          .run = run};
+}
+
+}  // namespace mcv::cli::commands

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "cli/commands/commands.h"
+#include "cli/session.h"
+
+namespace mcv::cli::commands {
+namespace {
+
+Result<int> run(Session& session, const Arguments& arguments) {
+  Result<Outcome> sent = session.submit("POST", "/v1/operations/{id}/cancel", {arguments.name()});
+  if (!sent.ok()) return session.with_suggestion(std::move(sent).error(), Completes::operation, arguments.name());
+  // A cancel that was taken is a success of this command, whatever the operation ends as.
+  if (sent->kind == Outcome::Kind::started) sent->kind = Outcome::Kind::done;
+  return session.finish(*sent, fmt::format("Operation {} is asked to stop; what it did is undone. Watch: hvctl op watch {}", arguments.name(), arguments.name()));
+}
+
+}  // namespace
+
+Command op_cancel() {
+  return {.name = "op cancel",
+          .summary = "stop an operation and undo what it did",
+          .details = "An operation that has passed the point from which it can only go forward is refused.",
+          .operands = {.name = "ID", .min = 1, .max = 1, .completes = Completes::operation},
+          .routes = {{"POST", "/v1/operations/{id}/cancel"}},
+          .examples = {"hvctl op cancel A-17"},
+          .run = run};
+}
+
+}  // namespace mcv::cli::commands

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/complete.h"
+
+#include <algorithm>
+#include <iostream>
+
+#include "cli/arguments.h"
+#include "cli/command_table.h"
+#include "cli/session.h"
+
+namespace mcv::cli {
+namespace {
+
+const Option* option_named(const std::vector<Option>& options, const std::string& word) {
+  const auto found = std::find_if(options.begin(), options.end(), [&word](const Option& option) { return option.name == word || (!option.also.empty() && option.also == word); });
+  return found == options.end() ? nullptr : &*found;
+}
+
+void keep_matching(std::vector<std::string>& candidates, const std::string& prefix) {
+  std::erase_if(candidates, [&prefix](const std::string& candidate) { return !candidate.starts_with(prefix); });
+  std::sort(candidates.begin(), candidates.end());
+  candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
+}
+
+std::vector<std::string> objects(const Command& command, Completes kind, const Globals& globals) {
+  return Session(globals, Terminal{}, command, std::cout, std::cerr).names_of(kind);
+}
+
+std::vector<std::string> option_names(const Command& command) {
+  std::vector<std::string> names;
+  for (const Option& option : command.options) names.emplace_back(option.name);
+  for (const Option& option : global_options()) names.emplace_back(option.name);
+  return names;
+}
+
+}  // namespace
+
+std::vector<std::string> complete(const std::vector<std::string>& words) {
+  if (words.empty()) return {};
+  const std::string& current = words.back();
+  std::vector<std::string> before(words.begin(), words.end() - 1);
+  Globals globals;
+  std::erase_if(before, [](const std::string& word) { return word == "-q" || word == "-v" || word == "--yes" || word == "-y"; });
+  for (std::size_t i = 0; i + 1 < before.size(); ++i) {
+    if (before[i] == "--socket") globals.socket = before[i + 1];
+  }
+  while (before.size() >= 2 && (before[0] == "--socket" || before[0] == "-o" || before[0] == "--output")) before.erase(before.begin(), before.begin() + 2);
+  std::vector<std::string> candidates;
+  const Command* command = before.size() >= 2 ? find_spelling(before[0] + " " + before[1]) : nullptr;
+  if (command == nullptr && !before.empty() && !is_noun(before[0])) command = find_spelling(before[0]);
+  if (before.empty()) candidates = all_first_words();
+  else if (command == nullptr) candidates = before.size() == 1 && is_noun(before[0]) ? verbs_of(before[0]) : std::vector<std::string>();
+  else {
+    const Option* asked = option_named(command->options, before.back());
+    if (before.back() == "-o" || before.back() == "--output") candidates = {"json", "table"};
+    else if (asked != nullptr && !asked->value.empty()) candidates = objects(*command, asked->completes, globals);
+    else if (current.starts_with("-")) candidates = option_names(*command);
+    else candidates = objects(*command, command->operands.completes, globals);
+  }
+  keep_matching(candidates, current);
+  return candidates;
+}
+
+}  // namespace mcv::cli

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Words to a command, its result to an exit code. Nothing is loaded or connected before a command asks for it.
+#include <exception>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "cli/arguments.h"
+#include "cli/complete.h"
+#include "cli/help.h"
+#include "cli/render/json.h"
+#include "cli/render/problem.h"
+#include "cli/session.h"
+
+namespace mcv::cli {
+namespace {
+
+bool wants_json(const std::vector<std::string>& words) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "--output=json" || ((words[i] == "-o" || words[i] == "--output") && i + 1 < words.size() && words[i + 1] == "json")) return true;
+  }
+  return false;
+}
+
+int fail(const Error& error, bool json, const Terminal& terminal) {
+  if (json) print_json(std::cerr, problem_of(error), terminal.error);
+  else std::cerr << problem_text(error, terminal.error_width, terminal.error_colour);
+  return exit_code_of(error.kind());
+}
+
+int run(const std::vector<std::string>& words) {
+  if (!words.empty() && words.front() == "__complete") {
+    for (const std::string& candidate : complete({words.begin() + 1, words.end()})) std::cout << candidate << '\n';
+    return 0;
+  }
+  const Terminal terminal = Terminal::detect();
+  const Result<Invocation> parsed = parse_arguments(words);
+  if (!parsed.ok()) return fail(parsed.error(), wants_json(words), terminal);
+  if (parsed->globals.version) {
+    std::cout << "hvctl " MCV_VERSION "\n";
+    return 0;
+  }
+  if (parsed->command == nullptr) {
+    std::cout << help_text(parsed->topic, terminal.width);
+    return 0;
+  }
+  Session session(parsed->globals, terminal, *parsed->command, std::cout, std::cerr);
+  const Result<int> code = parsed->command->run(session, parsed->arguments);
+  std::cout << std::flush;
+  if (!code.ok()) return fail(code.error(), session.json(), terminal);
+  // A full disk or a closed pipe behind the output is a failure of what was asked for.
+  if (!std::cout) return fail(Error(ErrorCode::io_error, "standard output could not be written"), false, terminal);
+  return *code;
+}
+
+}  // namespace
+}  // namespace mcv::cli
+
+int main(int count, char** values) {
+  std::ios::sync_with_stdio(false);
+  try {
+    return mcv::cli::run(std::vector<std::string>(values + 1, values + count));
+  } catch (const std::exception& defect) {
+    std::cerr << "hvctl: defect: " << defect.what() << '\n';
+    return 1;
+  }
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/render/text.h"
+
+namespace mcv::cli {
+
+struct Cell {
+  Cell(std::string text_in, Tone tone_in = Tone::plain) : text(std::move(text_in)), tone(tone_in) {}
+  Cell(const char* text_in) : text(text_in) {}
+  std::string text;
+  Tone tone = Tone::plain;
+};
+
+/// Left-aligned columns two spaces apart. Nothing is cut off: where the terminal is too narrow the widest columns wrap.
+class Table {
+ public:
+  explicit Table(std::vector<std::string> titles) : titles_(std::move(titles)) {}
+  void add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
+  bool empty() const { return rows_.empty(); }
+
+  /// `width` 0: as wide as it gets (pipes and files).
+  std::string to_text(std::size_t width, bool colour) const;
+
+ private:
+  std::vector<std::size_t> column_widths(std::size_t width) const;
+
+  std::vector<std::string> titles_;
+  std::vector<std::vector<Cell>> rows_;
+};
+
+}  // namespace mcv::cli

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/render/text.h"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+
+#include "cluster/core/units.h"
+
+namespace mcv::cli {
+namespace {
+
+/// Bytes of the UTF-8 sequence at `at`, 0 when it is broken.
+std::size_t sequence_length(std::string_view text, std::size_t at) {
+  const auto lead = static_cast<unsigned char>(text[at]);
+  const std::size_t length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+  if (length == 0 || at + length > text.size()) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((static_cast<unsigned char>(text[at + i]) & 0xc0U) != 0x80U) return 0;
+  }
+  return length;
+}
+
+}  // namespace
+
+std::string paint(Tone tone, std::string_view text, bool colour) {
+  if (!colour || tone == Tone::plain || text.empty()) return std::string(text);
+  const char* code = "";
+  switch (tone) {
+    case Tone::plain: break;
+    case Tone::good: code = "32"; break;
+    case Tone::warning: code = "33"; break;
+    case Tone::bad: code = "31"; break;
+    case Tone::faint: code = "2"; break;
+    case Tone::strong: code = "1"; break;
+  }
+  return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
+}
+
+std::string printable(std::string_view text) {
+  std::string clean;
+  clean.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = sequence_length(text, at);
+    const auto lead = static_cast<unsigned char>(text[at]);
+    // C1 controls (U+0080 to U+009F) command some terminals as ESC does.
+    const bool c1 = length == 2 && lead == 0xc2 && static_cast<unsigned char>(text[at + 1]) < 0xa0;
+    if (length == 0 || c1 || (length == 1 && (lead < 0x20 || lead == 0x7f))) {
+      clean += lead == '\n' || lead == '\t' ? ' ' : '?';
+      at += std::max<std::size_t>(length, 1);
+      continue;
+    }
+    clean.append(text, at, length);
+    at += length;
+  }
+  return clean;
+}
+
+std::size_t width_of(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
+}
+
+std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
+  std::vector<std::string> lines{""};
+  width = std::max<std::size_t>(width, 1);
+  while (!text.empty()) {
+    const std::size_t space = text.find(' ');
+    std::string_view word = text.substr(0, space);
+    text.remove_prefix(space == std::string_view::npos ? text.size() : space + 1);
+    const std::size_t used = width_of(lines.back());
+    if (used > 0 && used + 1 + width_of(word) > width) lines.emplace_back();
+    else if (used > 0) lines.back() += ' ';
+    while (width_of(word) > width) {
+      std::size_t cut = 0;
+      for (std::size_t shown = 0; shown < width; ++shown) cut += std::max<std::size_t>(sequence_length(word, cut), 1);
+      lines.back() += word.substr(0, cut);
+      word.remove_prefix(cut);
+      lines.emplace_back();
+    }
+    lines.back() += word;
+  }
+  return lines;
+}
+
+std::string size_text(std::uint64_t bytes) { return Bytes(bytes).to_text(); }
+
+std::string age_text(std::int64_t then, std::int64_t now) {
+  const std::int64_t seconds = now - then;
+  if (then <= 0 || seconds < 0) return "unknown";
+  if (seconds < 60) return fmt::format("{} s", seconds);
+  if (seconds < 3600) return fmt::format("{} m", seconds / 60);
+  if (seconds < 48 * 3600) return fmt::format("{} h", seconds / 3600);
+  return fmt::format("{} d", seconds / 86400);
+}
+
+std::string duration_text(std::int64_t seconds) {
+  if (seconds < 60) return fmt::format("{}s", seconds);
+  if (seconds < 3600) return fmt::format("{}m {}s", seconds / 60, seconds % 60);
+  return fmt::format("{}h {}m", seconds / 3600, seconds / 60 % 60);
+}
+
+std::string text_at(const Json& object, const char* key) {
+  if (!object.is_object()) return {};
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? printable(found->get_ref<const std::string&>()) : std::string();
+}
+
+std::uint64_t number_at(const Json& object, const char* key) {
+  if (!object.is_object()) return 0;
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_number()) return 0;
+  if (found->is_number_float()) return found->get<double>() > 0 ? static_cast<std::uint64_t>(found->get<double>()) : 0;
+  return found->is_number_unsigned() || found->get<std::int64_t>() > 0 ? found->get<std::uint64_t>() : 0;
+}
+
+bool flag_at(const Json& object, const char* key) {
+  if (!object.is_object()) return false;
+  const auto found = object.find(key);
+  return found != object.end() && found->is_boolean() && found->get<bool>();
+}
+
+const Json& list_at(const Json& object, const char* key) {
+  static const Json empty = Json::array();
+  if (!object.is_object()) return empty;
+  const auto found = object.find(key);
+  return found != object.end() && found->is_array() ? *found : empty;
+}
+
+const Json& object_at(const Json& object, const char* key) {
+  static const Json empty = Json::object();
+  if (!object.is_object()) return empty;
+  const auto found = object.find(key);
+  return found != object.end() && found->is_object() ? *found : empty;
+}
+
+Tone tone_of(std::string_view state) {
+  static constexpr std::array<std::string_view, 9> good{"running", "succeeded", "done", "pass", "online", "clean", "yes", "present", "redundant"};
+  static constexpr std::array<std::string_view, 10> warning{"warn", "unknown", "paused", "starting", "stopping", "cancelled", "undone", "could-not-verify", "pending", "suspect"};
+  static constexpr std::array<std::string_view, 7> bad{"failed", "fail", "offline", "mismatch", "no", "missing", "crashed"};
+  const auto in = [state](const auto& words) { return std::find(words.begin(), words.end(), state) != words.end(); };
+  if (in(good)) return Tone::good;
+  if (in(warning)) return Tone::warning;
+  return in(bad) ? Tone::bad : Tone::plain;
+}
+
+}  // namespace mcv::cli

@@ -8,7 +8,7 @@ std::vector<Command> all() {
           storage_create(), storage_list(),   storage_delete(), drbd_enable(),      drbd_list(),             network_create(),   network_list(),
           network_delete(), vm_create(),      vm_list(),     vm_info(),             vm_start(),              vm_stop(),          vm_kill(),
           vm_reset(),       vm_console(),     vm_update(),   vm_delete(),           migrate(),               verify(),           op_list(),
-          op_show(),        op_watch(),       op_cancel()};
+          op_show(),        op_watch(),       op_cancel(),      op_retry()};
 }
 
 }  // namespace mcv::cli::commands

@@ -99,7 +99,11 @@ Result<int> run(Session& session, const Arguments& arguments) {
   }
   if (!check_only) print_notice(session);
   MCV_TRY(const Outcome outcome, session.change("POST", "/v1/cluster/add-node", {}, body));
-  if (outcome.kind == Outcome::Kind::ended) print_suitability(session, object_at(outcome.body, "result"));
+  const Json result = object_at(outcome.body, "result");
+  if (outcome.kind == Outcome::Kind::ended || check_only) print_suitability(session, result);
+  if (check_only && !result.value("suitable", false)) {
+    return Error(ErrorCode::not_suitable, fmt::format("{} cannot be added yet; the table says why", parsed.name.str())).with_safe(nothing_changed).with_next("mend what failed and repeat the command");
+  }
   return session.finish(outcome, check_only ? fmt::format("{} can be added. Nothing was changed (--check-only).", parsed.name.str()) : fmt::format("{} is part of the cluster now. See: hvctl info", parsed.name.str()));
 }
 

@@ -39,6 +39,7 @@ Command op_list();
 Command op_show();
 Command op_watch();
 Command op_cancel();
+Command op_retry();
 
 std::vector<Command> all();
 

@@ -48,18 +48,17 @@ boost::asio::awaitable<Result<std::optional<std::string>>> read_corosync_key(hos
 }
 
 boost::asio::awaitable<Status> ensure_corosync_running(host::Processes& processes, Written written) {
-  host::Argv enable = {"enable", "--now", "corosync"};
-  MCV_CO_CHECK(co_await systemctl(processes, std::move(enable)));
-  if (written == Written::no) co_return success();
-  host::Argv restart = {"restart", "corosync"};
-  const Status restarted = co_await systemctl(processes, std::move(restart));
-  co_return restarted;
+  // Not `enable`: Debian's corosync also has a SysV script, and enabling rewrites /etc/rc*.d, which the daemon's sandbox
+  // rightly forbids. mcvd starts corosync whenever it starts itself.
+  host::Argv start = {written == Written::yes ? "restart" : "start", "corosync"};
+  const Status started = co_await systemctl(processes, std::move(start));
+  co_return started;
 }
 
 boost::asio::awaitable<Status> ensure_corosync_stopped(host::Processes& processes) {
-  host::Argv disable = {"disable", "--now", "corosync"};
-  const Status disabled = co_await systemctl(processes, std::move(disable));
-  co_return disabled;
+  host::Argv stop = {"stop", "corosync"};
+  const Status stopped = co_await systemctl(processes, std::move(stop));
+  co_return stopped;
 }
 
 boost::asio::awaitable<Status> ensure_corosync_gone(host::Processes& processes, host::Files& files) {

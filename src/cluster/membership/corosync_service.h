@@ -20,14 +20,14 @@ boost::asio::awaitable<Result<Written>> ensure_corosync_configured(host::Files& 
 /// The key as it is on this node; nullopt when there is none.
 boost::asio::awaitable<Result<std::optional<std::string>>> read_corosync_key(host::Files& files);
 
-/// Enabled and running with what was written: Debian starts a corosync of its own at installation, so after a change it
+/// Running with what was written: Debian starts a corosync of its own at installation, so after a change it
 /// is restarted.
 boost::asio::awaitable<Status> ensure_corosync_running(host::Processes& processes, Written written);
 
-/// Disabled and stopped; its files are removed, so that an old key opens nothing.
+/// Stopped; its files are removed, so that an old key opens nothing.
 boost::asio::awaitable<Status> ensure_corosync_gone(host::Processes& processes, host::Files& files);
 
-/// Stopped and not started at boot; the files stay.
+/// Stopped; the files stay.
 boost::asio::awaitable<Status> ensure_corosync_stopped(host::Processes& processes);
 
 }  // namespace mcv

@@ -23,10 +23,10 @@ Result<Kind> kind_from_text(std::string_view text);
 struct Mutation {
   Kind kind = Kind::setting;
   std::string key;
-  std::optional<std::uint64_t> expected_revision;
-  std::optional<Json> value;  ///< the whole record; nullopt deletes, unless there is a patch
-  std::optional<Json> patch;  ///< only these fields change (JSON merge patch); the object must exist
-  std::optional<Json> when;   ///< refused unless the object has these field values now
+  std::optional<std::uint64_t> expected_revision = {};
+  std::optional<Json> value = {};  ///< the whole record; nullopt deletes, unless there is a patch
+  std::optional<Json> patch = {};  ///< only these fields change (JSON merge patch); the object must exist
+  std::optional<Json> when = {};   ///< refused unless the object has these field values now
 
   Json to_json() const;
   static Result<Mutation> from_json(const Json& json);

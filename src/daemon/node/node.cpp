@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include "cluster/core/json.h"
+#include "cluster/membership/corosync_service.h"
 #include "daemon/actions/actions.h"
 #include "daemon/node/paths.h"
 #include "daemon/peer/peer_service.h"
@@ -72,6 +73,8 @@ asio::awaitable<Status> Node::start() {
   auto listening = listen_for_peer();
   if (!listening.ok()) spdlog::error("the peer cannot reach this node: {}", listening.error().to_text());
   if (shared.current().is_cluster()) {
+    auto running = co_await ensure_corosync_running(host.processes, Written::no);
+    if (!running.ok()) spdlog::error("corosync: {}", running.error().to_text());
     auto grouped = co_await shared.start_group();
     if (!grouped.ok()) spdlog::error("corosync: {}", grouped.error().to_text());
   }

@@ -22,6 +22,11 @@ asio::awaitable<api::ApiReply> Api::answer(api::ApiCall call, std::string target
 
 namespace routes {
 
+std::string_view durability_text(const Node& node, const Committed& done) {
+  if (done.on_both_nodes) return "both nodes";
+  return node.shared.current().is_cluster() ? "single node" : "cluster of one";
+}
+
 void add(api::Router& router, Node& node, const char* method, const char* pattern, const char* permission, Handler handler) {
   router.add(method, pattern, permission, [&node, handler](api::ApiCall call) { return handler(node, std::move(call)); });
 }
@@ -55,7 +60,7 @@ asio::awaitable<api::ApiReply> run_change(Node& node, api::ApiCall call, std::st
     co_return api::reply(std::move(body));
   }
   MCV_CO_TRY(const Committed done, co_await node.shared.propose(std::move(change)));
-  Json body = {{"result", {{"text", summary}}}, {"durability", done.on_both_nodes ? "both nodes" : "single node"}};
+  Json body = {{"result", {{"text", summary}}}, {"durability", durability_text(node, done)}};
   co_return api::reply(std::move(body));
 }
 

@@ -8,6 +8,7 @@
 #include "cluster/model/cluster_state.h"
 #include "cluster/plan/plan.h"
 #include "daemon/api/api_call.h"
+#include "cluster/store/position.h"
 #include "daemon/api/router.h"
 
 namespace mcv {
@@ -35,6 +36,8 @@ void add_storage_routes(api::Router& router, Node& node);
 void add_vm_routes(api::Router& router, Node& node);
 void add_operation_routes(api::Router& router, Node& node);
 
+/// Where a change is durable: "both nodes"; "single node" of a pair, with authority; "cluster of one".
+std::string_view durability_text(const Node& node, const Committed& done);
 /// Answers ?dry_run=true with the plan; otherwise submits it and answers 202 with the operation.
 boost::asio::awaitable<api::ApiReply> run_plan(Node& node, api::ApiCall call, Result<Plan> plan);
 /// One small change: proposed, answered when it is durable.

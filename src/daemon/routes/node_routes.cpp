@@ -43,7 +43,7 @@ asio::awaitable<api::ApiReply> set_addresses(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const requests::SetAddresses request, requests::set_addresses(body));
   MCV_CO_TRY(const Committed done, co_await mcv::set_addresses(node, request));
-  Json answer = {{"result", {{"text", "addresses recorded"}}}, {"durability", done.on_both_nodes ? "both nodes" : "single node"}};
+  Json answer = {{"result", {{"text", "addresses recorded"}}}, {"durability", durability_text(node, done)}};
   co_return api::reply(std::move(answer));
 }
 

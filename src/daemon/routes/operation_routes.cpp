@@ -124,6 +124,16 @@ asio::awaitable<api::ApiReply> cancel(Node& node, api::ApiCall call) {
   co_return api::reply(std::move(body));
 }
 
+asio::awaitable<api::ApiReply> retry(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.only_query({}));
+  MCV_CO_TRY(const OperationId id, id_of(call));
+  if (const auto other = elsewhere(node, id)) co_return co_await forward(node, *other, std::move(call), PeerClient::quick);
+  MCV_CO_CHECK(co_await node.operations.retry(id));
+  MCV_CO_TRY(const OperationView view, node.operations.get(id));
+  Json body = {{"operation", versioned(view)}};
+  co_return api::reply(std::move(body), 202);
+}
+
 }  // namespace
 
 void add_operation_routes(api::Router& router, Node& node) {
@@ -131,6 +141,7 @@ void add_operation_routes(api::Router& router, Node& node) {
   add(router, node, "GET", "/v1/operations/{id}", "operation.show", show);
   add(router, node, "GET", "/v1/operations/{id}/events", "operation.show", events);
   add(router, node, "POST", "/v1/operations/{id}/cancel", "operation.cancel", cancel);
+  add(router, node, "POST", "/v1/operations/{id}/retry", "operation.retry", retry);
 }
 
 }  // namespace mcv::routes

@@ -36,7 +36,7 @@ class Client {
 
   /// Any 2xx answer; everything else is the error the answer describes.
   Result<Reply> request(const std::string& method, const std::string& target, const std::optional<Json>& body = std::nullopt,
-                        std::chrono::milliseconds deadline = std::chrono::seconds(60));
+                        std::chrono::milliseconds deadline = std::chrono::seconds(180));
 
   /// Calls `on_view` with each state of the operation until a final one, which is returned. Reconnects when mcvd restarts,
   /// and gives up `patience` after it was last heard (connection_lost). Ctrl-C under an InterruptGuard: cancelled.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/host/file_calls.h"
 
+#include "daemon/host/digest_cache.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -206,6 +208,10 @@ Status make_directory(const std::string& path, unsigned mode) {
 
 Result<std::string> sha256(const std::string& path) {
   MCV_TRY(const Descriptor file, open_regular(path));
+  static DigestCache cache;
+  struct stat before {};
+  if (::fstat(file.get(), &before) != 0) return failure("stat", path, errno);
+  if (auto known = cache.find(before)) return *known;
   const std::unique_ptr<EVP_MD_CTX, DigestDeleter> context(EVP_MD_CTX_new());
   if (context == nullptr || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1) return Error(ErrorCode::internal, "no SHA-256");
   std::vector<char> chunk(std::size_t{1} << 18);
@@ -221,6 +227,8 @@ Result<std::string> sha256(const std::string& path) {
   EVP_DigestFinal_ex(context.get(), digest.data(), &length);
   std::string text;
   for (unsigned i = 0; i < length; ++i) text += fmt::format("{:02x}", digest[i]);
+  struct stat after {};
+  if (::fstat(file.get(), &after) == 0) cache.keep(before, after, text);
   return text;
 }
 

@@ -111,8 +111,10 @@ Result<NodeRecord> Node::member(const NodeName& name) const { return shared.curr
 asio::awaitable<Result<NodeFacts>> Node::look_at_peer(std::vector<std::string> wanted) {
   const auto record = peer_record();
   if (!record) co_return Error(ErrorCode::not_found, "this node is alone").with_next("hvctl cluster add-node --node NAME --ip-address IP");
+  // Hashing a large image for the first time takes its time; a plain look does not.
+  const auto deadline = wanted.empty() ? PeerClient::quick : PeerClient::patient;
   Json body = {{"paths", std::move(wanted)}};
-  MCV_CO_TRY(const Json answer, co_await peer.post(*record, "/peer/v1/facts", std::move(body), PeerClient::quick));
+  MCV_CO_TRY(const Json answer, co_await peer.post(*record, "/peer/v1/facts", std::move(body), deadline));
   co_return node_facts_from_json(answer);
 }
 

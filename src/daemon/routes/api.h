@@ -5,6 +5,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <string>
 
+#include "cluster/model/cluster_state.h"
 #include "cluster/plan/plan.h"
 #include "daemon/api/api_call.h"
 #include "daemon/api/router.h"

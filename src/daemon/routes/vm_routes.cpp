@@ -96,7 +96,7 @@ Status may_start(const Node& node, const VmRecord& vm, const plans::Facts& facts
   if (here == facts.end()) return Error(ErrorCode::internal, "this node cannot look at itself").with_next("journalctl -u mcvd");
   const auto peer = node.peer_record();
   const auto there = peer ? facts.find(peer->name.str()) : facts.end();
-  hv::StartQuestion question{node.shared.current(), vm, here->second};
+  hv::StartQuestion question{.state = node.shared.current(), .vm = vm, .here = here->second, .is_suspect = {}};
   question.peer = there == facts.end() ? nullptr : &there->second;
   question.override_verify_gate = override_gate;
   return hv::to_status(vm.name, hv::start_checks(question));

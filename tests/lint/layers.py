@@ -18,7 +18,7 @@ SUFFIXES = {".h", ".cpp"}
 # Everything else asks the host interfaces (DESIGN 3, architecture: coroutine rule 10).
 EDGE = ("daemon", "cli")
 EDGE_HEADERS = re.compile(
-    r"^(boost/asio/(io_context|steady_timer|system_timer|detached|posix|local|ip|ssl|signal_set|thread_pool)|boost/beast|corosync/|libssh/|sqlite3|systemd/|sys/|unistd\.h|fcntl\.h|spawn\.h|netdb\.h|thread$|mutex$|future$|filesystem$|fstream$)"
+    r"^(boost/asio/(io_context|steady_timer|system_timer|detached|posix|local|ip/(?!address)|ssl|signal_set|thread_pool)|boost/beast|corosync/|libssh/|sqlite3|systemd/|sys/|unistd\.h|fcntl\.h|spawn\.h|netdb\.h|thread$|mutex$|future$|filesystem$|fstream$)"
 )
 # Small programs of their own, run by the kernel, that are not part of the daemon.
 OWN_PROGRAMS = ("storage/drbd/helper/", "cluster/membership/corosync_", "cluster/peer/ssh_")

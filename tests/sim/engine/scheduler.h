@@ -5,6 +5,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/execution.hpp>
 #include <boost/asio/execution_context.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <list>
@@ -50,12 +51,16 @@ class Scheduler : public boost::asio::execution_context {
 
   /// Runs one ready job, chosen by the seed, or advances to the next timer. False when nothing is left to do.
   bool step();
-  /// Until the condition holds; false when nothing is left to do or `limit` of virtual time passed first.
+  /// Until the condition holds; false when `limit` of virtual time passed first. Time stands at the limit then.
   template <typename Condition>
   bool run_until(Condition condition, Time limit) {
     const Time end = now_ + limit;
     while (!condition()) {
-      if (now_ > end || !step()) return condition();
+      if (next_event() > end) {
+        now_ = std::max(now_, end);
+        return condition();
+      }
+      step();
     }
     return true;
   }
@@ -82,6 +87,8 @@ class Scheduler : public boost::asio::execution_context {
     Job job;
   };
   std::size_t choose();
+  /// Now when something is ready; Time::max() when nothing is left to do.
+  Time next_event() const { return !ready_.empty() ? now_ : timers_.empty() ? Time::max() : timers_.begin()->first.first; }
 
   Chance chance_;
   Trace trace_;

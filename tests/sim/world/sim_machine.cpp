@@ -15,6 +15,7 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr std::uint64_t guest_blocks = 12;
+constexpr std::string_view slice = "/sys/fs/cgroup/mcv.slice/";
 
 std::string option(const std::vector<std::string>& argv, const std::string& prefix) {
   for (const std::string& word : argv) {
@@ -40,6 +41,17 @@ SimMachine::SimMachine(Scheduler& scheduler, std::size_t node, std::string name,
   files_.made_up = [this](const std::string& path) { return made_up(path); };
 }
 
+/// What sysfs shows of a device.
+void SimMachine::show_in_sysfs(const std::string& name) {
+  const std::string path = "/sys/class/net/" + name;
+  files_.remove_tree(path);
+  const auto link = links.find(name);
+  if (link == links.end()) return;
+  files_.put(path + "/mtu", "1500\n", false);
+  if (link->second.kind == "bridge") files_.put(path + "/bridge/.", "", false);
+  if (link->second.tap) files_.put(path + "/owner", fmt::format("{}\n", link->second.owner), false);
+}
+
 std::optional<std::string> SimMachine::made_up(const std::string& path) const {
   if (path == "/proc/drbd") return drbd_->proc(node_);
   if (path == "/proc/meminfo") return "MemTotal:       16000000 kB\nMemFree:        12000000 kB\nMemAvailable:   14000000 kB\n";
@@ -47,7 +59,6 @@ std::optional<std::string> SimMachine::made_up(const std::string& path) const {
   if (path == "/dev/kvm") return "";
   if (path == "/sys/module/drbd/version") return "8.4.11\n";
   if (path == "/proc/cpuinfo") return "processor\t: 0\nmodel name\t: simulated\nflags\t\t: fpu svm\n\nprocessor\t: 1\nmodel name\t: simulated\nflags\t\t: fpu svm\n\n";
-  constexpr std::string_view slice = "/sys/fs/cgroup/mcv.slice/";
   if (path.starts_with(slice) && path.ends_with("/cgroup.events")) {
     const std::string unit = path.substr(slice.size(), path.rfind('/') - slice.size());
     if (vmms.count(unit) == 0) return std::nullopt;
@@ -119,6 +130,7 @@ ToolAnswer SimMachine::systemd_run(const std::vector<std::string>& argv) {
   }
   SimVmm& started = *vmm;
   vmms.emplace(unit, std::move(vmm));
+  files_.put(std::string(slice) + unit + "/cgroup.procs", "", false);
   scheduler_.say(fmt::format("{}: VMM of {} starts{}", name_, started.vm, trouble.empty() ? "" : ", and fails: " + trouble));
   if (!trouble.empty()) {
     end_vmm(unit, "exit-code", 1, 1);
@@ -133,6 +145,7 @@ void SimMachine::end_vmm(const std::string& unit, const std::string& result, int
   if (found == vmms.end()) return;
   const auto vmm = std::move(found->second);
   vmms.erase(found);
+  files_.remove_tree(std::string(slice) + unit);
   scheduler_.say(fmt::format("{}: VMM of {} ends", name_, vmm->vm));
   for (const std::string& disk : vmm->disks) {
     if (disk.starts_with("/dev/drbd")) drbd_->close(node_, drbd_minor(disk), unit);
@@ -269,12 +282,14 @@ ToolAnswer SimMachine::ip(const std::vector<std::string>& argv) {
     link.vnet_header = std::find(argv.begin(), argv.end(), "vnet_hdr") != argv.end();
     if (!after("user").empty()) link.owner = static_cast<std::uint32_t>(std::stoul(after("user")));
     links[device] = link;
+    show_in_sysfs(device);
     return ToolAnswer{};
   }
   const auto found = links.find(device);
   if (found == links.end()) return ToolAnswer{1, "", fmt::format("Cannot find device \"{}\"\n", device)};
   if (after("link") == "delete") {
     links.erase(found);
+    show_in_sysfs(device);
     return ToolAnswer{};
   }
   if (!after("master").empty()) found->second.master = after("master");
@@ -392,6 +407,7 @@ void SimMachine::power_off() {
 void SimMachine::boot() {
   scheduler_.say("power on " + name_);
   powered_ = true;
+  for (const auto& [name, link] : links) show_in_sysfs(name);
   drbd_->boot(node_);
 }
 

@@ -88,6 +88,7 @@ class SimMachine {
   ToolAnswer journalctl(const std::vector<std::string>& argv) const;
   ToolAnswer ip(const std::vector<std::string>& argv);
   std::string show_links() const;
+  void show_in_sysfs(const std::string& name);
   void signal(const std::string& unit, const std::string& signal);
   void end_vmm(const std::string& unit, const std::string& result, int code, int status);
   bool held(const SimVmm& vmm) const;

@@ -1,36 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hv/wakeup.h"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/system/system_error.hpp>
+#include <boost/system/error_code.hpp>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <utility>
 
 namespace mcv::hv {
 
 namespace asio = boost::asio;
+using boost::system::error_code;
 
-// A timer that never expires is Asio's condition variable: cancelling it wakes all who wait.
+// No timer of Asio's: those need a reactor, and the simulator has none (docs/architecture.md, coroutine rule 10).
 struct Wakeup::State {
-  asio::steady_timer timer;
+  asio::any_io_executor executor;
   std::uint64_t notifications = 0;
+  std::uint64_t next_waiter = 0;
+  std::map<std::uint64_t, std::function<void(error_code)>> waiters;
+
+  void finish(std::uint64_t waiter, error_code error) {
+    const auto found = waiters.find(waiter);
+    if (found == waiters.end()) return;
+    auto resume = std::move(found->second);
+    waiters.erase(found);
+    asio::post(executor, [resume = std::move(resume), error]() { resume(error); });
+  }
 };
 
 namespace {
 
+// An initiation lives in a plain function without co_await (GCC 12, docs/architecture.md).
+asio::awaitable<void> wait_once(std::shared_ptr<Wakeup::State> state) {
+  auto initiate = [weak = std::weak_ptr<Wakeup::State>(state)](auto handler) {
+    const auto alive = weak.lock();
+    if (!alive) return;
+    const std::uint64_t waiter = alive->next_waiter++;
+    auto slot = asio::get_associated_cancellation_slot(handler);
+    auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+    alive->waiters.emplace(waiter, [shared](error_code error) { std::move (*shared)(error); });
+    if (!slot.is_connected()) return;
+    slot.assign([weak, waiter](asio::cancellation_type) {
+      if (const auto still = weak.lock()) still->finish(waiter, asio::error::operation_aborted);
+    });
+  };
+  return asio::async_initiate<const asio::use_awaitable_t<>, void(error_code)>(std::move(initiate), asio::use_awaitable);
+}
+
 asio::awaitable<void> wait_from(std::shared_ptr<Wakeup::State> state, std::uint64_t seen) {
-  while (state->notifications == seen) {
-    const auto token = asio::as_tuple(asio::use_awaitable);
-    const auto outcome = co_await state->timer.async_wait(token);
-    static_cast<void>(outcome);
-    const auto cancellation = co_await asio::this_coro::cancellation_state;
-    if (cancellation.cancelled() != asio::cancellation_type::none) throw boost::system::system_error(asio::error::operation_aborted);
-  }
+  while (state->notifications == seen) co_await wait_once(state);
 }
 
 asio::awaitable<void> first_of(asio::awaitable<void> a, asio::awaitable<void> b) {
@@ -42,14 +66,14 @@ asio::awaitable<void> first_of(asio::awaitable<void> a, asio::awaitable<void> b)
 
 }  // namespace
 
-Wakeup::Wakeup(asio::any_io_executor executor)
-    : state_(std::make_shared<State>(State{asio::steady_timer(executor, asio::steady_timer::time_point::max())})) {}
+Wakeup::Wakeup(asio::any_io_executor executor) : state_(std::make_shared<State>()) { state_->executor = std::move(executor); }
 
-Wakeup::~Wakeup() = default;
+// Whoever still waits goes on and looks: nobody hangs on an object that is gone.
+Wakeup::~Wakeup() { notify(); }
 
 void Wakeup::notify() {
   ++state_->notifications;
-  state_->timer.cancel();
+  while (!state_->waiters.empty()) state_->finish(state_->waiters.begin()->first, error_code());
 }
 
 asio::awaitable<void> Wakeup::wait() { return wait_from(state_, state_->notifications); }

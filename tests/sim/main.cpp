@@ -28,6 +28,7 @@ struct Options {
 const std::vector<std::pair<std::string, Schedule>> kinds = {
     {"state", state_schedule},
     {"plan", plan_schedule},
+    {"node", node_schedule},
 };
 
 int usage() {

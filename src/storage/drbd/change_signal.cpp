@@ -25,7 +25,8 @@ struct ChangeSignal::State {
 };
 
 ChangeSignal::ChangeSignal(asio::any_io_executor executor) : state_(std::make_shared<State>()) { state_->executor = std::move(executor); }
-ChangeSignal::~ChangeSignal() = default;
+// Whoever still waits goes on and looks: nobody hangs on an object that is gone.
+ChangeSignal::~ChangeSignal() { notify(); }
 
 std::uint64_t ChangeSignal::count() const { return state_->count; }
 

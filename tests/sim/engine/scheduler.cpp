@@ -68,9 +68,12 @@ bool Scheduler::step() {
   }
   const auto chosen = ready_.begin() + static_cast<std::ptrdiff_t>(choose());
   Job job = std::move(chosen->job);
+  running_ = chosen->owner;
   ready_.erase(chosen);
   ++steps_;
+  in_job_ = true;
   job();
+  in_job_ = false;
   return true;
 }
 

@@ -5,6 +5,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/execution.hpp>
 #include <boost/asio/execution_context.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <list>
@@ -50,12 +51,16 @@ class Scheduler : public boost::asio::execution_context {
 
   /// Runs one ready job, chosen by the seed, or advances to the next timer. False when nothing is left to do.
   bool step();
-  /// Until the condition holds; false when nothing is left to do or `limit` of virtual time passed first.
+  /// Until the condition holds; false when `limit` of virtual time passed first. Time stands at the limit then.
   template <typename Condition>
   bool run_until(Condition condition, Time limit) {
     const Time end = now_ + limit;
     while (!condition()) {
-      if (now_ > end || !step()) return condition();
+      if (next_event() > end) {
+        now_ = std::max(now_, end);
+        return condition();
+      }
+      step();
     }
     return true;
   }
@@ -82,6 +87,8 @@ class Scheduler : public boost::asio::execution_context {
     Job job;
   };
   std::size_t choose();
+  /// Now when something is ready; Time::max() when nothing is left to do.
+  Time next_event() const { return !ready_.empty() ? now_ : timers_.empty() ? Time::max() : timers_.begin()->first.first; }
 
   Chance chance_;
   Trace trace_;
@@ -90,6 +97,8 @@ class Scheduler : public boost::asio::execution_context {
   std::uint64_t steps_ = 0;
   std::uint64_t next_timer_ = 1;
   Owner next_owner_ = 1;
+  Owner running_ = 0;   ///< whose job runs now
+  bool in_job_ = false;
   std::vector<Ready> ready_;
   std::map<std::pair<Time, Timer>, Due> timers_;
   std::map<Timer, Time> due_of_;
@@ -97,24 +106,39 @@ class Scheduler : public boost::asio::execution_context {
   std::set<Owner> dead_;
 };
 
-/// Satisfies any_io_executor, so ordinary awaitable code, co_spawn and cancellation run on it.
+/// Satisfies any_io_executor, so ordinary awaitable code, co_spawn and cancellation run on it. Like an io_context's:
+/// `dispatch` from within a job of the same owner runs at once, `post` never does. (Asio 1.81 needs the former: a
+/// coroutine that is cancelled between co_spawn and its first step would throw where nobody catches.)
 class Scheduler::Executor {
  public:
   Executor(Scheduler& scheduler, Owner owner) : scheduler_(&scheduler), owner_(owner) {}
 
   template <typename F>
   void execute(F function) const {
-    scheduler_->post(owner_, Job(std::move(function)));
+    if (!never_ && scheduler_->running_ == owner_ && scheduler_->in_job_) std::move(function)();
+    else scheduler_->post(owner_, Job(std::move(function)));
   }
   boost::asio::execution_context& query(boost::asio::execution::context_t) const noexcept { return *scheduler_; }
-  static constexpr boost::asio::execution::blocking_t query(boost::asio::execution::blocking_t) noexcept { return boost::asio::execution::blocking.never; }
-  Executor require(boost::asio::execution::blocking_t::never_t) const { return *this; }
-  friend bool operator==(const Executor& a, const Executor& b) noexcept { return a.scheduler_ == b.scheduler_ && a.owner_ == b.owner_; }
+  boost::asio::execution::blocking_t query(boost::asio::execution::blocking_t) const noexcept {
+    if (never_) return boost::asio::execution::blocking.never;
+    return boost::asio::execution::blocking.possibly;
+  }
+  Executor require(boost::asio::execution::blocking_t::never_t) const { return with_never(true); }
+  Executor require(boost::asio::execution::blocking_t::possibly_t) const { return with_never(false); }
+  friend bool operator==(const Executor& a, const Executor& b) noexcept {
+    return a.scheduler_ == b.scheduler_ && a.owner_ == b.owner_ && a.never_ == b.never_;
+  }
   friend bool operator!=(const Executor& a, const Executor& b) noexcept { return !(a == b); }
 
  private:
+  Executor with_never(bool never) const {
+    Executor copy = *this;
+    copy.never_ = never;
+    return copy;
+  }
   Scheduler* scheduler_;
   Owner owner_;
+  bool never_ = false;
 };
 
 }  // namespace mcv::sim

@@ -26,5 +26,7 @@ using Schedule = std::function<ScheduleReport(std::uint64_t seed, bool print_tra
 ScheduleReport state_schedule(std::uint64_t seed, bool print_trace);
 /// Operations over LocalSteps on both sides.
 ScheduleReport plan_schedule(std::uint64_t seed, bool print_trace);
+/// Two whole nodes on the machine models: init, join, pool, network, VM, start, migrate, verify, delete.
+ScheduleReport node_schedule(std::uint64_t seed, bool print_trace);
 
 }  // namespace mcv::sim

@@ -63,8 +63,9 @@ void SimCorosync::deliver(std::size_t node, const Entry& entry) {
     if (side.daemon != nullptr && side.joined) side.daemon->push(host::GroupMessage{id_of(entry.sender), entry.bytes});
     return;
   }
-  if (entry.kind == Entry::Kind::join) side.members.insert(entry.sender);
-  else side.members.erase(entry.sender);
+  const auto known = side.members.find(entry.sender);
+  if (entry.kind == Entry::Kind::join) side.members[entry.sender] = entry.connection;
+  else if (known != side.members.end() && known->second == entry.connection) side.members.erase(known);
   if (entry.kind == Entry::Kind::join && entry.sender == node && entry.connection == side.connection) side.joined = true;
   tell_members(node);
 }
@@ -73,7 +74,7 @@ void SimCorosync::tell_members(std::size_t node) {
   Side& side = sides_[node];
   if (side.daemon == nullptr || !side.joined) return;
   host::GroupMembership membership;
-  for (const std::size_t member : side.members) membership.members.push_back(id_of(member));
+  for (const auto& [member, connection] : side.members) membership.members.push_back(id_of(member));
   side.daemon->push(membership);
 }
 
@@ -150,14 +151,25 @@ void SimCorosync::form_ring(std::set<std::size_t> nodes) {
     side.ring = nodes;
     side.last_arrival = scheduler_.now();
   }
-  std::set<std::size_t> members;
+  std::map<std::size_t, std::uint64_t> members;
   for (const std::size_t node : nodes) {
-    if (sides_[node].joined && sides_[node].daemon != nullptr) members.insert(node);
+    if (sides_[node].joined && sides_[node].daemon != nullptr) members[node] = sides_[node].connection;
   }
   for (const std::size_t node : nodes) {
-    const bool changed = sides_[node].members != members;
-    sides_[node].members = members;
-    if (changed) tell_members(node);
+    Side& side = sides_[node];
+    // Who left and came back between two rings is told as gone first: it is another process.
+    std::map<std::size_t, std::uint64_t> staying;
+    for (const auto& item : members) {
+      if (side.members.count(item.first) != 0 && side.members.at(item.first) == item.second) staying.insert(item);
+    }
+    if (side.members != staying) {
+      side.members = staying;
+      tell_members(node);
+    }
+    if (staying != members) {
+      side.members = members;
+      tell_members(node);
+    }
   }
   for (const std::size_t node : nodes) order(node);
 }

@@ -45,7 +45,7 @@ class SimCorosync {
     std::deque<Entry> unsent;            ///< accepted, no place in the order yet
     std::deque<std::pair<std::size_t, Entry>> arriving;  ///< ordered, on the way to this side; first = place
     Time last_arrival{0};
-    std::set<std::size_t> members;       ///< of the group as this side knows it
+    std::map<std::size_t, std::uint64_t> members;  ///< of the group as this side knows it: node -> its connection
     class SimGroup* daemon = nullptr;    ///< connected
     std::uint64_t connection = 0;
     bool joined = false;                 ///< its join has been delivered: nothing is before

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "cluster/core/sha256.h"
 #include "cluster/host/host.h"
 #include "engine/sim_clock.h"
 #include "world/sim_files.h"
@@ -31,7 +32,7 @@ struct SimHost {
         store(scheduler, owner, disk.store),
         files(scheduler, owner, disk.files),
         group(scheduler, owner, corosync, node),
-        peer(scheduler, owner, network, "key-of-" + hostname),
+        peer(scheduler, owner, network, sha256_hex("key of " + hostname)),
         host{scheduler.executor(owner), clock, random, processes, files, store, sockets, peer, group, std::move(hostname)} {}
 
   Owner owner;

@@ -93,7 +93,7 @@ class StateWorld {
   void end_daemon(std::size_t node);
   void revive();
   bool set_up();
-  void ask(std::size_t node);
+  void ask(std::size_t node, bool may_compete = true);
   boost::asio::awaitable<void> propose(std::size_t node, Change change, std::shared_ptr<Asked> asked);
   bool durable(std::size_t node, const std::string& id) const;
   void fault();
@@ -184,7 +184,7 @@ bool StateWorld::durable(std::size_t node, const std::string& id) const {
   return false;
 }
 
-void StateWorld::ask(std::size_t node) {
+void StateWorld::ask(std::size_t node, bool may_compete) {
   if (!up(node)) return;
   auto asked = std::make_shared<Asked>();
   const std::uint64_t number = next_change_++;
@@ -196,7 +196,7 @@ void StateWorld::ask(std::size_t node) {
   change.summary = asked->id;
   change.mutations.push_back(put_setting(state(node).current(), asked->key, "1"));
   // Some compete for one object: at most one of two with the same expectation may win.
-  if (chance().one_in(3)) change.mutations.push_back(put_setting(state(node).current(), "shared", std::to_string(number)));
+  if (may_compete && chance().one_in(3)) change.mutations.push_back(put_setting(state(node).current(), "shared", std::to_string(number)));
   asked_.push_back(asked);
   lives_[node]->tasks.spawn(propose(node, std::move(change), asked));
 }
@@ -309,8 +309,8 @@ void StateWorld::heal_and_check() {
     return;
   }
   run_events([] { return false; }, 15s);
-  ask(0);
-  ask(1);
+  ask(0, false);
+  ask(1, false);
   run_events([] { return false; }, 15s);
   if (state(0).position() != state(1).position()) violation("the positions differ after the heal");
   if (state(0).current().hash() != state(1).current().hash()) violation("the hashes differ after the heal");

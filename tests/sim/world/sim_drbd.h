@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// DRBD 8.4 in the small: two kernels, their metadata, and the link between them. Formats after tests/data/drbd.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/scheduler.h"
+#include "world/sim_files.h"
+#include "world/sim_lvm.h"
+
+namespace mcv::sim {
+
+class SimDrbd {
+ public:
+  struct Node {
+    SimLvm* lvm = nullptr;
+    FileDisk* files = nullptr;
+    std::string name;
+  };
+  SimDrbd(Scheduler& scheduler, std::array<Node, 2> nodes);
+
+  /// drbdadm, drbdsetup (but events2), drbdmeta, modprobe; nullopt for other tools.
+  std::optional<ToolAnswer> run(std::size_t node, const std::vector<std::string>& argv);
+  /// The lines a new events2 begins with; later ones go to every subscriber.
+  std::vector<std::string> dump(std::size_t node) const;
+  using Subscriber = std::function<void(const std::string& line)>;
+  std::uint64_t subscribe(std::size_t node, Subscriber subscriber);
+  void unsubscribe(std::size_t node, std::uint64_t subscription);
+  std::string proc(std::size_t node) const;
+  std::string kernel_log(std::size_t node, const std::string& after_cursor, bool last_only) const;
+
+  void power_off(std::size_t node);
+  void boot(std::size_t node);
+  void cut();
+  void heal();
+
+  // A VMM's side.
+  bool open(std::size_t node, std::uint32_t minor, const std::string& by);   ///< writable: only where Primary
+  void close(std::size_t node, std::uint32_t minor, const std::string& by);
+  /// `done` when the write is durable on both legs (or on this one while the other is Outdated); never while it is held.
+  void write(std::size_t node, std::uint32_t minor, std::uint64_t block, std::uint64_t value, std::function<void()> done);
+  std::uint64_t read(std::size_t node, std::uint32_t minor, std::uint64_t block) const;
+
+  // An auditor's.
+  struct Seen {
+    std::string resource;
+    bool primary = false;
+    std::string disk;
+    std::string connection;
+    std::string replication;
+    bool held = false;
+    std::set<std::string> open_by;
+  };
+  std::vector<Seen> look(std::size_t node) const;
+  /// Behind DRBD's back, for verify.
+  void corrupt(std::size_t node, std::uint32_t minor, std::uint64_t block, std::uint64_t value);
+
+ private:
+  struct Write {
+    std::uint64_t block, value;
+    std::function<void()> done;
+    bool sent = false;
+  };
+  struct Leg {
+    std::string resource;
+    std::string path;             ///< of the .res file
+    std::uint32_t minor = 0;
+    std::string data, meta;       ///< device paths
+    bool has_minor = false;
+    bool attached = false;
+    bool two_legs = false;
+    bool primary = false;
+    bool wants_peer = false;
+    std::string connection = "StandAlone";
+    std::string replication = "Off";
+    std::string peer_disk = "DUnknown";
+    bool peer_primary = false;
+    bool held = false;            ///< suspended:fencing
+    std::set<std::string> open_by;
+    std::deque<std::shared_ptr<Write>> writes;  ///< not acknowledged
+    std::uint64_t verify_at = 0, verify_stop = 0;
+    std::uint64_t verify_run = 0;
+    std::uint64_t connection_run = 0;
+  };
+  using Legs = std::map<std::string, Leg>;
+
+  Leg* find(std::size_t node, const std::string& resource);
+  Leg* find_minor(std::size_t node, std::uint32_t minor);
+  const Leg* find_minor(std::size_t node, std::uint32_t minor) const;
+  Lv* data_of(std::size_t node, const Leg& leg) const;
+  DrbdMeta* meta_of(std::size_t node, const Leg& leg) const;
+  std::string disk_state(std::size_t node, const Leg& leg) const;
+
+  ToolAnswer drbdadm(std::size_t node, const std::vector<std::string>& argv);
+  ToolAnswer drbdsetup(std::size_t node, const std::vector<std::string>& argv);
+  ToolAnswer drbdmeta(std::size_t node, const std::vector<std::string>& argv);
+  std::optional<Leg> parse(std::size_t node, const std::string& path) const;
+  ToolAnswer adjust(std::size_t node, const Leg& wanted);
+  ToolAnswer promote(std::size_t node, Leg& leg, bool force);
+  ToolAnswer demote(std::size_t node, Leg& leg);
+  ToolAnswer new_uuid(std::size_t node, Leg& leg);
+  ToolAnswer verify(std::size_t node, std::uint32_t minor, std::uint64_t start, std::uint64_t stop);
+  ToolAnswer down(std::size_t node, const std::string& resource);
+  void goodbye(std::size_t node, Leg& leg);
+
+  void try_connect(const std::string& resource);
+  void handshake(const std::string& resource);
+  void establish(const std::string& resource);
+  void begin_sync(const std::string& resource, std::size_t source);
+  void finish_sync(const std::string& resource, std::size_t source, std::uint64_t run);
+  void lose_connection(std::size_t node, Leg& leg, bool graceful);
+  void fresh_uuid(std::size_t node, Leg& leg);
+  void push_writes(std::size_t node, Leg& leg);
+  void send(std::size_t node, const std::string& resource, std::shared_ptr<Write> write);
+  void verify_step(std::size_t node, const std::string& resource, std::uint64_t run);
+
+  void event(std::size_t node, const std::string& line);
+  void log(std::size_t node, const std::string& message);
+  void tell_device(std::size_t node, const Leg& leg, const char* action = "change");
+  void tell_resource(std::size_t node, const Leg& leg, const char* action = "change");
+  void tell_connection(std::size_t node, const Leg& leg, const char* action = "change");
+  void tell_peer_device(std::size_t node, const Leg& leg, const char* action = "change");
+  std::uint64_t out_of_sync(std::size_t node, const Leg& leg) const;
+
+  Scheduler& scheduler_;
+  std::array<Node, 2> nodes_;
+  std::array<Legs, 2> legs_;
+  std::array<bool, 2> powered_{true, true};
+  std::array<bool, 2> loaded_{false, false};
+  std::array<std::map<std::uint64_t, Subscriber>, 2> subscribers_;
+  std::array<std::vector<std::pair<std::uint64_t, std::string>>, 2> log_;  ///< cursor, message
+  std::uint64_t next_subscription_ = 1;
+  std::uint64_t next_cursor_ = 1;
+  std::uint64_t next_uuid_ = 0x1000;
+  bool cut_ = false;
+  std::uint64_t link_version_ = 0;
+};
+
+}  // namespace mcv::sim

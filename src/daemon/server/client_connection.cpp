@@ -74,7 +74,9 @@ asio::awaitable<bool> ClientConnection::one_request() {
   const std::string what = fmt::format("{} {}", call.method, incoming.request.target);
   api::ApiReply reply = co_await server_.answerer_(std::move(call), std::move(incoming.request.target));
   if (const Error* error = std::get_if<Error>(&reply)) {
-    spdlog::debug("api: uid {} pid {}: {}: {}: {}", caller_.uid, caller_.pid, what, to_text(error->code()), error->message());
+    // An expected refusal is the client's business; a defect is ours as well.
+    const auto level = error->kind() == ErrorKind::internal ? spdlog::level::err : spdlog::level::debug;
+    spdlog::log(level, "api: uid {} pid {}: {}: {}: {}", caller_.uid, caller_.pid, what, to_text(error->code()), error->message());
   } else {
     spdlog::debug("api: uid {} pid {}: {}", caller_.uid, caller_.pid, what);
   }

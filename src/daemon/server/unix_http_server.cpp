@@ -52,7 +52,8 @@ UnixHttpServer::UnixHttpServer(asio::any_io_executor loop, ServerOptions options
 UnixHttpServer::~UnixHttpServer() = default;
 
 // Held for the life of the process: "is another daemon alive?" has an answer that does not depend on a stale file.
-Status UnixHttpServer::lock() {
+Status UnixHttpServer::claim() {
+  if (lock_.valid()) return success();
   const std::string path = options_.path + ".lock";
   host::Descriptor file(::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file.valid()) return failure("open", path, errno);
@@ -68,7 +69,7 @@ Status UnixHttpServer::start() {
   if (options_.path.empty() || options_.path.size() >= sizeof(sockaddr_un::sun_path)) {
     return Error(ErrorCode::bad_request, fmt::format("'{}' cannot be a socket path: it has more than {} bytes or none", options_.path, sizeof(sockaddr_un::sun_path) - 1));
   }
-  MCV_CHECK(lock());
+  MCV_CHECK(claim());
   if (::unlink(options_.path.c_str()) != 0 && errno != ENOENT) return failure("remove the old socket", options_.path, errno);
   boost::system::error_code code;
   acceptor_.open(Local(), code);

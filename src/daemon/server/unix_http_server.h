@@ -35,7 +35,10 @@ class UnixHttpServer {
   UnixHttpServer(boost::asio::any_io_executor loop, ServerOptions options, Answerer answerer);
   ~UnixHttpServer();
 
-  /// Takes the lock file beside the socket, replaces a dead socket and listens. `in_use` when another daemon is alive.
+  /// Takes the lock file beside the socket, once; `in_use` when another daemon is alive. A daemon calls it before it touches
+  /// store, guests or DRBD: two of them on one machine must not get further than this.
+  Status claim();
+  /// Claims if that was not done, replaces a dead socket and listens.
   Status start();
   /// No new connections or requests; idle ones and streams end at once, replies being worked on have `grace` to get out.
   /// Await it before destruction.
@@ -44,7 +47,6 @@ class UnixHttpServer {
 
  private:
   friend class ClientConnection;
-  Status lock();
   boost::asio::awaitable<void> accept_all();
   boost::asio::awaitable<void> serve(boost::asio::local::stream_protocol::socket socket);
 

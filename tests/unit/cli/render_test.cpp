@@ -47,6 +47,12 @@ TEST(Table, WrapsTheWidestColumn) {
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 20u) << line;
 }
 
+TEST(Table, BecomesBlocksRatherThanBreakWords) {
+  Table table({"VOLUME", "ROLE", "DISKS", "NOTE"});
+  table.add({"web-frontend-1-0", "primary/secondary", "up_to_date/outdated", ""});
+  EXPECT_EQ(table.to_text(40, false), "web-frontend-1-0\n    role primary/secondary\n    disks up_to_date/outdated\n");
+}
+
 Json view(const char* state, double percent, std::initializer_list<const char*> step_states) {
   Json steps = Json::array();
   for (const char* step_state : step_states) steps.push_back({{"action", "act"}, {"node", "A"}, {"state", step_state}, {"text", "do it"}});

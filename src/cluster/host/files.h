@@ -17,6 +17,9 @@ class Files {
   virtual boost::asio::awaitable<Result<std::string>> read(std::string path) = 0;
   /// Temp file, fsync, rename, fsync of the directory: after a power cut the old or the new text, never a mixture.
   virtual boost::asio::awaitable<Status> write_durably(std::string path, std::string text, unsigned mode) = 0;
+  /// Adds to the end; the file is made with `mode` when it is not there. Need not be durable: for logs. This one rewrites
+  /// the file; an implementation that can append does.
+  virtual boost::asio::awaitable<Status> append(std::string path, std::string text, unsigned mode);
   /// One write(2) into an existing file: for /sys and /proc.
   virtual boost::asio::awaitable<Status> write_in_place(std::string path, std::string text) = 0;
   /// Success when it is gone, whether or not it was there; the directory is fsynced.

@@ -37,6 +37,7 @@ class GroupChannel {
   virtual boost::asio::awaitable<Status> multicast(std::string bytes) = 0;
   /// In order. Cancellable.
   virtual boost::asio::awaitable<GroupEvent> next() = 0;
+  /// Also from inside: a waiting `next` returns GroupLost. Nothing of the old connection is delivered afterwards.
   virtual void leave() = 0;
 };
 

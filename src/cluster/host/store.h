@@ -20,6 +20,8 @@ struct StoreBatch {
   std::vector<Put> puts;
   std::vector<Delete> deletes;
   std::vector<DeleteRange> delete_ranges;  ///< applied before deletes and puts
+  /// Finishes something begun: on a full disk it may take the space kept in reserve. Everything else gets `disk_full`.
+  bool may_use_reserve = false;
 
   StoreBatch& put(std::string table, std::string key, std::string value) {
     puts.push_back(Put{std::move(table), std::move(key), std::move(value)});

@@ -30,7 +30,7 @@ Status check_references(const ClusterState& state, const Mutation& mutation) {
   const auto refuse = [&](std::string_view user) {
     return Error(ErrorCode::in_use, fmt::format("the {} {} is used by {}", to_text(mutation.kind), mutation.key, user));
   };
-  if (mutation.value) return success();
+  if (mutation.value || mutation.patch) return success();
   if (mutation.kind == Kind::network) {
     for (const VmRecord& vm : state.vms()) {
       for (const NicRecord& nic : vm.nics) {
@@ -46,9 +46,7 @@ Status check_references(const ClusterState& state, const Mutation& mutation) {
   return success();
 }
 
-Status check_value(const Mutation& mutation) {
-  if (!mutation.value) return success();
-  const Json& value = *mutation.value;
+Status check_value(const Mutation& mutation, const Json& value) {
   Status status = success();
   std::string name;
   switch (mutation.kind) {
@@ -63,6 +61,17 @@ Status check_value(const Mutation& mutation) {
     return Error(ErrorCode::bad_request, fmt::format("the record of {} is filed under '{}'", name, mutation.key));
   }
   return status;
+}
+
+Status check_when(const Mutation& mutation, const Json& current) {
+  for (const auto& field : mutation.when->items()) {
+    if (current.is_object() && current.value(field.key(), Json()) == field.value()) continue;
+    return Error(ErrorCode::revision_conflict,
+                 fmt::format("the {} of {} {} was changed meanwhile", field.key(), to_text(mutation.kind), mutation.key))
+        .with_safe("nothing was changed by this request")
+        .with_next("repeat the command");
+  }
+  return success();
 }
 
 }  // namespace
@@ -90,6 +99,8 @@ Json Mutation::to_json() const {
   Json json = {{"kind", to_text(kind)}, {"key", key}};
   if (expected_revision) json["expect"] = *expected_revision;
   if (value) json["value"] = *value;
+  if (patch) json["patch"] = *patch;
+  if (when) json["when"] = *when;
   return json;
 }
 
@@ -100,6 +111,8 @@ Result<Mutation> Mutation::from_json(const Json& json) {
   mutation.key = fields.required<std::string>("key");
   mutation.expected_revision = fields.optional<std::uint64_t>("expect");
   if (json.contains("value")) mutation.value = json.at("value");
+  if (json.contains("patch")) mutation.patch = json.at("patch");
+  if (json.contains("when")) mutation.when = json.at("when");
   MCV_CHECK(fields.finish_lenient());
   return mutation;
 }
@@ -138,7 +151,6 @@ Status ClusterState::apply(const Change& change, std::uint64_t index) {
     ports.insert(volume.port);
   }
   for (const Mutation& mutation : change.mutations) {
-    MCV_CHECK(check_value(mutation));
     auto& objects = next[mutation.kind];
     const auto found = objects.find(mutation.key);
     const std::uint64_t current = found == objects.end() ? 0 : found->second.revision;
@@ -151,11 +163,19 @@ Status ClusterState::apply(const Change& change, std::uint64_t index) {
           .with_safe("nothing was changed by this request")
           .with_next("repeat the command");
     }
-    if (!mutation.value) {
+    if (mutation.when) {
+      MCV_CHECK(check_when(mutation, found == objects.end() ? Json() : found->second.value));
+    }
+    if (!mutation.value && !mutation.patch) {
       objects.erase(mutation.key);
       continue;
     }
-    Entry entry{index, *mutation.value};
+    if (mutation.patch && found == objects.end()) {
+      return Error(ErrorCode::not_found, fmt::format("the {} {} does not exist any more", to_text(mutation.kind), mutation.key));
+    }
+    Entry entry{index, mutation.patch ? found->second.value : *mutation.value};
+    if (mutation.patch) entry.value.merge_patch(*mutation.patch);
+    MCV_CHECK(check_value(mutation, entry.value));
     if (mutation.kind == Kind::volume && entry.value["kind"] == "drbd" && entry.value["port"] == 0) {
       if (volumes().size() >= drbd_volume_limit) return Error(ErrorCode::too_large, fmt::format("there are {} volumes already", drbd_volume_limit));
       const std::uint32_t minor = lowest_free(minors, first_drbd_minor);
@@ -271,8 +291,18 @@ Result<ClusterState> ClusterState::from_json(const Json& json) {
 std::string ClusterState::hash() const { return sha256_hex(canonical(to_json())); }
 
 namespace {
-Mutation put(Kind kind, const std::string& key, std::uint64_t expected, Json value) { return {kind, key, expected, std::move(value)}; }
+
+Mutation put(Kind kind, const std::string& key, std::uint64_t expected, Json value) {
+  Mutation mutation;
+  mutation.kind = kind;
+  mutation.key = key;
+  mutation.expected_revision = expected;
+  mutation.value = std::move(value);
+  return mutation;
+}
+
 }  // namespace
+
 
 Mutation put_new(const VmRecord& vm) { return put(Kind::vm, vm.name.str(), 0, vm.to_json()); }
 Mutation put_new(const VolumeRecord& volume) { return put(Kind::volume, volume.name.str(), 0, volume.to_json()); }
@@ -286,7 +316,21 @@ Mutation put_at(const ClusterState& state, const VolumeRecord& volume) {
 Mutation put_at(const ClusterState& state, const NodeRecord& node) {
   return put(Kind::node, node.name.str(), state.revision(Kind::node, node.name.str()), node.to_json());
 }
-Mutation erase_at(const ClusterState& state, Kind kind, const std::string& key) { return {kind, key, state.revision(kind, key), std::nullopt}; }
+Mutation patch(Kind kind, const std::string& key, Json fields, std::optional<Json> when) {
+  Mutation mutation;
+  mutation.kind = kind;
+  mutation.key = key;
+  mutation.patch = std::move(fields);
+  mutation.when = std::move(when);
+  return mutation;
+}
+Mutation erase_at(const ClusterState& state, Kind kind, const std::string& key) {
+  Mutation mutation;
+  mutation.kind = kind;
+  mutation.key = key;
+  mutation.expected_revision = state.revision(kind, key);
+  return mutation;
+}
 Mutation put_setting(const ClusterState& state, const std::string& key, const std::string& value) {
   return put(Kind::setting, key, state.revision(Kind::setting, key), Json(value));
 }

@@ -24,7 +24,9 @@ struct Mutation {
   Kind kind = Kind::setting;
   std::string key;
   std::optional<std::uint64_t> expected_revision;
-  std::optional<Json> value;  ///< nullopt deletes
+  std::optional<Json> value;  ///< the whole record; nullopt deletes, unless there is a patch
+  std::optional<Json> patch;  ///< only these fields change (JSON merge patch); the object must exist
+  std::optional<Json> when;   ///< refused unless the object has these field values now
 
   Json to_json() const;
   static Result<Mutation> from_json(const Json& json);
@@ -90,6 +92,8 @@ Mutation put_new(const NodeRecord& node);
 Mutation put_at(const ClusterState& state, const VmRecord& vm);          ///< replaces what `state` holds
 Mutation put_at(const ClusterState& state, const VolumeRecord& volume);
 Mutation put_at(const ClusterState& state, const NodeRecord& node);
+/// Changes some fields of one object and nothing somebody else may have written meanwhile, if it still has `when`.
+Mutation patch(Kind kind, const std::string& key, Json fields, std::optional<Json> when = std::nullopt);
 Mutation erase_at(const ClusterState& state, Kind kind, const std::string& key);
 Mutation put_setting(const ClusterState& state, const std::string& key, const std::string& value);
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/core/json.h"
 #include "cluster/core/names.h"
 #include "cluster/core/units.h"
 
@@ -66,6 +67,13 @@ struct NodeFacts {
   bool kvm = false;
   std::map<std::string, VmFacts> vms;                         ///< by VM name
   std::map<std::string, VolumeFacts> volumes;                 ///< by volume name; absent = not configured in the kernel
+  std::map<std::string, Bytes> backing;                       ///< LV size by volume name; absent = no LV
 };
+
+/// How facts travel between the daemons. Unknown keys are ignored: facts are only ever added.
+Json to_json(const NodeFacts& facts);
+Result<NodeFacts> node_facts_from_json(const Json& json);
+Json to_json(const VolumeFacts& facts);
+Json to_json(const VmFacts& facts);
 
 }  // namespace mcv

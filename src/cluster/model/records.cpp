@@ -220,7 +220,8 @@ Json VmRecord::to_json() const {
                {"hypervisor", to_text(hypervisor)},
                {"owner", owner.str()},
                {"delete_protection", delete_protection},
-               {"autostart", autostart}};
+               {"autostart", autostart},
+               {"deleting", deleting}};
   if (lock) json["lock"] = {{"by", lock->by}, {"reason", lock->reason}};
   return json;
 }
@@ -283,6 +284,7 @@ Result<VmRecord> VmRecord::from_json(const Json& json) {
   }
   vm.delete_protection = fields.optional_or("delete_protection", false);
   vm.autostart = fields.optional_or("autostart", false);
+  vm.deleting = fields.optional_or("deleting", false);
   MCV_CHECK(fields.finish_lenient());
   return vm;
 }

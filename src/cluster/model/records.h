@@ -138,6 +138,7 @@ struct VmRecord {
   std::optional<LockRecord> lock;
   bool delete_protection = false;
   bool autostart = false;
+  bool deleting = false;       ///< a delete passed its point of no return: only finishing it is possible
 
   Json to_json() const;
   static Result<VmRecord> from_json(const Json& json);

@@ -75,9 +75,21 @@ TEST(ClusterState, ReadsBackWithTheSameHash) {
 }
 
 TEST(ClusterState, AChangeReadsBackFromItsBytes) {
-  const Change change = change_of({put_new(vm_named("vm1")), {Kind::vm, "gone", std::nullopt, std::nullopt}});
+  const Change change = change_of({put_new(vm_named("vm1")), patch(Kind::vm, "vm1", {{"owner", "B"}}, Json{{"owner", "A"}})});
   EXPECT_EQ(Change::decode(change.encode())->encode(), change.encode());
   EXPECT_FALSE(Change::decode("{}").ok());
+}
+
+TEST(ClusterState, APatchKeepsWhatOthersWroteAndIsGuarded) {
+  ClusterState state;
+  ASSERT_TRUE(state.apply(change_of({put_new(vm_named("vm1"))}), 1).ok());
+  ASSERT_TRUE(state.apply(change_of({patch(Kind::vm, "vm1", {{"autostart", true}})}), 2).ok());
+  ASSERT_TRUE(state.apply(change_of({patch(Kind::vm, "vm1", {{"owner", "B"}}, Json{{"owner", "A"}})}), 3).ok());
+  EXPECT_EQ(state.vm(VmName::trusted("vm1"))->owner.str(), "B");
+  EXPECT_TRUE(state.vm(VmName::trusted("vm1"))->autostart);
+  EXPECT_EQ(state.apply(change_of({patch(Kind::vm, "vm1", {{"owner", "B"}}, Json{{"owner", "A"}})}), 4).error().code(), ErrorCode::revision_conflict);
+  EXPECT_EQ(state.apply(change_of({patch(Kind::vm, "gone", {{"owner", "B"}})}), 4).error().code(), ErrorCode::not_found);
+  EXPECT_FALSE(state.apply(change_of({patch(Kind::vm, "vm1", {{"cpus", "many"}})}), 4).ok());
 }
 
 TEST(ClusterState, RefusesARecordFiledUnderAnotherName) {

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/plan/operation_view.h"
+
+#include "cluster/plan/problem.h"
+
+namespace mcv {
+
+OperationView view_of(const OperationState& state) {
+  OperationView view;
+  const Plan& plan = state.plan();
+  view.id = plan.id;
+  view.kind = plan.kind;
+  view.object = plan.object;
+  view.summary = plan.summary;
+  view.started_wall = state.started_wall();
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+    const PlannedStep& step = plan.steps[i];
+    view.steps.push_back({step.action, step.node, state.step(i), step.text.empty() ? step.action : step.text});
+    if (!state.results()[i].is_null()) view.result = state.results()[i];
+  }
+  const Move next = state.next_move();
+  if (const auto* finished = std::get_if<move::Finished>(&next)) view.outcome = finished->outcome;
+  if (state.undoing() && !view.outcome) view.progress = "undoing";
+  view.error = state.error();
+  return view;
+}
+
+Json OperationView::to_json() const {
+  Json list = Json::array();
+  for (const StepView& step : steps) {
+    list.push_back({{"action", step.action}, {"node", step.node.str()}, {"state", to_text(step.state)}, {"text", step.text}});
+  }
+  Json json = {{"id", id.str()},
+               {"kind", kind},
+               {"object", object},
+               {"summary", summary},
+               {"state", outcome ? to_text(*outcome) : std::string_view("running")},
+               {"started_wall", started_wall},
+               {"steps", list},
+               {"progress", {{"percent", nullptr}, {"text", progress}}},
+               {"result", result},
+               {"error", nullptr}};
+  if (percent) json["progress"]["percent"] = *percent;
+  if (error) json["error"] = to_problem(*error);
+  return json;
+}
+
+}  // namespace mcv

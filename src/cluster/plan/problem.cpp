@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/plan/problem.h"
+
+#include <fmt/format.h>
+
+namespace mcv {
+namespace {
+
+std::string text_at(const Json& problem, const char* key) {
+  const auto found = problem.find(key);
+  return found != problem.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+}  // namespace
+
+Json to_problem(const Error& error) {
+  Json problem = {{"type", fmt::format("urn:mcv:error:{}", to_text(error.code()))},
+                  {"title", to_text(error.kind())},
+                  {"status", http_status_of(error.kind())},
+                  {"detail", error.message()},
+                  {"code", to_text(error.code())}};
+  if (!error.safe().empty()) problem["safe"] = error.safe();
+  if (!error.next().empty()) problem["next"] = error.next();
+  return problem;
+}
+
+Error error_from_problem(const Json& problem) {
+  if (!problem.is_object()) return Error(ErrorCode::internal, fmt::format("an error that cannot be read: {}", problem.dump()));
+  Error error(error_code_from_text(text_at(problem, "code")), text_at(problem, "detail"));
+  const std::string safe = text_at(problem, "safe");
+  const std::string next = text_at(problem, "next");
+  if (!safe.empty()) std::move(error).with_safe(safe);
+  if (!next.empty()) std::move(error).with_next(next);
+  return error;
+}
+
+}  // namespace mcv

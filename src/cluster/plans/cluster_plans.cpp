@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/plans/cluster_plans.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "cluster/plans/steps.h"
+
+namespace mcv::plans {
+namespace {
+
+Error silent_node(const NodeName& node) {
+  return Error(ErrorCode::peer_unreachable, fmt::format("{} does not answer, and this change needs both nodes", node.str()))
+      .with_safe("nothing was changed")
+      .with_next("hvctl info");
+}
+
+}  // namespace
+
+Result<Plan> create_pool(const ClusterState& state, const Facts& facts, const NodeName& here, const requests::CreatePool& request) {
+  PoolRecord pool;
+  pool.name = request.name;
+  pool.kind = request.kind;
+  pool.volume_group = request.volume_group;
+  pool.path = request.path;
+  pool.per_node_volume_group = request.per_node_volume_group;
+  if (pool.kind == PoolKind::thin) pool.thin_pool = "mcv-" + pool.name.str();
+  if (state.find(Kind::pool, pool.name.str()) != nullptr) {
+    return Error(ErrorCode::already_exists, fmt::format("there is a storage pool {} already", pool.name.str())).with_next("hvctl storage list");
+  }
+  for (const auto& [node, vg] : pool.per_node_volume_group) {
+    if (!state.node(NodeName::trusted(node)).ok()) return Error(ErrorCode::not_found, fmt::format("there is no node named {}", node)).with_next("hvctl node list");
+  }
+  Plan plan;
+  plan.kind = "storage-create";
+  plan.object = "pool/" + pool.name.str();
+  plan.summary = fmt::format("create the storage pool {}", pool.name.str());
+  for (const NodeRecord& node : state.nodes()) {
+    const auto found = facts.find(node.name.str());
+    if (found == facts.end()) return silent_node(node.name);
+    const std::string& vg = pool.volume_group_on(node.name);
+    if (pool.kind != PoolKind::directory && !found->second.volume_group_free.contains(vg)) {
+      return Error(ErrorCode::pool_missing, fmt::format("there is no volume group {} on {}", vg, node.name.str()))
+          .with_safe("nothing was changed")
+          .with_next(fmt::format("on {}: vgcreate {} DEVICE, or give that node another one: --node-vg {}=VG", node.name.str(), vg, node.name.str()));
+    }
+    plan.steps.push_back(pool_create(node.name, pool, request.size));
+  }
+  plan.steps.push_back(record(here, {put_new(pool)}, fmt::format("record the pool {} in the configuration", pool.name.str()), /*commits=*/true));
+  return plan;
+}
+
+Result<Plan> delete_pool(const ClusterState& state, const NodeName& here, const PoolName& name) {
+  MCV_TRY(const PoolRecord pool, state.pool(name));
+  for (const VolumeRecord& volume : state.volumes()) {
+    if (volume.pool != name) continue;
+    return Error(ErrorCode::in_use, fmt::format("the pool {} holds the disk {} of {}", name.str(), volume.name.str(), volume.vm.str()))
+        .with_safe("nothing was changed")
+        .with_next("hvctl vm delete the VMs whose disks it holds first");
+  }
+  Plan plan;
+  plan.kind = "storage-delete";
+  plan.object = "pool/" + name.str();
+  plan.summary = fmt::format("delete the storage pool {}", name.str());
+  plan.steps.push_back(record(here, {erase_at(state, Kind::pool, name.str())}, fmt::format("remove the pool {} from the configuration", name.str()), /*commits=*/true));
+  for (const NodeRecord& node : state.nodes()) plan.steps.push_back(pool_remove(node.name, pool));
+  return plan;
+}
+
+Result<Plan> enable_drbd(const ClusterState& state, const NodeName& here) {
+  Plan plan;
+  plan.kind = "drbd-enable";
+  plan.object = "cluster";
+  plan.summary = "enable replication";
+  for (const NodeRecord& node : state.nodes()) plan.steps.push_back(drbd_check(node.name));
+  plan.steps.push_back(drbd_secret(here));
+  if (state.setting("drbd") != "enabled") {
+    plan.steps.push_back(record(here, {put_setting(state, "drbd", "enabled")}, "record that replication is enabled", /*commits=*/true));
+  }
+  return plan;
+}
+
+Result<Plan> verify(const ClusterState& state, const NodeName& here, const requests::Verify& request) {
+  std::vector<VmRecord> vms;
+  if (request.all) vms = state.vms();
+  for (const VmName& name : request.vms) {
+    MCV_TRY(VmRecord vm, state.vm(name));
+    vms.push_back(std::move(vm));
+  }
+  Plan plan;
+  plan.kind = "verify";
+  plan.object = "verify";
+  plan.summary = request.all ? "verify every replicated volume" : fmt::format("verify {} VMs", vms.size());
+  for (const VmRecord& vm : vms) {
+    const std::vector<VolumeRecord> volumes = state.volumes_of(vm);
+    const auto replicated = [](const VolumeRecord& volume) { return volume.kind == VolumeKind::drbd; };
+    if (!request.all && std::none_of(volumes.begin(), volumes.end(), replicated)) {
+      return Error(ErrorCode::bad_request, fmt::format("{} has no replicated disk; there is nothing to compare", vm.name.str())).with_next(fmt::format("hvctl vm info {}", vm.name.str()));
+    }
+    for (const VolumeRecord& volume : volumes) {
+      if (replicated(volume)) plan.steps.push_back(volume_verify(here, {volume, std::nullopt}));
+    }
+  }
+  // A verify does not stand in the way of a guest's start or stop; two verifies of everything exclude each other.
+  plan.locks = {{"verify", false}};
+  if (!plan.steps.empty()) plan.steps.push_back(verify_summary(here));
+  if (plan.steps.empty()) return Error(ErrorCode::not_found, "there is no replicated volume to verify").with_next("hvctl vm list");
+  return plan;
+}
+
+Result<Mutation> create_network(const ClusterState& state, const Facts& facts, const requests::CreateNetwork& request) {
+  if (state.find(Kind::network, request.name.str()) != nullptr) {
+    return Error(ErrorCode::already_exists, fmt::format("there is a network {} already", request.name.str())).with_next("hvctl network list");
+  }
+  for (const NodeRecord& node : state.nodes()) {
+    const auto found = facts.find(node.name.str());
+    if (found == facts.end()) return silent_node(node.name);
+    const auto& bridges = found->second.bridges;
+    if (std::find(bridges.begin(), bridges.end(), request.bridge) == bridges.end()) {
+      return Error(ErrorCode::not_found, fmt::format("there is no bridge {} on {}", request.bridge, node.name.str()))
+          .with_safe("nothing was changed")
+          .with_next(fmt::format("on {}: hvctl node init --all --bridge {}", node.name.str(), request.bridge));
+    }
+  }
+  return put_new(NetworkRecord{request.name, request.bridge});
+}
+
+Result<Mutation> delete_network(const ClusterState& state, const NetworkName& name) {
+  MCV_CHECK(state.network(name));
+  return erase_at(state, Kind::network, name.str());
+}
+
+Plan join(const ClusterState& state, const NodeRecord& here, const NodeRecord& joiner, Json suitability) {
+  Plan plan;
+  plan.kind = "cluster-add-node";
+  plan.object = "cluster";
+  plan.summary = fmt::format("add {} to the cluster", joiner.name.str());
+  std::vector<PoolRecord> pools;
+  for (const auto& [key, entry] : state.all(Kind::pool)) {
+    if (auto pool = PoolRecord::from_json(entry.value); pool.ok()) pools.push_back(std::move(*pool));
+  }
+  plan.steps.push_back(join_prepare(here.name, here, joiner));
+  for (const PoolRecord& pool : pools) plan.steps.push_back(join_pool(here.name, joiner, pool));
+  plan.steps.push_back(join_commit(here.name, joiner));
+  plan.steps.push_back(join_adopt(here.name, joiner));
+  plan.steps.push_back(join_corosync(here.name, here, joiner));
+  plan.steps.push_back(join_together(here.name, joiner, std::move(suitability)));
+  return plan;
+}
+
+}  // namespace mcv::plans

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plans about the pair: storage pools, replication, verify, join. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cluster/model/cluster_state.h"
+#include "cluster/plan/plan.h"
+#include "cluster/plans/vm_plans.h"
+#include "cluster/requests/requests.h"
+
+namespace mcv::plans {
+
+Result<Plan> create_pool(const ClusterState& state, const Facts& facts, const NodeName& here, const requests::CreatePool& request);
+Result<Plan> delete_pool(const ClusterState& state, const NodeName& here, const PoolName& name);
+Result<Plan> enable_drbd(const ClusterState& state, const NodeName& here);
+Result<Plan> verify(const ClusterState& state, const NodeName& here, const requests::Verify& request);
+Result<Mutation> create_network(const ClusterState& state, const Facts& facts, const requests::CreateNetwork& request);
+Result<Mutation> delete_network(const ClusterState& state, const NetworkName& name);
+
+/// `joiner` carries id 2. One record on `here` is the point of no return: before it both undo, after it both finish.
+/// `suitability` is shown with the result.
+Plan join(const ClusterState& state, const NodeRecord& here, const NodeRecord& joiner, Json suitability);
+
+}  // namespace mcv::plans

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/plans/steps.h"
+
+#include <fmt/format.h>
+
+namespace mcv::plans {
+namespace {
+
+PlannedStep step(const char* action, const NodeName& node, Json params, std::string text, bool commits = false) {
+  PlannedStep planned;
+  planned.action = action;
+  planned.node = node;
+  planned.params = std::move(params);
+  planned.commits = commits;
+  planned.text = std::move(text);
+  return planned;
+}
+
+PlannedStep volume_step(const char* action, const NodeName& node, const VolumeRef& ref, std::string_view verb) {
+  return step(action, node, ref.to_json(), fmt::format("{} {}", verb, ref.volume.name.str()));
+}
+
+}  // namespace
+
+PlannedStep record(const NodeName& node, std::vector<Mutation> mutations, std::string text, bool commits) {
+  Json list = Json::array();
+  for (const Mutation& mutation : mutations) list.push_back(mutation.to_json());
+  Json params = {{"mutations", list}, {"summary", text}};
+  return step("record", node, std::move(params), std::move(text), commits);
+}
+
+Json VolumeRef::to_json() const {
+  Json json = {{"volume", volume.to_json()}};
+  if (recorded_by) json["recorded_by"] = *recorded_by;
+  return json;
+}
+
+PlannedStep volume_backing(const NodeName& node, const VolumeRef& ref) {
+  return step("volume.backing", node, ref.to_json(), fmt::format("create the logical volume {} ({})", ref.volume.resource(), ref.volume.size.to_text()));
+}
+PlannedStep volume_configure(const NodeName& node, const VolumeRef& ref) { return volume_step("volume.configure", node, ref, "write DRBD configuration and metadata of"); }
+PlannedStep volume_up(const NodeName& node, const VolumeRef& ref) { return volume_step("volume.up", node, ref, "bring up"); }
+PlannedStep volume_identical(const NodeName& node, const VolumeRef& ref) { return volume_step("volume.identical", node, ref, "declare both empty sides identical:"); }
+PlannedStep volume_redundant(const NodeName& node, const VolumeRef& ref) { return volume_step("volume.redundant", node, ref, "wait until both sides are up to date:"); }
+PlannedStep volume_primary(const NodeName& node, const VolumeRef& ref) { return volume_step("volume.primary", node, ref, "promote"); }
+PlannedStep volume_secondary(const NodeName& node, const VolumeRef& ref) { return volume_step("volume.secondary", node, ref, "demote"); }
+PlannedStep volume_remove(const NodeName& node, const VolumeRef& ref) { return volume_step("volume.remove", node, ref, "remove every trace of"); }
+PlannedStep volume_verify(const NodeName& node, const VolumeRef& ref) { return volume_step("volume.verify", node, ref, "compare both sides of"); }
+
+PlannedStep verify_summary(const NodeName& node) { return step("verify.summary", node, Json::object(), "sum up"); }
+
+PlannedStep guest_start(const NodeName& node, const VmRecord& vm, std::vector<VolumeRecord> volumes) {
+  Json list = Json::array();
+  for (const VolumeRecord& volume : volumes) list.push_back(volume.to_json());
+  return step("guest.start", node, {{"vm", vm.to_json()}, {"volumes", list}}, fmt::format("start {}", vm.name.str()));
+}
+PlannedStep guest_stop(const NodeName& node, const VmName& vm, std::uint32_t timeout_seconds) {
+  return step("guest.stop", node, {{"vm", vm.str()}, {"timeout_seconds", timeout_seconds}}, fmt::format("shut {} down, at most {} s", vm.str(), timeout_seconds));
+}
+PlannedStep guest_wait_stopped(const NodeName& node, const VmName& vm, std::optional<std::uint32_t> timeout_seconds) {
+  Json params = {{"vm", vm.str()}};
+  if (timeout_seconds) params["timeout_seconds"] = *timeout_seconds;
+  return step("guest.wait_stopped", node, std::move(params), fmt::format("wait until {} is shut down from inside", vm.str()));
+}
+PlannedStep guest_kill(const NodeName& node, const VmName& vm) { return step("guest.kill", node, {{"vm", vm.str()}}, fmt::format("cut the power of {}", vm.str())); }
+PlannedStep guest_reset(const NodeName& node, const VmName& vm) { return step("guest.reset", node, {{"vm", vm.str()}}, fmt::format("reset {}", vm.str())); }
+PlannedStep guest_release(const NodeName& node, const VmRecord& vm) {
+  return step("guest.release", node, {{"vm", vm.to_json()}}, fmt::format("remove the network taps of {}", vm.name.str()));
+}
+PlannedStep guest_forget(const NodeName& node, const VmName& vm) {
+  return step("guest.forget", node, {{"vm", vm.str()}}, fmt::format("forget the console and run record of {}", vm.str()));
+}
+PlannedStep migrate_recheck(const NodeName& node, const VmName& vm, const NodeName& target) {
+  return step("migrate.recheck", node, {{"vm", vm.str()}, {"target", target.str()}}, fmt::format("check again that {} may move to {}", vm.str(), target.str()));
+}
+
+PlannedStep pool_create(const NodeName& node, const PoolRecord& pool, std::optional<Bytes> size) {
+  Json params = {{"pool", pool.to_json()}};
+  if (size) params["size"] = size->count();
+  return step("pool.create", node, std::move(params), fmt::format("create the storage pool {}", pool.name.str()));
+}
+PlannedStep pool_remove(const NodeName& node, const PoolRecord& pool) {
+  return step("pool.remove", node, {{"pool", pool.to_json()}}, fmt::format("remove the storage pool {}", pool.name.str()));
+}
+
+PlannedStep drbd_check(const NodeName& node) { return step("drbd.check", node, Json::object(), "check the DRBD module and set mcv's event helper"); }
+PlannedStep drbd_secret(const NodeName& node) { return step("drbd.secret", node, Json::object(), "make the replication secret and carry it to the other node"); }
+
+PlannedStep join_prepare(const NodeName& node, const NodeRecord& here, const NodeRecord& joiner) {
+  return step("join.prepare", node, {{"here", here.to_json()}, {"joiner", joiner.to_json()}}, fmt::format("reserve {} for this cluster", joiner.name.str()));
+}
+PlannedStep join_pool(const NodeName& node, const NodeRecord& joiner, const PoolRecord& pool) {
+  return step("join.pool", node, {{"joiner", joiner.to_json()}, {"pool", pool.to_json()}}, fmt::format("create the storage pool {} on {}", pool.name.str(), joiner.name.str()));
+}
+PlannedStep join_commit(const NodeName& node, const NodeRecord& joiner) {
+  return step("join.commit", node, {{"joiner", joiner.to_json()}}, fmt::format("record {} as a member", joiner.name.str()), /*commits=*/true);
+}
+PlannedStep join_corosync(const NodeName& node, const NodeRecord& here, const NodeRecord& joiner) {
+  return step("join.corosync", node, {{"here", here.to_json()}, {"joiner", joiner.to_json()}}, "configure and start corosync on both nodes");
+}
+PlannedStep join_adopt(const NodeName& node, const NodeRecord& joiner) {
+  return step("join.adopt", node, {{"joiner", joiner.to_json()}}, fmt::format("copy networks, storage and VMs to {}", joiner.name.str()));
+}
+PlannedStep join_together(const NodeName& node, const NodeRecord& joiner, Json suitability) {
+  return step("join.together", node, {{"joiner", joiner.to_json()}, {"suitability", std::move(suitability)}}, fmt::format("wait until {} shares the configuration", joiner.name.str()));
+}
+
+}  // namespace mcv::plans

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// The vocabulary of every plan: one constructor per action, so that an action's name and parameters are written down
+// once. src/daemon/actions implements each of them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cluster/model/cluster_state.h"
+#include "cluster/plan/plan.h"
+
+namespace mcv::plans {
+
+/// Proposes a change of the shared configuration. Undo deletes what the change created. Its result holds the volumes as
+/// recorded, with the numbers the state machine gave them.
+PlannedStep record(const NodeName& node, std::vector<Mutation> mutations, std::string text, bool commits = false);
+
+/// How a later step learns a volume's minor and port: from the record, or from the result of the recording step.
+struct VolumeRef {
+  VolumeRecord volume;
+  std::optional<std::size_t> recorded_by;
+  Json to_json() const;
+};
+
+PlannedStep volume_backing(const NodeName& node, const VolumeRef& ref);      ///< LV; undo removes it
+PlannedStep volume_configure(const NodeName& node, const VolumeRef& ref);    ///< .res file and metadata; undo wipes
+PlannedStep volume_up(const NodeName& node, const VolumeRef& ref);           ///< undo: down
+PlannedStep volume_identical(const NodeName& node, const VolumeRef& ref);    ///< skips the first sync where provably safe
+PlannedStep volume_redundant(const NodeName& node, const VolumeRef& ref);    ///< waits for UpToDate on both sides
+PlannedStep volume_primary(const NodeName& node, const VolumeRef& ref);      ///< undo: secondary
+PlannedStep volume_secondary(const NodeName& node, const VolumeRef& ref);    ///< no undo
+PlannedStep volume_remove(const NodeName& node, const VolumeRef& ref);       ///< everything of it; no undo
+PlannedStep volume_verify(const NodeName& node, const VolumeRef& ref);       ///< never fails: the result says what was found
+
+PlannedStep verify_summary(const NodeName& node);                            ///< gathers the verify results into one
+
+PlannedStep guest_start(const NodeName& node, const VmRecord& vm, std::vector<VolumeRecord> volumes);  ///< taps and VMM; undo: kill
+PlannedStep guest_stop(const NodeName& node, const VmName& vm, std::uint32_t timeout_seconds);
+PlannedStep guest_wait_stopped(const NodeName& node, const VmName& vm, std::optional<std::uint32_t> timeout_seconds);
+PlannedStep guest_kill(const NodeName& node, const VmName& vm);
+PlannedStep guest_reset(const NodeName& node, const VmName& vm);
+PlannedStep guest_release(const NodeName& node, const VmRecord& vm);         ///< taps removed
+PlannedStep guest_forget(const NodeName& node, const VmName& vm);
+PlannedStep migrate_recheck(const NodeName& node, const VmName& vm, const NodeName& target);
+
+PlannedStep pool_create(const NodeName& node, const PoolRecord& pool, std::optional<Bytes> size);  ///< undo: remove when empty
+PlannedStep pool_remove(const NodeName& node, const PoolRecord& pool);
+
+PlannedStep drbd_check(const NodeName& node);                                ///< module loaded, version known, our helper set
+PlannedStep drbd_secret(const NodeName& node);                               ///< made once, carried to the peer
+
+// A join runs on the node that is there already; it asks the joiner over the peer link, which admits the key that
+// redeemed the invitation. Before the commit the joiner keeps a "prepared" record and can always be made blank again.
+PlannedStep join_prepare(const NodeName& node, const NodeRecord& here, const NodeRecord& joiner);  ///< undo: joiner blank again
+PlannedStep join_pool(const NodeName& node, const NodeRecord& joiner, const PoolRecord& pool);     ///< undo: pool removed there
+PlannedStep join_commit(const NodeName& node, const NodeRecord& joiner);                           ///< the one commit record
+PlannedStep join_corosync(const NodeName& node, const NodeRecord& here, const NodeRecord& joiner); ///< files and start, both sides
+PlannedStep join_adopt(const NodeName& node, const NodeRecord& joiner);                            ///< the joiner takes the configuration
+PlannedStep join_together(const NodeName& node, const NodeRecord& joiner, Json suitability);       ///< waits until both share the log
+
+}  // namespace mcv::plans

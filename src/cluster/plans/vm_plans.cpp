@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/plans/vm_plans.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "cluster/plans/steps.h"
+
+namespace mcv::plans {
+namespace {
+
+Plan plan_for(const VmName& name, const char* kind, std::string summary) {
+  Plan plan;
+  plan.kind = kind;
+  plan.object = "vm/" + name.str();
+  plan.summary = std::move(summary);
+  return plan;
+}
+
+Error locked(const VmRecord& vm) {
+  return Error(ErrorCode::vm_locked, fmt::format("{} is locked by {}: {}", vm.name.str(), vm.lock->by, vm.lock->reason))
+      .with_safe(fmt::format("{} was not touched", vm.name.str()))
+      .with_next(fmt::format("hvctl vm update {} --unlock", vm.name.str()));
+}
+
+Error half_deleted(const VmRecord& vm) {
+  return Error(ErrorCode::busy, fmt::format("{} is being deleted; only finishing that is possible", vm.name.str())).with_next("hvctl op list");
+}
+
+Result<VmRecord> usable_vm(const ClusterState& state, const VmName& name) {
+  MCV_TRY(VmRecord vm, state.vm(name));
+  if (vm.deleting) return half_deleted(vm);
+  if (vm.lock) return locked(vm);
+  return vm;
+}
+
+Result<PoolRecord> choose_pool(const ClusterState& state, const requests::CreateVm& request) {
+  if (request.pool) return state.pool(*request.pool);
+  const auto& pools = state.all(Kind::pool);
+  if (pools.empty()) return Error(ErrorCode::pool_missing, "there is no storage pool yet").with_next("hvctl storage create fast --vg VOLUMEGROUP --thin");
+  if (pools.size() > 1) {
+    return Error(ErrorCode::bad_request, fmt::format("there are {} storage pools; name the one to use", pools.size())).with_next("add --storage POOL; hvctl storage list shows them");
+  }
+  return PoolRecord::from_json(pools.begin()->second.value);
+}
+
+Status check_replication(const ClusterState& state) {
+  if (!state.is_cluster()) {
+    return Error(ErrorCode::drbd_disabled, "a replicated disk needs a second node, and this one is alone")
+        .with_next("hvctl cluster add-node --node NAME --ip-address IP, or create the VM with --storage-type local");
+  }
+  if (state.setting("drbd") != "enabled") {
+    return Error(ErrorCode::drbd_disabled, "replication is not enabled in this cluster").with_next("hvctl drbd enable");
+  }
+  return success();
+}
+
+/// The nodes a volume of this kind lives on.
+std::vector<NodeName> sides(const ClusterState& state, VolumeKind kind, const NodeName& owner) {
+  if (kind == VolumeKind::local) return {owner};
+  std::vector<NodeName> names;
+  for (const NodeRecord& node : state.nodes()) names.push_back(node.name);
+  return names;
+}
+
+Status check_sides(const PoolRecord& pool, const Facts& facts, const std::vector<NodeName>& nodes) {
+  for (const NodeName& node : nodes) {
+    const auto found = facts.find(node.str());
+    if (found == facts.end()) {
+      return Error(ErrorCode::peer_unreachable, fmt::format("{} does not answer, and the disk needs it", node.str()))
+          .with_safe("nothing was changed")
+          .with_next("hvctl info");
+    }
+    if (pool.kind == PoolKind::directory) continue;
+    const std::string& vg = pool.volume_group_on(node);
+    if (!found->second.volume_group_free.contains(vg)) {
+      return Error(ErrorCode::pool_missing, fmt::format("the volume group {} of pool {} is not on {}", vg, pool.name.str(), node.str()))
+          .with_safe("nothing was changed")
+          .with_next(fmt::format("on {}: vgs; hvctl storage list", node.str()));
+    }
+  }
+  return success();
+}
+
+Status check_boot_files(const BootRecord& boot, const NodeFacts& owner) {
+  for (const std::string* path : {&boot.kernel, &boot.initramfs, &boot.firmware}) {
+    if (path->empty() || owner.files_sha256.contains(*path)) continue;
+    return Error(ErrorCode::not_found, fmt::format("there is no file {} on {}", *path, owner.name.str()))
+        .with_safe("nothing was changed")
+        .with_next("copy it to the same path on both nodes");
+  }
+  return success();
+}
+
+std::vector<VolumeRecord> volumes_for(const requests::CreateVm& request, const PoolRecord& pool, const NodeName& owner) {
+  std::vector<VolumeRecord> volumes;
+  for (std::size_t index = 0; index < request.disks.size(); ++index) {
+    VolumeRecord volume;
+    volume.name = VolumeName::trusted(fmt::format("{}-{}", request.name.str(), index));
+    volume.vm = request.name;
+    volume.pool = pool.name;
+    volume.kind = request.storage_type;
+    volume.size = request.disks[index];
+    if (volume.kind == VolumeKind::local) volume.node = owner.str();
+    volumes.push_back(std::move(volume));
+  }
+  return volumes;
+}
+
+/// Each step on both sides before the next kind of step: what fails on one side fails before the other goes on.
+void add_volume_steps(Plan& plan, const VolumeRef& ref, const std::vector<NodeName>& nodes, const NodeName& owner) {
+  for (const NodeName& node : nodes) plan.steps.push_back(volume_backing(node, ref));
+  if (ref.volume.kind == VolumeKind::local) return;
+  for (const NodeName& node : nodes) plan.steps.push_back(volume_configure(node, ref));
+  for (const NodeName& node : nodes) plan.steps.push_back(volume_up(node, ref));
+  plan.steps.push_back(volume_identical(owner, ref));
+  plan.steps.push_back(volume_redundant(owner, ref));
+}
+
+/// Whatever its revision: repeating a delete after a crash finds it gone and succeeds.
+Mutation erase(Kind kind, std::string key) {
+  Mutation mutation;
+  mutation.kind = kind;
+  mutation.key = std::move(key);
+  return mutation;
+}
+
+/// Taps away, disks demoted: what a stopped guest leaves behind on its node.
+void add_release_steps(Plan& plan, const ClusterState& state, const VmRecord& vm) {
+  plan.steps.push_back(guest_release(vm.owner, vm));
+  for (const VolumeRecord& volume : state.volumes_of(vm)) {
+    if (volume.kind == VolumeKind::drbd) plan.steps.push_back(volume_secondary(vm.owner, {volume, std::nullopt}));
+  }
+}
+
+}  // namespace
+
+Result<Plan> create_vm(const ClusterState& state, const Facts& facts, const NodeName& here, const requests::CreateVm& request, const VmIdentity& identity) {
+  if (state.find(Kind::vm, request.name.str()) != nullptr) {
+    return Error(ErrorCode::already_exists, fmt::format("there is a VM named {} already", request.name.str())).with_next(fmt::format("hvctl vm info {}", request.name.str()));
+  }
+  const NodeName owner = request.node.value_or(here);
+  MCV_TRY(const NodeRecord owner_record, state.node(owner));
+  VmRecord vm;
+  vm.name = request.name;
+  vm.uuid = identity.uuid;
+  vm.cpus = request.cpus;
+  vm.memory = request.memory;
+  vm.boot = request.boot;
+  vm.hypervisor = request.hypervisor;
+  vm.owner = owner_record.name;
+  vm.autostart = request.autostart;
+  for (std::size_t index = 0; index < request.networks.size(); ++index) {
+    MCV_CHECK(state.network(request.networks[index]));
+    vm.nics.push_back({request.networks[index], identity.macs.at(index)});
+  }
+  if (const auto owner_facts = facts.find(owner.str()); owner_facts != facts.end()) {
+    MCV_CHECK(check_boot_files(request.boot, owner_facts->second));
+  }
+
+  Plan plan = plan_for(request.name, "vm-create", fmt::format("create {}", request.name.str()));
+  if (request.disks.empty()) {
+    plan.steps.push_back(record(here, {put_new(vm)}, fmt::format("record {} in the configuration", vm.name.str())));
+    return plan;
+  }
+  if (request.storage_type == VolumeKind::drbd) {
+    MCV_CHECK(check_replication(state));
+  }
+  MCV_TRY(const PoolRecord pool, choose_pool(state, request));
+  const std::vector<NodeName> nodes = sides(state, request.storage_type, owner);
+  MCV_CHECK(check_sides(pool, facts, nodes));
+  const std::vector<VolumeRecord> volumes = volumes_for(request, pool, owner);
+  std::vector<Mutation> mutations;
+  for (const VolumeRecord& volume : volumes) {
+    vm.volumes.push_back(volume.name);
+    mutations.push_back(put_new(volume));
+  }
+  mutations.push_back(put_new(vm));
+  plan.steps.push_back(record(here, std::move(mutations), fmt::format("record {} and its disks in the configuration", vm.name.str())));
+  for (const VolumeRecord& volume : volumes) add_volume_steps(plan, {volume, 0}, nodes, owner);
+  return plan;
+}
+
+Result<Plan> delete_vm(const ClusterState& state, const Facts& facts, const VmName& name) {
+  MCV_TRY(VmRecord vm, state.vm(name));
+  if (vm.lock) return locked(vm);
+  if (vm.delete_protection) {
+    return Error(ErrorCode::vm_locked, fmt::format("{} is protected against deletion", name.str())).with_next(fmt::format("hvctl vm update {} --delete-protection off", name.str()));
+  }
+  for (const auto& [node, node_facts] : facts) {
+    const auto found = node_facts.vms.find(name.str());
+    if (found == node_facts.vms.end() || found->second.state == RunState::stopped) continue;
+    return Error(ErrorCode::guest_running, fmt::format("{} is {} on {}", name.str(), to_text(found->second.state), node))
+        .with_safe("nothing was deleted")
+        .with_next(fmt::format("hvctl vm stop {}", name.str()));
+  }
+  Plan plan = plan_for(name, "vm-delete", fmt::format("delete {} and its disks", name.str()));
+  const NodeName coordinator = vm.owner;
+  plan.steps.push_back(record(coordinator, {patch(Kind::vm, name.str(), {{"deleting", true}}, Json{{"owner", vm.owner.str()}})}, fmt::format("mark {} as being deleted", name.str()), /*commits=*/true));
+  std::vector<Mutation> erasures;
+  for (const VolumeRecord& volume : state.volumes_of(vm)) {
+    for (const NodeName& node : sides(state, volume.kind, NodeName::trusted(volume.node))) plan.steps.push_back(volume_remove(node, {volume, std::nullopt}));
+    erasures.push_back(erase(Kind::volume, volume.name.str()));
+  }
+  for (const NodeRecord& node : state.nodes()) plan.steps.push_back(guest_forget(node.name, name));
+  erasures.push_back(erase(Kind::vm, name.str()));
+  plan.steps.push_back(record(coordinator, std::move(erasures), fmt::format("remove {} from the configuration", name.str())));
+  return plan;
+}
+
+Result<Plan> start_vm(const ClusterState& state, const VmName& name) {
+  MCV_TRY(const VmRecord vm, usable_vm(state, name));
+  Plan plan = plan_for(name, "vm-start", fmt::format("start {} on {}", name.str(), vm.owner.str()));
+  const std::vector<VolumeRecord> volumes = state.volumes_of(vm);
+  std::vector<Mutation> mutations;
+  for (const VolumeRecord& volume : volumes) {
+    if (volume.kind != VolumeKind::drbd || volume.last_primary == vm.owner.str()) continue;
+    mutations.push_back(patch(Kind::volume, volume.name.str(), {{"last_primary", vm.owner.str()}}));
+  }
+  if (!mutations.empty()) plan.steps.push_back(record(vm.owner, std::move(mutations), fmt::format("record {} as last Primary", vm.owner.str())));
+  for (const VolumeRecord& volume : volumes) {
+    if (volume.kind == VolumeKind::drbd) plan.steps.push_back(volume_primary(vm.owner, {volume, std::nullopt}));
+  }
+  plan.steps.push_back(guest_start(vm.owner, vm, volumes));
+  return plan;
+}
+
+Result<Plan> stop_vm(const ClusterState& state, const VmName& name, const requests::StopVm& request) {
+  MCV_TRY(const VmRecord vm, usable_vm(state, name));
+  Plan plan = plan_for(name, "vm-stop", fmt::format("stop {}", name.str()));
+  plan.steps.push_back(guest_stop(vm.owner, name, request.timeout_seconds));
+  add_release_steps(plan, state, vm);
+  return plan;
+}
+
+Result<Plan> kill_vm(const ClusterState& state, const VmName& name) {
+  MCV_TRY(const VmRecord vm, usable_vm(state, name));
+  Plan plan = plan_for(name, "vm-kill", fmt::format("kill {}", name.str()));
+  plan.steps.push_back(guest_kill(vm.owner, name));
+  add_release_steps(plan, state, vm);
+  return plan;
+}
+
+Result<Plan> reset_vm(const ClusterState& state, const VmName& name) {
+  MCV_TRY(const VmRecord vm, usable_vm(state, name));
+  Plan plan = plan_for(name, "vm-reset", fmt::format("reset {}", name.str()));
+  plan.steps.push_back(guest_reset(vm.owner, name));
+  return plan;
+}
+
+Result<Plan> release_vm(const ClusterState& state, const VmName& name) {
+  MCV_TRY(const VmRecord vm, state.vm(name));
+  Plan plan = plan_for(name, "vm-release", fmt::format("{} turned itself off", name.str()));
+  add_release_steps(plan, state, vm);
+  return plan;
+}
+
+Result<Mutation> update_vm(const ClusterState& state, const VmName& name, const requests::UpdateVm& request, const std::string& user) {
+  MCV_TRY(VmRecord vm, state.vm(name));
+  if (vm.deleting) return half_deleted(vm);
+  if (request.unlock) vm.lock.reset();
+  if (vm.lock) return locked(vm);
+  if (request.lock_reason) vm.lock = LockRecord{user, *request.lock_reason};
+  if (request.cpus) vm.cpus = *request.cpus;
+  if (request.memory) vm.memory = *request.memory;
+  if (request.autostart) vm.autostart = *request.autostart;
+  if (request.delete_protection) vm.delete_protection = *request.delete_protection;
+  if (request.boot) vm.boot = *request.boot;
+  return put_at(state, vm);
+}
+
+}  // namespace mcv::plans

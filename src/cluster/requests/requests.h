@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bodies of changing requests as checked values. Decoding is strict: an unknown field is an error.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cluster/core/json.h"
+#include "cluster/core/names.h"
+#include "cluster/core/units.h"
+#include "cluster/model/records.h"
+
+namespace mcv::requests {
+
+struct CreateVm {
+  VmName name;
+  std::uint32_t cpus = 1;
+  Bytes memory = Bytes::mib(512);
+  std::vector<Bytes> disks;
+  VolumeKind storage_type = VolumeKind::drbd;
+  std::optional<PoolName> pool;          ///< the only pool when not given
+  std::vector<NetworkName> networks;
+  BootRecord boot;
+  HypervisorKind hypervisor = HypervisorKind::automatic;
+  std::optional<NodeName> node;          ///< owner; this node when not given
+  bool autostart = false;
+};
+Result<CreateVm> create_vm(const Json& body);
+
+/// Only what was named changes.
+struct UpdateVm {
+  std::optional<std::uint32_t> cpus;
+  std::optional<Bytes> memory;
+  std::optional<bool> autostart;
+  std::optional<bool> delete_protection;
+  std::optional<BootRecord> boot;
+  bool unlock = false;
+  std::optional<std::string> lock_reason;
+};
+Result<UpdateVm> update_vm(const Json& body);
+
+struct StartVm {
+  std::optional<std::string> override_reason;  ///< lifts the verify gate, nothing else
+};
+Result<StartVm> start_vm(const Json& body);
+
+struct StopVm {
+  std::uint32_t timeout_seconds = 90;
+};
+Result<StopVm> stop_vm(const Json& body);
+
+struct MigrateVm {
+  NodeName node;
+  bool wait_for_shutdown = false;
+  std::optional<std::uint32_t> timeout_seconds;  ///< of the wait; none = as long as it takes
+  bool start_after_migration = false;
+};
+Result<MigrateVm> migrate_vm(const Json& body);
+
+struct Verify {
+  std::vector<VmName> vms;
+  bool all = false;
+};
+Result<Verify> verify(const Json& body);
+
+struct CreateNetwork {
+  NetworkName name;
+  std::string bridge;
+};
+Result<CreateNetwork> create_network(const Json& body);
+
+struct CreatePool {
+  PoolName name;
+  PoolKind kind = PoolKind::thick;
+  std::string volume_group;
+  std::string path;
+  std::optional<Bytes> size;             ///< of the thin pool; 90 % of the free space when not given
+  std::map<std::string, std::string> per_node_volume_group;
+};
+Result<CreatePool> create_pool(const Json& body);
+
+struct SetAddresses {
+  std::optional<std::string> cluster_address;
+  std::optional<std::string> drbd_address;
+};
+Result<SetAddresses> set_addresses(const Json& body);
+
+struct InitNode {
+  bool all = false;
+  std::string bridge = "br0";
+  std::optional<std::string> uplink;
+};
+Result<InitNode> init_node(const Json& body);
+
+struct AddNode {
+  std::string connect_string;
+  std::string node;      ///< what the operator typed; empty when not given
+  std::string address;
+  bool check_only = false;
+};
+Result<AddNode> add_node(const Json& body);
+
+/// A literal IPv4 or IPv6 address in its canonical spelling, or `bad_request`.
+Result<std::string> parse_address(const std::string& text);
+
+}  // namespace mcv::requests

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/store/position.h"
+
+namespace mcv {
+
+std::string_view to_text(ChangeOutcome outcome) {
+  switch (outcome) {
+    case ChangeOutcome::committed: return "committed";
+    case ChangeOutcome::not_applied: return "not-applied";
+    case ChangeOutcome::undecided: return "undecided";
+    case ChangeOutcome::forgotten: return "forgotten";
+  }
+  return "";
+}
+
+std::string_view to_text(LinkState state) {
+  switch (state) {
+    case LinkState::uninitialised: return "uninitialised";
+    case LinkState::single: return "single";
+    case LinkState::apart: return "apart";
+    case LinkState::syncing: return "syncing";
+    case LinkState::together: return "together";
+    case LinkState::alone: return "alone";
+    case LinkState::diverged: return "diverged";
+    case LinkState::removed: return "removed";
+    case LinkState::failed: return "failed";
+  }
+  return "";
+}
+
+Json GenerationRecord::to_json() const {
+  Json tail = Json::array();
+  for (const auto& [index, hash] : recent) tail.push_back(Json::array({index, hash}));
+  return {{"counter", ref.counter}, {"uuid", ref.uuid}, {"taken_by", taken_by}, {"proof", proof},
+          {"base_index", base_index}, {"base_hash", base_hash}, {"recent", tail}};
+}
+
+Result<GenerationRecord> GenerationRecord::from_json(const Json& json) {
+  Fields fields(json, "generation");
+  GenerationRecord record;
+  record.ref.counter = fields.required<std::uint64_t>("counter");
+  record.ref.uuid = fields.required<std::string>("uuid");
+  record.taken_by = fields.required<std::string>("taken_by");
+  record.proof = fields.required<std::string>("proof");
+  record.base_index = fields.required<std::uint64_t>("base_index");
+  record.base_hash = fields.required<std::string>("base_hash");
+  const Json* tail = fields.array("recent");
+  MCV_CHECK(fields.finish_lenient());
+  for (const Json& item : *tail) {
+    if (!item.is_array() || item.size() != 2 || !item[0].is_number_unsigned() || !item[1].is_string()) {
+      return Error(ErrorCode::store_corrupt, "a generation's list of entries is malformed");
+    }
+    record.recent[item[0].get<std::uint64_t>()] = item[1].get<std::string>();
+  }
+  return record;
+}
+
+}  // namespace mcv

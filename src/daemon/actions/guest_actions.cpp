@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// guest.*: the VMM of one VM on this node, with its taps.
+#include <fmt/format.h>
+
+#include "daemon/actions/actions.h"
+#include "daemon/node/node.h"
+#include "hv/start_checks.h"
+#include "hv/vm_launch.h"
+#include "migrate/offline_planner.h"
+#include "net/bridge.h"
+#include "net/names.h"
+
+namespace mcv {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using std::chrono::seconds;
+
+/// A guest that nobody told to stop by a date may run for a year.
+constexpr std::uint32_t forever_seconds = 365 * 24 * 3600;
+
+struct GuestParams {
+  VmRecord vm;
+  std::vector<VolumeRecord> volumes;
+};
+
+Result<GuestParams> guest_params(const StepContext& context) {
+  Fields fields(context.params, "guest");
+  const Json* vm = fields.object("vm");
+  const Json* volumes = fields.array("volumes", false);
+  MCV_CHECK(fields.finish());
+  GuestParams params;
+  MCV_TRY(params.vm, VmRecord::from_json(*vm));
+  if (volumes == nullptr) return params;
+  for (const Json& item : *volumes) {
+    MCV_TRY(VolumeRecord volume, VolumeRecord::from_json(item));
+    params.volumes.push_back(std::move(volume));
+  }
+  return params;
+}
+
+Result<VmName> vm_name(const StepContext& context) { return VmName::parse(context.params.value("vm", std::string())); }
+
+host::Duration timeout_of(const StepContext& context, std::uint32_t fallback) { return seconds(context.params.value("timeout_seconds", fallback)); }
+
+Result<hv::VmLaunch> launch_of(Node& node, const GuestParams& params) {
+  hv::VmLaunch launch;
+  launch.name = params.vm.name;
+  launch.uuid = params.vm.uuid;
+  launch.cpus = params.vm.cpus;
+  launch.memory = params.vm.memory;
+  launch.boot = params.vm.boot;
+  for (const VolumeRecord& volume : params.volumes) {
+    MCV_TRY(const PoolRecord pool, node.shared.current().pool(volume.pool));
+    const bool file = volume.kind == VolumeKind::local && pool.kind == PoolKind::directory;
+    std::string path = file ? fmt::format("{}/{}", pool.path, volume.resource()) : volume.device_path(pool.volume_group_on(node.self()));
+    launch.disks.push_back({std::move(path), hv::disk_serial(volume.name)});
+  }
+  for (std::size_t index = 0; index < params.vm.nics.size(); ++index) {
+    launch.nics.push_back({net::tap_name(params.vm.name, index), params.vm.nics[index].mac});
+  }
+  return launch;
+}
+
+asio::awaitable<Status> make_taps(Node& node, VmRecord vm) {
+  if (vm.nics.empty()) co_return success();
+  MCV_CO_TRY(const std::uint32_t owner, co_await node.user_id(node.settings.guests.user));
+  for (std::size_t index = 0; index < vm.nics.size(); ++index) {
+    MCV_CO_TRY(const NetworkRecord network, node.shared.current().network(vm.nics[index].network));
+    net::Tap tap;
+    tap.name = net::tap_name(vm.name, index);
+    tap.bridge = network.bridge;
+    tap.owner = owner;
+    MCV_CO_CHECK(co_await net::ensure_tap(node.host, std::move(tap)));
+  }
+  co_return success();
+}
+
+asio::awaitable<Status> remove_taps(Node& node, VmRecord vm) {
+  for (std::size_t index = 0; index < vm.nics.size(); ++index) {
+    std::string tap = net::tap_name(vm.name, index);
+    MCV_CO_CHECK(co_await net::remove_tap(node.host, std::move(tap)));
+  }
+  co_return success();
+}
+
+asio::awaitable<Result<Json>> start(Node& node, StepContext context) {
+  MCV_CO_TRY(const GuestParams params, guest_params(context));
+  MCV_CO_TRY(hv::VmLaunch launch, launch_of(node, params));
+  MCV_CO_CHECK(co_await make_taps(node, params.vm));
+  MCV_CO_CHECK(co_await node.guests.start(std::move(launch), params.vm.hypervisor));
+  const VmFacts facts = node.guests.facts(params.vm.name);
+  Json result = {{"node", node.self().str()}, {"hypervisor", facts.hypervisor}};
+  co_return result;
+}
+
+asio::awaitable<Status> undo_start(Node& node, StepContext context) {
+  MCV_CO_TRY(const GuestParams params, guest_params(context));
+  MCV_CO_CHECK(co_await node.guests.kill(params.vm.name));
+  co_return co_await remove_taps(node, params.vm);
+}
+
+asio::awaitable<Result<Json>> stop(Node& node, StepContext context) {
+  MCV_CO_TRY(const VmName vm, vm_name(context));
+  const host::Duration at_most = timeout_of(context, 90);
+  MCV_CO_CHECK(co_await node.guests.stop(vm, at_most));
+  co_return Json();
+}
+
+asio::awaitable<Result<Json>> kill(Node& node, StepContext context) {
+  MCV_CO_TRY(const VmName vm, vm_name(context));
+  MCV_CO_CHECK(co_await node.guests.kill(vm));
+  co_return Json();
+}
+
+asio::awaitable<Result<Json>> reset(Node& node, StepContext context) {
+  MCV_CO_TRY(const VmName vm, vm_name(context));
+  MCV_CO_CHECK(co_await node.guests.reset(vm));
+  co_return Json();
+}
+
+/// In slices, so that a cancelled migration stops waiting soon.
+asio::awaitable<Result<Json>> wait_stopped(Node& node, StepContext context) {
+  MCV_CO_TRY(const VmName vm, vm_name(context));
+  const host::Instant deadline = node.host.clock.now() + timeout_of(context, forever_seconds);
+  context.progress(std::nullopt, fmt::format("waiting until {} is shut down from inside", vm.str()));
+  while (true) {
+    if (context.interrupted()) co_return Error(ErrorCode::cancelled, "the operation was cancelled").with_safe(fmt::format("{} runs on", vm.str()));
+    auto stopped = co_await node.guests.wait_stopped(vm, seconds(1));
+    if (stopped.ok()) co_return Json();
+    if (stopped.error().code() != ErrorCode::timed_out) co_return std::move(stopped).error();
+    if (node.host.clock.now() >= deadline) {
+      co_return Error(ErrorCode::guest_still_running, fmt::format("{} was not shut down in time", vm.str()))
+          .with_safe(fmt::format("{} runs on where it was; nothing was moved", vm.str()))
+          .with_next(fmt::format("shut it down inside, or: hvctl vm stop {}", vm.str()));
+    }
+  }
+}
+
+asio::awaitable<Result<Json>> release(Node& node, StepContext context) {
+  MCV_CO_TRY(const GuestParams params, guest_params(context));
+  MCV_CO_CHECK(co_await remove_taps(node, params.vm));
+  co_return Json();
+}
+
+asio::awaitable<Result<Json>> forget(Node& node, StepContext context) {
+  MCV_CO_TRY(const VmName vm, vm_name(context));
+  MCV_CO_CHECK(co_await node.guests.forget(vm));
+  co_return Json();
+}
+
+asio::awaitable<Result<Json>> recheck(Node& node, StepContext context) {
+  MCV_CO_TRY(const VmName vm, vm_name(context));
+  migrate::OfflineRequest request;
+  request.vm = vm;
+  request.target = NodeName::trusted(context.params.value("target", std::string()));
+  MCV_CO_TRY(const VmRecord record, node.shared.current().vm(vm));
+  const std::vector<std::string> paths{record.boot.kernel, record.boot.initramfs, record.boot.firmware};
+  std::vector<std::string> wanted;
+  for (const std::string& path : paths) {
+    if (!path.empty()) wanted.push_back(path);
+  }
+  const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
+  const auto source = facts.find(node.self().str());
+  if (source == facts.end()) co_return Error(ErrorCode::internal, "this node cannot look at itself");
+  const auto target = facts.find(request.target.str());
+  migrate::OfflineQuestion question{node.shared.current(), request, source->second, target == facts.end() ? nullptr : &target->second, {}};
+  const auto refusals = migrate::offline_refusals(question);
+  if (!refusals.empty()) co_return migrate::to_error(request, refusals);
+  co_return Json();
+}
+
+}  // namespace
+
+void add_guest_actions(Node& node) {
+  add_action(node, "guest.start", {start, undo_start, never_asked});
+  add_action(node, "guest.stop", {stop, nothing_to_undo, never_asked});
+  add_action(node, "guest.kill", {kill, nothing_to_undo, never_asked});
+  add_action(node, "guest.reset", {reset, nothing_to_undo, never_asked});
+  add_action(node, "guest.wait_stopped", {wait_stopped, nothing_to_undo, never_asked});
+  add_action(node, "guest.release", {release, nothing_to_undo, never_asked});
+  add_action(node, "guest.forget", {forget, nothing_to_undo, never_asked});
+  add_action(node, "migrate.recheck", {recheck, nothing_to_undo, never_asked});
+}
+
+}  // namespace mcv

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+// volume.*: one volume's leg on this node.
+#include <fmt/format.h>
+
+#include "daemon/actions/actions.h"
+#include "daemon/node/node.h"
+#include "storage/drbd/verify_run.h"
+#include "storage/drbd/volume_life.h"
+#include "storage/lvm/backing.h"
+
+namespace mcv {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+struct VolumeStep {
+  VolumeRecord volume;
+  lvm::Pool pool;
+  std::string token;  ///< marks the LVs of this operation, so that a retry takes them over
+};
+
+/// The record, with the numbers the recording step got from the state machine where the plan could not know them.
+Result<VolumeStep> volume_step(const Node& node, const StepContext& context) {
+  Fields fields(context.params, "volume step");
+  const Json* volume = fields.object("volume");
+  const auto recorded_by = fields.optional<std::uint64_t>("recorded_by");
+  MCV_CHECK(fields.finish());
+  VolumeStep step;
+  MCV_TRY(step.volume, VolumeRecord::from_json(*volume));
+  if (recorded_by) {
+    const Json& recorded = context.result_of(*recorded_by);
+    const Json volumes = recorded.is_object() ? recorded.value("volumes", Json::object()) : Json::object();
+    // An undo may come for a plan whose recording step never ran: then nothing was created under any number.
+    if (volumes.contains(step.volume.name.str())) {
+      MCV_TRY(step.volume, VolumeRecord::from_json(volumes.at(step.volume.name.str())));
+    }
+  }
+  MCV_TRY(const PoolRecord pool, node.shared.current().pool(step.volume.pool));
+  step.pool = lvm::pool_on(pool, node.self());
+  step.token = context.operation.str();
+  return step;
+}
+
+asio::awaitable<Result<Json>> backing(Node& node, StepContext context) {
+  MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  MCV_CO_TRY(const lvm::PoolUsage usage, co_await lvm::pool_usage(node.host, step.pool));
+  MCV_CO_CHECK(lvm::check_room(step.pool, usage, step.volume.size));
+  lvm::BackingSpec spec;
+  spec.pool = step.pool;
+  spec.name = step.volume.name;
+  spec.size = step.volume.size;
+  spec.token = step.token;
+  spec.replicated = step.volume.kind == VolumeKind::drbd;
+  MCV_CO_TRY(const lvm::Backing made, co_await lvm::ensure_backing(node.host, std::move(spec)));
+  Json result = {{"volume", step.volume.name.str()},
+                 {"provably_zero", made.provably_zero},
+                 {"discard_granularity", made.discard_granularity.count()}};
+  co_return result;
+}
+
+asio::awaitable<Status> undo_backing(Node& node, StepContext context) {
+  MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  co_return co_await lvm::remove_backing(node.host, step.pool, step.volume.name);
+}
+
+/// Both legs, from the shared records: the file is the same on both nodes.
+Result<drbd::ResourceConfig> resource_config(const Node& node, const VolumeStep& step, Bytes discard_granularity) {
+  const ClusterState& state = node.shared.current();
+  MCV_TRY(const PoolRecord pool, state.pool(step.volume.pool));
+  const auto secret = node.secrets.get(secret_names::drbd);
+  if (!secret) {
+    return Error(ErrorCode::drbd_disabled, fmt::format("{} has no replication secret", node.self().str())).with_next("hvctl drbd enable");
+  }
+  drbd::ResourceConfig config;
+  config.volume = step.volume.name;
+  config.minor = step.volume.minor;
+  config.port = step.volume.port;
+  config.secret = *secret;
+  config.discard_granularity = discard_granularity;
+  for (const NodeRecord& member : state.nodes()) {
+    const std::string& group = pool.volume_group_on(member.name);
+    config.legs.push_back({member.name, member.replication_address(), fmt::format("/dev/{}/{}", group, lvm::data_name(step.volume.name)),
+                           fmt::format("/dev/{}/{}", group, lvm::metadata_name(step.volume.name))});
+  }
+  return config;
+}
+
+asio::awaitable<Result<Json>> configure(Node& node, StepContext context) {
+  MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  MCV_CO_CHECK(co_await node.ensure_drbd());
+  MCV_CO_TRY(const std::optional<lvm::Backing> found, co_await lvm::find_backing(node.host, step.pool, step.volume.name));
+  if (!found) co_return Error(ErrorCode::not_found, fmt::format("the logical volume of {} is gone", step.volume.name.str()));
+  MCV_CO_TRY(drbd::ResourceConfig config, resource_config(node, step, found->discard_granularity));
+  const std::string meta_disk = found->metadata_path;
+  MCV_CO_CHECK(co_await drbd::ensure_resource_file(node.host, std::move(config)));
+  // The LVs carry this operation's token: nothing of value can be on the metadata LV.
+  MCV_CO_CHECK(co_await drbd::ensure_metadata(node.host, node.drbd, step.volume.name, step.volume.minor, meta_disk, true));
+  co_return Json();
+}
+
+asio::awaitable<Status> undo_configure(Node& node, StepContext context) {
+  MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  co_return co_await drbd::remove_resource_file(node.host, step.volume.name);
+}
+
+asio::awaitable<Result<Json>> up(Node& node, StepContext context) {
+  MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  MCV_CO_CHECK(co_await drbd::ensure_up(node.host, node.drbd, step.volume.name, false));
+  co_return Json();
+}
+
+asio::awaitable<Status> undo_up(Node& node, StepContext context) {
+  MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  co_return co_await drbd::ensure_down(node.host, node.drbd, step.volume.name);
+}
+
+/// Whether every side reported that its fresh LV reads as zeros (DESIGN 6: the first sync is skipped only then).
+bool both_provably_zero(const StepContext& context, const VolumeName& volume, std::size_t sides) {
+  std::size_t zero_sides = 0;
+  for (const Json& result : context.results) {
+    if (!result.is_object() || result.value("volume", std::string()) != volume.str()) continue;
+    if (result.value("provably_zero", false)) ++zero_sides;
+  }
+  return zero_sides == sides;
+}
+
+asio::awaitable<Result<Json>> identical(Node& node, StepContext context) {
+  MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  const VolumeName name = step.volume.name;
+  MCV_CO_CHECK(co_await drbd::wait_connected(node.drbd, name, seconds(60)));
+  const drbd::ResourceFacts* seen = node.drbd.find(name);
+  if (seen != nullptr && seen->facts.redundant()) co_return Json();
+  if (both_provably_zero(context, name, node.shared.current().nodes().size())) {
+    MCV_CO_CHECK(co_await drbd::mark_identical(node.host, node.drbd, name, true));
+  } else {
+    MCV_CO_CHECK(co_await drbd::copy_from_here(node.host, node.drbd, name));
+  }
+  co_return Json();
+}
+
+asio::awaitable<Result<Json>> redundant(Node& node, StepContext context) {
+  MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  // A first copy may take long; without one this is done at once.
+  MCV_CO_CHECK(co_await drbd::wait_redundant(node.drbd, step.volume.name, minutes(24 * 60)));
+  co_return Json();
+}
+
+asio::awaitable<Result<Json>> primary(Node& node, StepContext context) {
+  MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  if (step.volume.kind != VolumeKind::drbd) co_return Json();
+  MCV_CO_CHECK(co_await drbd::ensure_primary(node.host, node.drbd, step.volume.name));
+  co_return Json();
+}
+
+asio::awaitable<Status> demote(Node& node, StepContext context) {
+  MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  if (step.volume.kind != VolumeKind::drbd) co_return success();
+  co_return co_await drbd::ensure_secondary(node.host, node.drbd, step.volume.name, seconds(10));
+}
+
+asio::awaitable<Result<Json>> secondary(Node& node, StepContext context) {
+  MCV_CO_CHECK(co_await demote(node, std::move(context)));
+  co_return Json();
+}
+
+asio::awaitable<Result<Json>> remove(Node& node, StepContext context) {
+  MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  if (step.volume.kind == VolumeKind::local) {
+    MCV_CO_CHECK(co_await lvm::remove_backing(node.host, step.pool, step.volume.name));
+  } else {
+    MCV_CO_CHECK(co_await drbd::remove_everything(node.host, node.drbd, step.pool, step.volume.name));
+  }
+  co_return Json();
+}
+
+Json ranges_json(const std::vector<SectorRange>& ranges) {
+  Json list = Json::array();
+  for (const SectorRange& range : ranges) list.push_back({{"start", range.start}, {"count", range.count}});
+  return list;
+}
+
+Json verify_result(const VolumeRecord& volume, std::string_view verdict, std::string text, const drbd::VerifyResult& result) {
+  return {{"vm", volume.vm.str()},   {"volume", volume.name.str()}, {"verdict", verdict},
+          {"text", std::move(text)}, {"ranges", ranges_json(result.ranges)}, {"out_of_sync_kib", result.out_of_sync_kib}};
+}
+
+/// The verdict goes into the shared configuration; a run that found differences and did not end is this node's to keep.
+asio::awaitable<Status> keep_verdict(Node& node, StepContext context, VolumeRecord volume, drbd::VerifyResult result) {
+  const Verdict verdict = drbd::verdict_of(result, node.host.clock.wall_seconds(), node.self());
+  volume.verdict = verdict;
+  Change change;
+  change.id = fmt::format("{}/{}/verdict", context.operation.str(), context.step);
+  change.summary = fmt::format("verify of {}: {}", volume.name.str(), to_text(verdict.kind));
+  Json fields = {{"verdict", volume.to_json().at("verdict")}};
+  change.mutations.push_back(patch(Kind::volume, volume.name.str(), std::move(fields)));
+  auto proposed = co_await node.shared.propose(std::move(change));
+  if (!proposed.ok()) co_return std::move(proposed).error();
+  co_return success();
+}
+
+/// Never fails: one volume that cannot be compared must not keep the others from being compared.
+asio::awaitable<Result<Json>> verify(Node& node, StepContext context) {
+  MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  drbd::ProgressCallback report = [progress = context.progress, name = step.volume.name.str()](const drbd::VerifyProgress& now) {
+    progress(static_cast<int>(now.percent), fmt::format("{}{}: {} KiB/s", now.round == 0 ? "comparing " : "re-checking ", name, now.kib_per_second));
+  };
+  const drbd::Verification::Settings settings;
+  auto result = co_await drbd::run_verify(node.host, node.drbd, step.volume.name, settings, std::move(report));
+  if (!result.ok()) co_return verify_result(step.volume, "could-not-verify", result.error().message(), {});
+  if (result->outcome == drbd::VerifyOutcome::could_not_verify) {
+    co_return verify_result(step.volume, "could-not-verify", result->reason, *result);
+  }
+  const drbd::VerifyResult found = *result;
+  auto kept = co_await keep_verdict(node, context, step.volume, found);
+  if (!kept.ok()) co_return verify_result(step.volume, "could-not-verify", "the verdict could not be recorded: " + kept.error().message(), found);
+  if (found.outcome == drbd::VerifyOutcome::clean) co_return verify_result(step.volume, "clean", "both sides are equal", found);
+  const std::string text = fmt::format("{} ranges differ; {} does not start or move until they are repaired", found.ranges.size(), step.volume.vm.str());
+  co_return verify_result(step.volume, "mismatch", text, found);
+}
+
+asio::awaitable<Status> stop_verify(Node& node, StepContext context) {
+  MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  co_return co_await drbd::stop_verify(node.host, node.drbd, step.volume.name);
+}
+
+asio::awaitable<Result<Json>> summarise(Node&, StepContext context) {
+  Json volumes = Json::array();
+  for (const Json& result : context.results) {
+    if (result.is_object() && result.contains("verdict")) volumes.push_back(result);
+  }
+  Json summary = {{"volumes", std::move(volumes)}};
+  co_return summary;
+}
+
+}  // namespace
+
+void add_volume_actions(Node& node) {
+  add_action(node, "volume.backing", {backing, undo_backing, never_asked});
+  add_action(node, "volume.configure", {configure, undo_configure, never_asked});
+  add_action(node, "volume.up", {up, undo_up, never_asked});
+  add_action(node, "volume.identical", {identical, nothing_to_undo, never_asked});
+  add_action(node, "volume.redundant", {redundant, nothing_to_undo, never_asked});
+  add_action(node, "volume.primary", {primary, demote, never_asked});
+  add_action(node, "volume.secondary", {secondary, nothing_to_undo, never_asked});
+  add_action(node, "volume.remove", {remove, nothing_to_undo, never_asked});
+  add_action(node, "volume.verify", {verify, stop_verify, never_asked});
+  add_action(node, "verify.summary", {summarise, nothing_to_undo, never_asked});
+}
+
+}  // namespace mcv

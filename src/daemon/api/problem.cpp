@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/api/problem.h"
+
+#include <cstdint>
+#include <fmt/format.h>
+#include <utility>
+
+namespace mcv::api {
+namespace {
+
+/// Length of the well-formed sequence at the front, 0 when there is none (Unicode 15, table 3-7).
+std::size_t utf8_length(std::string_view text) {
+  const auto at = [&](std::size_t i) { return i < text.size() ? static_cast<std::uint8_t>(text[i]) : std::uint8_t{0}; };
+  const auto continues = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xBF) { return at(i) >= low && at(i) <= high; };
+  const unsigned lead = at(0);
+  if (lead < 0x80) return 1;
+  if (lead >= 0xC2 && lead <= 0xDF) return continues(1) ? 2 : 0;
+  if (lead >= 0xE0 && lead <= 0xEF) {
+    const unsigned low = lead == 0xE0 ? 0xA0 : 0x80;
+    const unsigned high = lead == 0xED ? 0x9F : 0xBF;
+    return continues(1, low, high) && continues(2) ? 3 : 0;
+  }
+  if (lead >= 0xF0 && lead <= 0xF4) {
+    const unsigned low = lead == 0xF0 ? 0x90 : 0x80;
+    const unsigned high = lead == 0xF4 ? 0x8F : 0xBF;
+    return continues(1, low, high) && continues(2) && continues(3) ? 4 : 0;
+  }
+  return 0;
+}
+
+std::string text_of(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+}  // namespace
+
+std::string valid_utf8(std::string_view text) {
+  std::string valid;
+  valid.reserve(text.size());
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    if (length == 0) valid += "\xEF\xBF\xBD";
+    else valid += text.substr(0, length);
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return valid;
+}
+
+int http_status_of(const Error& error) {
+  if (error.code() == ErrorCode::too_large) return 413;
+  return mcv::http_status_of(error.kind());
+}
+
+Json to_problem(const Error& error) {
+  const std::string code(to_text(error.code()));
+  Json problem{{"type", "urn:mcv:error:" + code},
+               {"title", std::string(to_text(error.kind()))},
+               {"status", http_status_of(error)},
+               {"detail", valid_utf8(error.message())},
+               {"code", code}};
+  if (!error.safe().empty()) problem["safe"] = valid_utf8(error.safe());
+  if (!error.next().empty()) problem["next"] = valid_utf8(error.next());
+  return problem;
+}
+
+Error from_problem(const Json& problem) {
+  if (!problem.is_object()) return Error(ErrorCode::bad_output, "the answer is not a problem object");
+  const std::string spelling = text_of(problem, "code");
+  const ErrorCode code = error_code_from_text(spelling);
+  std::string message = text_of(problem, "detail");
+  if (message.empty()) message = "the daemon gave no detail";
+  if (to_text(code) != spelling) message = fmt::format("{} (code '{}', unknown to this build)", message, spelling);
+  Error error(code, std::move(message));
+  std::string safe = text_of(problem, "safe");
+  std::string next = text_of(problem, "next");
+  // In place: assigning the returned reference would move the error onto itself.
+  if (!safe.empty()) static_cast<void>(std::move(error).with_safe(std::move(safe)));
+  if (!next.empty()) static_cast<void>(std::move(error).with_next(std::move(next)));
+  return error;
+}
+
+Error error_from_reply(int status, std::string_view body) {
+  Result<Json> problem = parse_json(body);
+  if (problem.ok() && problem->is_object() && problem->contains("code")) return from_problem(*problem);
+  return Error(ErrorCode::bad_output, fmt::format("HTTP status {} without an explanation", status));
+}
+
+}  // namespace mcv::api

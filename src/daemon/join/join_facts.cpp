@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/join/join_facts.h"
+
+namespace mcv::join {
+
+Json to_json(const JoinFacts& facts) {
+  return {{"node", facts.node.to_json()},
+          {"version", facts.version},
+          {"format", facts.format},
+          {"wall_seconds", facts.wall_seconds},
+          {"in_cluster", facts.in_cluster},
+          {"vm_count", facts.vm_count},
+          {"volume_count", facts.volume_count},
+          {"foreign_corosync", facts.foreign_corosync},
+          {"foreign_drbd", facts.foreign_drbd},
+          {"drbd_version", facts.drbd_version},
+          {"cpu_model", facts.cpu_model},
+          {"cpu_flags", facts.cpu_flags},
+          {"addresses", facts.addresses},
+          {"cluster_mtu", facts.cluster_mtu},
+          {"calls_back", facts.calls_back},
+          {"facts", mcv::to_json(facts.facts)}};
+}
+
+Result<JoinFacts> join_facts_from_json(const Json& json) {
+  Fields fields(json, "join facts");
+  JoinFacts facts;
+  facts.version = fields.required<std::string>("version");
+  facts.format = fields.required<std::uint32_t>("format");
+  facts.wall_seconds = fields.required<std::int64_t>("wall_seconds");
+  facts.in_cluster = fields.required<bool>("in_cluster");
+  facts.vm_count = fields.required<std::uint32_t>("vm_count");
+  facts.volume_count = fields.required<std::uint32_t>("volume_count");
+  facts.foreign_corosync = fields.required<bool>("foreign_corosync");
+  facts.foreign_drbd = fields.required<std::vector<std::string>>("foreign_drbd");
+  facts.drbd_version = fields.required<std::string>("drbd_version");
+  facts.cpu_model = fields.required<std::string>("cpu_model");
+  facts.cpu_flags = fields.required<std::vector<std::string>>("cpu_flags");
+  facts.addresses = fields.required<std::vector<std::string>>("addresses");
+  facts.cluster_mtu = fields.required<std::uint32_t>("cluster_mtu");
+  facts.calls_back = fields.required<bool>("calls_back");
+  const Json* node = fields.object("node");
+  const Json* node_facts = fields.object("facts");
+  MCV_CHECK(fields.finish_lenient());
+  MCV_TRY(facts.node, NodeRecord::from_json(*node));
+  MCV_TRY(facts.facts, node_facts_from_json(*node_facts));
+  return facts;
+}
+
+}  // namespace mcv::join

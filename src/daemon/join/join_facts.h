@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one node tells the other before a join. Pure values and their JSON.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cluster/model/observation.h"
+#include "cluster/model/records.h"
+
+namespace mcv::join {
+
+struct JoinFacts {
+  NodeRecord node;
+  std::string version;                       ///< of mcv, "0.1.0"
+  std::uint32_t format = 1;                  ///< of the shared configuration
+  std::int64_t wall_seconds = 0;             ///< for the clock skew check only
+  bool in_cluster = false;
+  std::uint32_t vm_count = 0;
+  std::uint32_t volume_count = 0;
+  bool foreign_corosync = false;             ///< a corosync.conf that mcv did not write
+  std::vector<std::string> foreign_drbd;     ///< DRBD resources that are not mcv's
+  std::string drbd_version;                  ///< of the kernel module, empty = not loadable
+  std::string cpu_model;
+  std::vector<std::string> cpu_flags;
+  std::vector<std::string> addresses;        ///< literal addresses of local interfaces
+  std::uint32_t cluster_mtu = 0;             ///< of the interface that carries the cluster address; 0 = unknown
+  bool calls_back = false;                   ///< the asked node reached the asking one on its peer port
+  NodeFacts facts;
+};
+
+Json to_json(const JoinFacts& facts);
+Result<JoinFacts> join_facts_from_json(const Json& json);
+
+}  // namespace mcv::join

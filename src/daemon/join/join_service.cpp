@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/join/join_service.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "cluster/membership/corosync_config.h"
+#include "cluster/membership/corosync_service.h"
+#include "daemon/join/hex.h"
+#include "daemon/node/node.h"
+#include "storage/lvm/pool.h"
+
+namespace mcv::join {
+
+namespace asio = boost::asio;
+
+namespace {
+
+Status still_blank(const Node& node) {
+  const ClusterState& state = node.shared.current();
+  if (state.is_cluster()) {
+    return Error(ErrorCode::already_clustered, fmt::format("{} is in a cluster already", node.self().str())).with_next("hvctl info there shows which");
+  }
+  if (!state.all(Kind::vm).empty() || !state.all(Kind::volume).empty()) {
+    return Error(ErrorCode::not_blank, fmt::format("{} has VMs or volumes of its own", node.self().str())).with_next("delete them there: hvctl vm delete NAME");
+  }
+  return success();
+}
+
+bool adopted_from(const Node& node, const NodeRecord& inviter) { return node.shared.current().is_cluster() && node.member(inviter.name).ok(); }
+
+}  // namespace
+
+asio::awaitable<Status> start_corosync(Node& node, std::string key) {
+  MCV_CO_TRY(CorosyncConfig config, corosync_config_of(node.shared.current()));
+  MCV_CO_TRY(const Written written, co_await ensure_corosync_configured(node.host.files, std::move(config), std::move(key)));
+  co_return co_await ensure_corosync_running(node.host.processes, written);
+}
+
+asio::awaitable<Result<Json>> serve_hello(Node& node, host::KeyFingerprint caller, Json body) {
+  Fields fields(body, "hello");
+  const auto token = fields.required<std::string>("token");
+  const Json* inviter = fields.object("node");
+  MCV_CO_CHECK(fields.finish());
+  MCV_CO_TRY(NodeRecord record, NodeRecord::from_json(*inviter));
+  MCV_CO_CHECK(node.invitations.redeem(token, caller));
+  // The way back is tried with the key that just proved itself, not with one from the body.
+  record.fingerprint = caller;
+  auto pong = co_await node.peer.post(record, "/peer/v1/ping", Json::object(), PeerClient::quick);
+  if (!pong.ok()) spdlog::warn("{} asks to add this node but is not reachable from here: {}", record.name.str(), pong.error().message());
+  MCV_CO_TRY(JoinFacts facts, co_await node.join_facts());
+  facts.calls_back = pong.ok();
+  co_return to_json(facts);
+}
+
+asio::awaitable<Result<Json>> serve_prepare(Node& node, Json body) {
+  Fields fields(body, "prepare");
+  const Json* inviter_json = fields.object("inviter");
+  MCV_CO_CHECK(fields.finish());
+  MCV_CO_TRY(NodeRecord inviter, NodeRecord::from_json(*inviter_json));
+  if (adopted_from(node, inviter)) co_return Json::object();
+  MCV_CO_CHECK(still_blank(node));
+  MCV_CO_CHECK(co_await node.set_prepared_for(std::move(inviter)));
+  co_return Json::object();
+}
+
+asio::awaitable<Result<Json>> serve_abandon(Node& node, Json) {
+  if (node.shared.current().is_cluster()) {
+    co_return Error(ErrorCode::already_clustered, fmt::format("{} has adopted the cluster's configuration", node.self().str()))
+        .with_next("remove it from the cluster instead");
+  }
+  MCV_CO_CHECK(co_await node.set_prepared_for(std::nullopt));
+  node.invitations.withdraw();
+  co_return Json::object();
+}
+
+asio::awaitable<Result<Json>> serve_pool(Node& node, Json body) {
+  Fields fields(body, "pool");
+  const Json* pool_json = fields.object("pool");
+  const bool remove = fields.optional_or("remove", false);
+  MCV_CO_CHECK(fields.finish());
+  MCV_CO_TRY(const PoolRecord record, PoolRecord::from_json(*pool_json));
+  const lvm::Pool pool = lvm::pool_on(record, node.self());
+  if (remove) {
+    MCV_CO_CHECK(co_await lvm::remove_pool(node.host, pool));
+    co_return Json::object();
+  }
+  MCV_CO_TRY(const bool created, co_await lvm::ensure_pool(node.host, pool, std::nullopt));
+  Json answer = {{"created", created}};
+  co_return answer;
+}
+
+asio::awaitable<Result<Json>> serve_corosync(Node& node, Json body) {
+  Fields fields(body, "corosync");
+  const auto key_hex = fields.required<std::string>("key");
+  MCV_CO_CHECK(fields.finish());
+  MCV_CO_TRY(std::string key, bytes_of_hex(key_hex));
+  MCV_CO_CHECK(co_await start_corosync(node, std::move(key)));
+  co_return Json::object();
+}
+
+asio::awaitable<Result<Json>> serve_adopt(Node& node, Json body) {
+  Fields fields(body, "adopt");
+  const Json* snapshot = fields.object("snapshot");
+  const Json* inviter_json = fields.object("inviter");
+  const auto drbd_secret = fields.optional<std::string>("drbd_secret");
+  MCV_CO_CHECK(fields.finish());
+  MCV_CO_TRY(const NodeRecord inviter, NodeRecord::from_json(*inviter_json));
+  if (drbd_secret) {
+    MCV_CO_CHECK(co_await node.secrets.set(secret_names::drbd, *drbd_secret));
+  }
+  if (!adopted_from(node, inviter)) {
+    MCV_CO_CHECK(still_blank(node));
+    Json copy = *snapshot;
+    MCV_CO_CHECK(co_await node.shared.adopt(std::move(copy)));
+  }
+  MCV_CO_CHECK(co_await node.shared.start_group());
+  if (node.shared.current().setting("drbd") == "enabled") {
+    MCV_CO_CHECK(co_await node.ensure_drbd());
+  }
+  MCV_CO_CHECK(co_await node.set_prepared_for(std::nullopt));
+  node.invitations.withdraw();
+  co_return Json::object();
+}
+
+}  // namespace mcv::join

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/join/suitability.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <set>
+
+namespace mcv::join {
+namespace {
+
+// Corosync and DRBD do not care about wall clocks; certificates, logs and people do.
+constexpr std::int64_t skew_warn_seconds = 5;
+constexpr std::int64_t skew_fail_seconds = 60;
+
+class Table {
+ public:
+  void pass(std::string check, std::string text) { rows_.push_back({std::move(check), CheckStatus::pass, std::move(text), "", ErrorCode::not_suitable}); }
+  void warn(std::string check, std::string text, std::string fix) {
+    rows_.push_back({std::move(check), CheckStatus::warn, std::move(text), std::move(fix), ErrorCode::not_suitable});
+  }
+  void fail(std::string check, ErrorCode code, std::string text, std::string fix) {
+    rows_.push_back({std::move(check), CheckStatus::fail, std::move(text), std::move(fix), code});
+  }
+  std::vector<SuitabilityRow> take() { return std::move(rows_); }
+
+ private:
+  std::vector<SuitabilityRow> rows_;
+};
+
+void check_blank(Table& table, const JoinFacts& there) {
+  const std::string name = there.node.name.str();
+  if (there.in_cluster) {
+    table.fail("blank", ErrorCode::already_clustered, fmt::format("{} is in a cluster already", name),
+               fmt::format("on {}: hvctl info shows which; a node joins one cluster only", name));
+  } else if (there.vm_count > 0 || there.volume_count > 0) {
+    table.fail("blank", ErrorCode::not_blank, fmt::format("{} has {} VMs and {} volumes of its own", name, there.vm_count, there.volume_count),
+               fmt::format("run the join on {} instead, or delete them there: hvctl vm delete NAME", name));
+  } else {
+    table.pass("blank", fmt::format("{} has no VMs and no volumes", name));
+  }
+  if (there.foreign_corosync) {
+    table.fail("corosync", ErrorCode::not_blank, fmt::format("{} has a corosync.conf that mcv did not write", name),
+               fmt::format("on {}: move /etc/corosync/corosync.conf away if nothing uses it", name));
+  }
+  if (!there.foreign_drbd.empty()) {
+    table.fail("drbd-resources", ErrorCode::not_blank, fmt::format("{} has DRBD resources that are not mcv's: {}", name, fmt::join(there.foreign_drbd, ", ")),
+               fmt::format("on {}: drbdadm down them and remove their files from /etc/drbd.d", name));
+  }
+}
+
+void check_identity(Table& table, const JoinFacts& here, const JoinFacts& there, const std::string& expected_name, const std::string& expected_address) {
+  const std::string name = there.node.name.str();
+  if (!expected_name.empty() && expected_name != name) {
+    table.fail("name", ErrorCode::name_mismatch, fmt::format("the node at that address is called {}, not {}", name, expected_name),
+               fmt::format("use --node {}, or check the address", name));
+  } else if (name == here.node.name.str()) {
+    table.fail("name", ErrorCode::name_mismatch, fmt::format("both nodes are called {}", name), "give one another host name: hostnamectl set-hostname NAME");
+  } else {
+    table.pass("name", fmt::format("host name {} is the node name", name));
+  }
+  const auto& address = expected_address.empty() ? there.node.cluster_address : expected_address;
+  const bool local = std::find(there.addresses.begin(), there.addresses.end(), address) != there.addresses.end();
+  if (local && address == there.node.cluster_address) {
+    table.pass("address", fmt::format("{} is on an interface of {}", address, name));
+  } else if (local) {
+    table.fail("address", ErrorCode::address_not_local, fmt::format("{} uses {} for the cluster, not {}", name, there.node.cluster_address, address),
+               fmt::format("on {}: hvctl node set-ip-address {}", name, address));
+  } else {
+    table.fail("address", ErrorCode::address_not_local, fmt::format("{} is on no interface of {}", address, name),
+               fmt::format("on {}: ip address show, then hvctl node set-ip-address ADDRESS", name));
+  }
+}
+
+void check_versions(Table& table, const JoinFacts& here, const JoinFacts& there) {
+  if (here.version != there.version || here.format != there.format) {
+    table.fail("version", ErrorCode::version_mismatch, fmt::format("mcv {} here, {} there", here.version, there.version),
+               "install the same mcv package on both nodes");
+  } else {
+    table.pass("version", fmt::format("mcv {} on both", here.version));
+  }
+  const bool supported = there.drbd_version.rfind("8.4.", 0) == 0;
+  if (there.drbd_version.empty()) {
+    table.fail("drbd", ErrorCode::drbd_version, "the DRBD kernel module cannot be loaded there", "install Debian's kernel and drbd-utils there, then: modprobe drbd");
+  } else if (!supported) {
+    table.fail("drbd", ErrorCode::drbd_version, fmt::format("DRBD {} there; this build is tested with 8.4 only", there.drbd_version),
+               "use Debian 12's own kernel module");
+  } else {
+    table.pass("drbd", fmt::format("DRBD {} there, {} here", there.drbd_version, here.drbd_version));
+  }
+}
+
+void check_clock(Table& table, const JoinFacts& here, const JoinFacts& there) {
+  const std::int64_t skew = std::llabs(here.wall_seconds - there.wall_seconds);
+  const std::string text = fmt::format("the clocks differ by {} s", skew);
+  if (skew > skew_fail_seconds) table.fail("clock", ErrorCode::clock_skew, text, "set the time on both nodes, for example with systemd-timesyncd");
+  else if (skew > skew_warn_seconds) table.warn("clock", text, "run a time service on both nodes");
+  else table.pass("clock", text);
+}
+
+void check_cpu(Table& table, const JoinFacts& here, const JoinFacts& there) {
+  if (!there.facts.kvm) {
+    table.fail("kvm", ErrorCode::not_suitable, "there is no usable /dev/kvm there", "enable virtualisation in the firmware; modprobe kvm_intel or kvm_amd");
+  } else {
+    table.pass("kvm", "/dev/kvm is usable there");
+  }
+  const std::set<std::string> theirs(there.cpu_flags.begin(), there.cpu_flags.end());
+  std::vector<std::string> missing;
+  for (const std::string& flag : here.cpu_flags) {
+    if (!theirs.contains(flag)) missing.push_back(flag);
+  }
+  if (missing.empty()) {
+    table.pass("cpu", fmt::format("{} has every CPU feature of {}", there.node.name.str(), here.node.name.str()));
+  } else {
+    table.warn("cpu", fmt::format("{} CPU features of {} are missing there, {} among them", missing.size(), here.node.name.str(), missing.front()),
+               "VMs move offline; live migration will need a common CPU model");
+  }
+}
+
+void check_memory(Table& table, const ClusterState& state, const JoinFacts& there) {
+  Bytes wanted;
+  for (const VmRecord& vm : state.vms()) wanted = wanted + vm.memory;
+  const Bytes total = there.facts.memory_total;
+  if (wanted > total) {
+    table.warn("memory", fmt::format("all VMs together want {}, {} has {}", wanted.to_text(), there.node.name.str(), total.to_text()),
+               "not every VM could run there if this node died");
+  } else {
+    table.pass("memory", fmt::format("{} there, the VMs want {}", total.to_text(), wanted.to_text()));
+  }
+}
+
+/// Pools of the shared configuration must be possible there, with room for what will be replicated.
+void check_pools(Table& table, const ClusterState& state, const JoinFacts& there) {
+  for (const auto& [key, entry] : state.all(Kind::pool)) {
+    const auto pool = PoolRecord::from_json(entry.value);
+    if (!pool.ok() || pool->kind == PoolKind::directory) continue;
+    const std::string& vg = pool->volume_group_on(there.node.name);
+    const auto found = there.facts.volume_group_free.find(vg);
+    if (found == there.facts.volume_group_free.end()) {
+      table.fail("pool-" + key, ErrorCode::pool_missing, fmt::format("pool {} needs the volume group {}, which is not there", key, vg),
+                 fmt::format("on {}: vgcreate {} DEVICE", there.node.name.str(), vg));
+      continue;
+    }
+    Bytes wanted;
+    for (const VolumeRecord& volume : state.volumes()) {
+      if (volume.pool.str() == key && volume.kind == VolumeKind::drbd) wanted = wanted + volume.size;
+    }
+    const std::string text = fmt::format("volume group {} has {} free, replicated volumes want {}", vg, found->second.to_text(), wanted.to_text());
+    if (wanted > found->second) table.fail("pool-" + key, ErrorCode::pool_full, text, fmt::format("on {}: vgextend {} DEVICE", there.node.name.str(), vg));
+    else table.pass("pool-" + key, text);
+  }
+}
+
+void check_network(Table& table, const ClusterState& state, const JoinFacts& here, const JoinFacts& there) {
+  if (there.calls_back) {
+    table.pass("ports", fmt::format("{} and {} reach each other on TCP {}", here.node.name.str(), there.node.name.str(), here.node.peer_port));
+  } else {
+    table.fail("ports", ErrorCode::host_unreachable, fmt::format("{} cannot connect to {} port {}", there.node.name.str(), here.node.cluster_address, here.node.peer_port),
+               "open TCP 8801 and 7900-8900 and UDP 5405 between the nodes on the cluster link");
+  }
+  if (here.cluster_mtu != there.cluster_mtu) {
+    table.fail("mtu", ErrorCode::not_suitable, fmt::format("the cluster link has MTU {} here and {} there", here.cluster_mtu, there.cluster_mtu),
+               "set the same MTU on both interfaces: ip link set dev IFACE mtu N");
+  } else {
+    table.pass("mtu", fmt::format("MTU {} on both sides of the cluster link", here.cluster_mtu));
+  }
+  for (const auto& [key, entry] : state.all(Kind::network)) {
+    const auto network = NetworkRecord::from_json(entry.value);
+    if (!network.ok()) continue;
+    const auto& bridges = there.facts.bridges;
+    if (std::find(bridges.begin(), bridges.end(), network->bridge) == bridges.end()) {
+      table.fail("network-" + key, ErrorCode::not_suitable, fmt::format("network {} needs the bridge {}, which is not there", key, network->bridge),
+                 fmt::format("on {}: hvctl node init --all --bridge {}", there.node.name.str(), network->bridge));
+    } else {
+      table.pass("network-" + key, fmt::format("bridge {} is there", network->bridge));
+    }
+  }
+}
+
+}  // namespace
+
+std::string_view to_text(CheckStatus status) {
+  switch (status) {
+    case CheckStatus::pass: return "pass";
+    case CheckStatus::warn: return "warn";
+    case CheckStatus::fail: return "fail";
+  }
+  return "";
+}
+
+std::vector<SuitabilityRow> suitability(const ClusterState& state, const JoinFacts& here, const JoinFacts& there,
+                                        const std::string& expected_name, const std::string& expected_address) {
+  Table table;
+  check_identity(table, here, there, expected_name, expected_address);
+  check_blank(table, there);
+  check_versions(table, here, there);
+  check_clock(table, here, there);
+  check_cpu(table, here, there);
+  check_memory(table, state, there);
+  check_pools(table, state, there);
+  check_network(table, state, here, there);
+  return table.take();
+}
+
+bool has_failure(const std::vector<SuitabilityRow>& rows) {
+  return std::any_of(rows.begin(), rows.end(), [](const SuitabilityRow& row) { return row.status == CheckStatus::fail; });
+}
+
+Json to_json(const std::vector<SuitabilityRow>& rows) {
+  Json list = Json::array();
+  for (const SuitabilityRow& row : rows) list.push_back({{"check", row.check}, {"status", to_text(row.status)}, {"text", row.text}, {"fix", row.fix}});
+  return list;
+}
+
+Error to_error(const std::vector<SuitabilityRow>& rows, const NodeName& node) {
+  const auto failed = [](const SuitabilityRow& row) { return row.status == CheckStatus::fail; };
+  const auto first = std::find_if(rows.begin(), rows.end(), failed);
+  if (first == rows.end()) return Error(ErrorCode::internal, "no suitability check failed");
+  const auto count = std::count_if(rows.begin(), rows.end(), failed);
+  std::string text = fmt::format("{} cannot join: {}", node.str(), first->text);
+  if (count > 1) text += fmt::format(" (and {} more; see hvctl cluster add-node --check-only)", count - 1);
+  return Error(first->code, text).with_safe("nothing was changed on either node").with_next(first->fix);
+}
+
+}  // namespace mcv::join

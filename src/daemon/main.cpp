@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// mcvd: options, the real Host, the loop, signals. No logic.
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/program_options.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include "cluster/core/task_group.h"
+#include "daemon/config.h"
+#include "daemon/host/corosync/cpg_channel.h"
+#include "daemon/host/real_host.h"
+#include "daemon/host/sqlite/sqlite_store.h"
+#include "daemon/logging.h"
+#include "daemon/node/node.h"
+#include "daemon/routes/api.h"
+#include "daemon/server/unix_http_server.h"
+#include "daemon/service_notifier.h"
+
+namespace mcv {
+namespace {
+
+namespace asio = boost::asio;
+
+struct Options {
+  std::string config_file = "/etc/mcv/mcvd.toml";
+  int verbosity = 0;
+  bool show_version = false;
+};
+
+Result<Options> parse_options(int argc, char** argv) {
+  namespace po = boost::program_options;
+  Options options;
+  po::options_description description("mcvd, the daemon of mcv");
+  description.add_options()("help,h", "show this")("version", "show the version")(
+      "config,c", po::value(&options.config_file), "configuration file")("verbose,v", "log every command that is run (-vv: more)");
+  // -vv and -vvv are words to program_options, so they are counted by hand.
+  std::vector<std::string> words;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word.size() > 1 && word.find_first_not_of('v', 1) == std::string::npos && word[0] == '-') options.verbosity += static_cast<int>(word.size()) - 1;
+    else if (word == "--verbose") ++options.verbosity;
+    else words.push_back(word);
+  }
+  try {
+    po::variables_map values;
+    po::store(po::command_line_parser(words).options(description).run(), values);
+    po::notify(values);
+    if (values.contains("help")) {
+      std::ostringstream text;
+      text << description;
+      fmt::print("{}", text.str());
+      std::exit(0);
+    }
+    options.show_version = values.contains("version");
+  } catch (const po::error& error) {
+    return Error(ErrorCode::bad_request, error.what()).with_next("mcvd --help");
+  }
+  return options;
+}
+
+class Daemon {
+ public:
+  Daemon(asio::io_context& loop, DaemonConfig config) : loop_(loop), config_(std::move(config)), tasks_(loop.get_executor()), group_(loop.get_executor()) {}
+
+  Status open() {
+    const auto executor = loop_.get_executor();
+    MCV_TRY(real_, host::RealHost::make(executor, config_.key_file()));
+    host::SqliteStoreOptions store;
+    store.path = config_.store_file();
+    MCV_TRY(store_, host::SqliteStore::open(executor, std::move(store)));
+    host_.emplace(real_->host(*store_, group_));
+    NodeSettings settings;
+    settings.version = MCV_VERSION;
+    settings.peer_port = config_.peer_port;
+    settings.guests.qemu = config_.qemu;
+    settings.guests.cloud_hypervisor = config_.cloud_hypervisor;
+    settings.guests.run_directory = config_.run_directory;
+    settings.guests.log_directory = config_.console_directory;
+    settings.guests.user = config_.guest_user;
+    // The store cannot be trusted: start again and re-read. systemd does the starting; guests are services of their own.
+    settings.on_failure = [](Error error) {
+      spdlog::critical("{}", error.to_text());
+      std::_Exit(70);
+    };
+    node_ = std::make_unique<Node>(*host_, std::move(settings));
+    api_ = std::make_unique<Api>(*node_);
+    server::ServerOptions options;
+    options.path = config_.socket;
+    options.connection_limit = config_.client_limit;
+    auto answerer = [this](api::ApiCall call, std::string target) { return api_->answer(std::move(call), std::move(target)); };
+    server_ = std::make_unique<server::UnixHttpServer>(executor, std::move(options), std::move(answerer));
+    return success();
+  }
+
+  void run() {
+    tasks_.spawn(serve());
+    tasks_.spawn(wait_for_signal());
+  }
+
+  int exit_code() const { return exit_code_; }
+
+ private:
+  asio::awaitable<void> serve() {
+    auto started = co_await node_->start();
+    if (started.ok()) started = server_->start();
+    if (!started.ok()) {
+      spdlog::critical("cannot start: {}", started.error().to_text());
+      exit_code_ = exit_code_of(started.error().kind());
+      loop_.stop();
+      co_return;
+    }
+    notifier_.ready(fmt::format("{} serves {}", node_->self().str(), config_.socket));
+    spdlog::info("mcvd {} on {} serves {}", MCV_VERSION, node_->self().str(), config_.socket);
+    co_await notifier_.feed_watchdog(&real_->clock());
+  }
+
+  asio::awaitable<void> wait_for_signal() {
+    asio::signal_set signals(loop_, SIGTERM, SIGINT);
+    const int signal = co_await signals.async_wait(asio::use_awaitable);
+    spdlog::info("stopping on signal {}; guests run on", signal);
+    notifier_.stopping();
+    co_await server_->stop(std::chrono::seconds(2));
+    co_await node_->stop();
+    co_await real_->stop();
+    loop_.stop();
+  }
+
+  asio::io_context& loop_;
+  DaemonConfig config_;
+  TaskGroup tasks_;
+  ServiceNotifier notifier_;
+  host::CpgChannel group_;
+  std::unique_ptr<host::RealHost> real_;
+  std::unique_ptr<host::SqliteStore> store_;
+  std::optional<host::Host> host_;
+  std::unique_ptr<Node> node_;
+  std::unique_ptr<Api> api_;
+  std::unique_ptr<server::UnixHttpServer> server_;
+  int exit_code_ = 0;
+};
+
+int fail(const Error& error) {
+  fmt::print(stderr, "mcvd: {}\n", error.to_text());
+  return exit_code_of(error.kind());
+}
+
+int run(int argc, char** argv) {
+  const auto options = parse_options(argc, argv);
+  if (!options.ok()) return fail(options.error());
+  if (options->show_version) {
+    fmt::print("mcvd {}\n", MCV_VERSION);
+    return 0;
+  }
+  auto config = load_daemon_config(options->config_file);
+  if (!config.ok()) return fail(config.error());
+  start_logging(std::max(config->verbosity, options->verbosity));
+  asio::io_context loop(1);
+  int exit_code = 0;
+  {
+    Daemon daemon(loop, std::move(*config));
+    if (auto opened = daemon.open(); !opened.ok()) return fail(opened.error());
+    daemon.run();
+    loop.run();
+    exit_code = daemon.exit_code();
+    // What still hangs on the loop refers to the daemon's parts: the process ends here, before they do.
+    std::fflush(nullptr);
+    std::_Exit(exit_code);
+  }
+}
+
+}  // namespace
+}  // namespace mcv
+
+int main(int argc, char** argv) { return mcv::run(argc, argv); }

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/node/node.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "cluster/core/json.h"
+#include "daemon/actions/actions.h"
+#include "daemon/node/paths.h"
+#include "daemon/peer/peer_service.h"
+#include "net/bridge.h"
+#include "storage/drbd/volume_life.h"
+#include "storage/lvm/backing.h"
+
+namespace mcv {
+
+namespace asio = boost::asio;
+
+namespace {
+
+Operations::Settings operation_settings(const NodeName& self, const NodeSettings& settings) {
+  Operations::Settings result;
+  result.node = self;
+  result.on_broken_store = settings.on_failure;
+  return result;
+}
+
+}  // namespace
+
+Node::Node(host::Host& given_host, NodeSettings given_settings)
+    : host(given_host),
+      settings(std::move(given_settings)),
+      self_(NodeName::trusted(host.hostname)),
+      tasks(host.executor),
+      shared(host),
+      secrets(host.files),
+      drbd(host),
+      guests(host, settings.guests),
+      peer(host.peers),
+      invitations(host.clock, host.random),
+      observer(host, self_, drbd, guests),
+      local_steps(host.executor, actions),
+      router(self_, local_steps, peer, [this](const NodeName& name) { return member(name); }, tasks),
+      operations(host.executor, host.clock, host.store, router, operation_settings(self_, settings)) {
+  add_actions(*this);
+  shared.on_failure(settings.on_failure);
+  guests.on_change([this](const VmName& vm) { on_guest_change(vm); });
+}
+
+Node::~Node() = default;
+
+asio::awaitable<Status> Node::start() {
+  MCV_CO_CHECK(co_await host.files.make_directory(paths::state_directory, 0700));
+  MCV_CO_CHECK(co_await secrets.load());
+  MCV_CO_CHECK(co_await shared.load());
+  MCV_CO_CHECK(co_await read_prepared_for());
+  // Facts before intent: what runs and what the kernel holds is known before any journal is looked at.
+  std::vector<VmName> known;
+  for (const VmRecord& vm : shared.current().vms()) known.push_back(vm.name);
+  MCV_CO_TRY(const std::vector<std::string> strangers, co_await guests.adopt_all(std::move(known)));
+  for (const std::string& stranger : strangers) spdlog::warn("a VMM service runs for {}, which is not in the configuration", stranger);
+  bool replicated = false;
+  if (shared.current().setting("drbd") == "enabled") {
+    // Without DRBD local VMs still work: say it and go on.
+    auto ready = co_await ensure_drbd();
+    replicated = ready.ok();
+    if (!replicated) spdlog::error("replication is not available: {}", ready.error().to_text());
+  }
+  co_await realise_networks();
+  auto listening = listen_for_peer();
+  if (!listening.ok()) spdlog::error("the peer cannot reach this node: {}", listening.error().to_text());
+  if (shared.current().is_cluster()) {
+    auto grouped = co_await shared.start_group();
+    if (!grouped.ok()) spdlog::error("corosync: {}", grouped.error().to_text());
+  }
+  MCV_CO_CHECK(co_await operations.resume_all());
+  if (replicated) tasks.spawn(bring_up_volumes());
+  co_return success();
+}
+
+asio::awaitable<void> Node::stop() {
+  co_await operations.stop();
+  co_await local_steps.stop();
+  static_cast<void>(host.peers.listen("", 0, {}));
+  co_await guests.close();
+  co_await shared.stop();
+  tasks.cancel();
+  co_await tasks.join();
+}
+
+Result<NodeRecord> Node::own_record() const {
+  auto record = shared.current().node(self_);
+  if (record.ok()) return record;
+  return Error(ErrorCode::not_initialised, fmt::format("{} is not initialised yet", self_.str())).with_safe("nothing was changed").with_next("hvctl node init --all");
+}
+
+std::optional<NodeRecord> Node::peer_record() const {
+  for (const NodeRecord& node : shared.current().nodes()) {
+    if (node.name != self_) return node;
+  }
+  return std::nullopt;
+}
+
+Result<NodeRecord> Node::member(const NodeName& name) const { return shared.current().node(name); }
+
+asio::awaitable<Result<NodeFacts>> Node::look_at_peer(std::vector<std::string> wanted) {
+  const auto record = peer_record();
+  if (!record) co_return Error(ErrorCode::not_found, "this node is alone").with_next("hvctl cluster add-node --node NAME --ip-address IP");
+  Json body = {{"paths", std::move(wanted)}};
+  MCV_CO_TRY(const Json answer, co_await peer.post(*record, "/peer/v1/facts", std::move(body), PeerClient::quick));
+  co_return node_facts_from_json(answer);
+}
+
+asio::awaitable<plans::Facts> Node::look_everywhere(std::vector<std::string> wanted) {
+  plans::Facts facts;
+  auto here = co_await observer.look(wanted);
+  if (here.ok()) facts[self_.str()] = std::move(*here);
+  else spdlog::error("cannot look at this node: {}", here.error().to_text());
+  if (peer_record()) {
+    auto there = co_await look_at_peer(std::move(wanted));
+    if (there.ok()) facts[there->name.str()] = *there;
+  }
+  co_return facts;
+}
+
+Status Node::listen_for_peer() {
+  const auto record = shared.current().node(self_);
+  if (!record.ok() || record->cluster_address.empty()) return success();
+  auto handler = [this](host::KeyFingerprint caller, host::HttpRequest request) { return serve_peer(*this, std::move(caller), std::move(request)); };
+  return host.peers.listen(record->cluster_address, record->peer_port, std::move(handler));
+}
+
+asio::awaitable<Status> Node::ensure_drbd() {
+  MCV_CO_CHECK(co_await drbd::ensure_module(host));
+  if (!drbd_reading_) {
+    drbd_reading_ = true;
+    tasks.spawn(drbd.run());
+  }
+  co_return success();
+}
+
+asio::awaitable<Result<std::uint32_t>> Node::user_id(std::string user) {
+  MCV_CO_TRY(const std::string text, co_await host.files.read("/etc/passwd"));
+  const std::string prefix = user + ":";
+  for (std::size_t start = 0; start < text.size();) {
+    const std::size_t end = std::min(text.find('\n', start), text.size());
+    const std::string line = text.substr(start, end - start);
+    start = end + 1;
+    if (!line.starts_with(prefix)) continue;
+    const std::size_t password_end = line.find(':', prefix.size());
+    if (password_end == std::string::npos) break;
+    co_return static_cast<std::uint32_t>(std::strtoul(line.c_str() + password_end + 1, nullptr, 10));
+  }
+  co_return Error(ErrorCode::not_found, fmt::format("there is no user {}", user)).with_next("systemd-sysusers, or install the mcv package again");
+}
+
+/// Bridges that mcv made live until the node's reboot: those the networks need are made again.
+asio::awaitable<void> Node::realise_networks() {
+  std::vector<NetworkRecord> networks;
+  for (const auto& [key, entry] : shared.current().all(Kind::network)) {
+    if (auto network = NetworkRecord::from_json(entry.value); network.ok()) networks.push_back(std::move(*network));
+  }
+  for (const NetworkRecord& network : networks) {
+    auto made = co_await net::ensure_bridge(host, network.bridge, std::nullopt);
+    if (!made.ok()) spdlog::error("network {}: {}", network.name.str(), made.error().to_text());
+  }
+}
+
+/// After a reboot nothing replicated is in the kernel. Each leg is attached and connected as Secondary, nothing is promoted.
+asio::awaitable<void> Node::bring_up_volumes() {
+  const std::vector<VolumeRecord> volumes = shared.current().volumes();
+  for (const VolumeRecord& volume : volumes) {
+    if (volume.kind != VolumeKind::drbd) continue;
+    const auto pool = shared.current().pool(volume.pool);
+    if (!pool.ok()) continue;
+    // An operation that was interrupted builds or removes this volume: it goes on by itself.
+    if (operations.holder_of("vm/" + volume.vm.str())) continue;
+    lvm::Pool here = lvm::pool_on(*pool, self_);
+    auto backing = co_await lvm::find_backing(host, std::move(here), volume.name);
+    if (!backing.ok() || !*backing) {
+      spdlog::error("{}: its logical volume is not here", volume.name.str());
+      continue;
+    }
+    auto up = co_await drbd::ensure_up(host, drbd, volume.name, false);
+    if (!up.ok()) spdlog::error("{}: {}", volume.name.str(), up.error().to_text());
+  }
+}
+
+asio::awaitable<Status> Node::read_prepared_for() {
+  auto text = co_await host.files.read(paths::join_file);
+  if (!text.ok() && text.error().code() == ErrorCode::not_found) co_return success();
+  if (!text.ok()) co_return std::move(text).error();
+  MCV_CO_TRY(const Json json, parse_json(*text));
+  MCV_CO_TRY(NodeRecord inviter, NodeRecord::from_json(json));
+  prepared_for_ = std::move(inviter);
+  co_return success();
+}
+
+asio::awaitable<Status> Node::set_prepared_for(std::optional<NodeRecord> inviter) {
+  if (inviter) {
+    std::string text = inviter->to_json().dump();
+    MCV_CO_CHECK(co_await host.files.write_durably(paths::join_file, std::move(text), 0600));
+  } else {
+    MCV_CO_CHECK(co_await host.files.remove(paths::join_file));
+  }
+  prepared_for_ = std::move(inviter);
+  co_return success();
+}
+
+void Node::on_guest_change(const VmName& vm) {
+  const VmFacts facts = guests.facts(vm);
+  spdlog::info("vm={} state={} last_exit='{}'", vm.str(), to_text(facts.state), to_text(facts.last_exit));
+  if (facts.state == RunState::stopped && facts.last_exit != ExitReason::none) tasks.spawn(release_after_power_off(vm));
+}
+
+asio::awaitable<void> Node::release_after_power_off(VmName vm) {
+  auto plan = plans::release_vm(shared.current(), vm);
+  if (!plan.ok()) co_return;
+  // Whoever holds the VM now (a stop, a migration) releases it as a step of its own: busy is the normal answer then.
+  auto submitted = co_await operations.submit(std::move(*plan));
+  if (!submitted.ok() && submitted.error().code() != ErrorCode::busy) spdlog::warn("{}: {}", vm.str(), submitted.error().to_text());
+}
+
+}  // namespace mcv

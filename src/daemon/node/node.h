@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// One node's whole brain: built from a Host, twice in the simulator. Single-threaded.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cluster/core/task_group.h"
+#include "cluster/host/host.h"
+#include "cluster/plan/action_table.h"
+#include "cluster/plan/local_steps.h"
+#include "cluster/plan/operations.h"
+#include "cluster/plans/vm_plans.h"
+#include "cluster/store/shared_state.h"
+#include "daemon/api/api_call.h"
+#include "daemon/join/invitations.h"
+#include "daemon/join/join_facts.h"
+#include "daemon/node/observer.h"
+#include "daemon/node/secrets.h"
+#include "daemon/peer/peer_client.h"
+#include "daemon/peer/step_router.h"
+#include "hv/guest_manager.h"
+#include "storage/drbd/monitor.h"
+
+namespace mcv {
+
+struct NodeSettings {
+  std::string version;                 ///< of this build
+  std::uint16_t peer_port = 8801;
+  hv::GuestConfig guests;
+  /// Nothing in memory may be trusted any more: end the process, systemd starts it again, guests live on.
+  std::function<void(Error)> on_failure;
+};
+
+class Node {
+ public:
+  Node(host::Host& host, NodeSettings settings);
+  ~Node();
+
+  /// Reads the store, looks at the machine, adopts what runs, goes on with what was interrupted.
+  boost::asio::awaitable<Status> start();
+  /// Stops deciding. Guests, volumes and corosync stay as they are.
+  boost::asio::awaitable<void> stop();
+
+  const NodeName& self() const { return self_; }
+  /// This node's record; `not_initialised` before `hvctl node init`.
+  Result<NodeRecord> own_record() const;
+  /// The other member; nothing in a cluster of one.
+  std::optional<NodeRecord> peer_record() const;
+  Result<NodeRecord> member(const NodeName& name) const;
+
+  /// Facts of this node, and of the peer if it answers within its bound.
+  boost::asio::awaitable<plans::Facts> look_everywhere(std::vector<std::string> paths);
+  boost::asio::awaitable<Result<NodeFacts>> look_at_peer(std::vector<std::string> paths);
+  boost::asio::awaitable<Result<join::JoinFacts>> join_facts();
+
+  /// Opens the peer port on the cluster address as soon as there is one; called again when it changes.
+  Status listen_for_peer();
+
+  /// Who prepared this node for joining it: its key may finish or abandon that, also after a restart.
+  const std::optional<NodeRecord>& prepared_for() const { return prepared_for_; }
+  boost::asio::awaitable<Status> set_prepared_for(std::optional<NodeRecord> inviter);
+
+  /// The id of a system user, from /etc/passwd.
+  boost::asio::awaitable<Result<std::uint32_t>> user_id(std::string user);
+
+  /// The DRBD module is there, has a tested version, and calls our helper.
+  boost::asio::awaitable<Status> ensure_drbd();
+
+  host::Host& host;
+  NodeSettings settings;
+  /// Set by Api: how a request that the other node forwarded is answered.
+  std::function<boost::asio::awaitable<api::ApiReply>(api::ApiCall, std::string)> answer_api;
+
+ private:
+  NodeName self_;
+
+ public:
+  // In the order of their construction; later ones use earlier ones.
+  TaskGroup tasks;
+  SharedState shared;
+  Secrets secrets;
+  drbd::DrbdMonitor drbd;
+  hv::GuestManager guests;
+  PeerClient peer;
+  join::Invitations invitations;
+  Observer observer;
+  ActionTable actions;
+  LocalSteps local_steps;
+  StepRouter router;
+  Operations operations;
+
+ private:
+  void on_guest_change(const VmName& vm);
+  boost::asio::awaitable<void> release_after_power_off(VmName vm);
+  boost::asio::awaitable<Status> read_prepared_for();
+  boost::asio::awaitable<void> realise_networks();
+  boost::asio::awaitable<void> bring_up_volumes();
+
+  bool drbd_reading_ = false;
+  std::optional<NodeRecord> prepared_for_;
+};
+
+}  // namespace mcv

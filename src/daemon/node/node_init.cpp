@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/node/node_init.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "daemon/node/node.h"
+#include "daemon/node/paths.h"
+#include "net/bridge.h"
+#include "net/links.h"
+
+namespace mcv {
+
+namespace asio = boost::asio;
+
+namespace {
+
+asio::awaitable<Result<std::string>> ensure_record(Node& node) {
+  if (node.shared.link().state == LinkState::uninitialised) {
+    MCV_CO_CHECK(co_await node.shared.initialise());
+  }
+  if (node.own_record().ok()) co_return fmt::format("node {} was recorded already", node.self().str());
+  NodeRecord record;
+  record.name = node.self();
+  record.id = 1;
+  record.peer_port = node.settings.peer_port;
+  record.fingerprint = node.host.peers.own_fingerprint();
+  Change change;
+  change.summary = fmt::format("node {} begins", node.self().str());
+  change.mutations.push_back(put_new(record));
+  MCV_CO_CHECK(co_await node.shared.propose(std::move(change)));
+  co_return fmt::format("node {} recorded, a cluster of one", node.self().str());
+}
+
+}  // namespace
+
+asio::awaitable<Result<std::vector<std::string>>> init_node(Node& node, requests::InitNode request) {
+  std::vector<std::string> done;
+  MCV_CO_CHECK(NodeName::parse(node.self().str()));
+  for (const char* directory : {paths::state_directory, paths::console_log_directory}) {
+    MCV_CO_CHECK(co_await node.host.files.make_directory(directory, 0700));
+  }
+  done.push_back(fmt::format("directories {} and {}", paths::state_directory, paths::console_log_directory));
+  MCV_CO_TRY(std::string recorded, co_await ensure_record(node));
+  done.push_back(std::move(recorded));
+  if (request.all) {
+    MCV_CO_TRY(const bool made, co_await net::ensure_bridge(node.host, request.bridge, request.uplink));
+    done.push_back(fmt::format("bridge {} {}", request.bridge, made ? "made" : "was there"));
+    auto ready = co_await node.ensure_drbd();
+    // A node without DRBD still runs local VMs; what replication lacks is said, not hidden.
+    done.push_back(ready.ok() ? "DRBD is loaded and reports to mcv" : "replication is not possible yet: " + ready.error().message());
+  }
+  co_return done;
+}
+
+asio::awaitable<Result<Committed>> set_addresses(Node& node, requests::SetAddresses request) {
+  MCV_CO_TRY(NodeRecord record, node.own_record());
+  MCV_CO_TRY(const std::vector<net::Link> links, co_await net::links(node.host));
+  for (const auto& wanted : {request.cluster_address, request.drbd_address}) {
+    if (!wanted) continue;
+    if (net::is_local_address(links, *wanted)) continue;
+    co_return Error(ErrorCode::address_not_local, fmt::format("{} is on no interface of {}", *wanted, node.self().str()))
+        .with_safe("nothing was changed")
+        .with_next("ip address show");
+  }
+  if (request.cluster_address && node.shared.current().is_cluster() && record.cluster_address != *request.cluster_address) {
+    co_return Error(ErrorCode::already_clustered, "the cluster address of a member cannot change while it is in a cluster").with_safe("nothing was changed");
+  }
+  Json fields = Json::object();
+  if (request.cluster_address) fields["cluster_address"] = *request.cluster_address;
+  if (request.drbd_address) fields["drbd_address"] = *request.drbd_address;
+  Change change;
+  change.summary = fmt::format("addresses of {}", node.self().str());
+  change.mutations.push_back(patch(Kind::node, node.self().str(), std::move(fields)));
+  MCV_CO_TRY(const Committed done, co_await node.shared.propose(std::move(change)));
+  MCV_CO_CHECK(node.listen_for_peer());
+  co_return done;
+}
+
+}  // namespace mcv

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/node/observer.h"
+
+#include "hv/guest_manager.h"
+#include "storage/drbd/monitor.h"
+#include "storage/lvm/pool.h"
+#include "storage/lvm/report.h"
+
+namespace mcv {
+
+namespace asio = boost::asio;
+
+asio::awaitable<Result<NodeFacts>> Observer::look(std::vector<std::string> paths) {
+  NodeFacts facts;
+  facts.name = self_;
+  MCV_CO_CHECK(co_await look_at_machine(facts));
+  MCV_CO_CHECK(co_await look_at_storage(facts));
+  for (const std::string& path : paths) {
+    auto hash = co_await host_.files.sha256(path);
+    if (hash.ok()) facts.files_sha256[path] = *hash;
+    else if (hash.error().code() != ErrorCode::not_found) co_return std::move(hash).error();
+  }
+  facts.vms = guests_.facts();
+  facts.hypervisors = guests_.installed();
+  facts.volumes = drbd_.volumes();
+  co_return facts;
+}
+
+asio::awaitable<Status> Observer::look_at_machine(NodeFacts& facts) {
+  MCV_CO_TRY(const std::string memory, co_await host_.files.read("/proc/meminfo"));
+  const MemoryInfo info = parse_meminfo(memory);
+  facts.memory_total = info.total;
+  facts.memory_available = info.available;
+  MCV_CO_TRY(const std::string cpus, co_await host_.files.read("/proc/cpuinfo"));
+  facts.cpus = parse_cpuinfo(cpus).count;
+  MCV_CO_TRY(facts.kvm, co_await host_.files.exists("/dev/kvm"));
+  MCV_CO_TRY(facts.bridges, co_await bridges());
+  co_return success();
+}
+
+asio::awaitable<Result<std::vector<std::string>>> Observer::bridges() {
+  std::vector<std::string> found;
+  MCV_CO_TRY(const std::vector<std::string> links, co_await host_.files.list("/sys/class/net"));
+  for (const std::string& link : links) {
+    const std::string marker = "/sys/class/net/" + link + "/bridge";
+    MCV_CO_TRY(const bool is_bridge, co_await host_.files.exists(marker));
+    if (is_bridge) found.push_back(link);
+  }
+  co_return found;
+}
+
+asio::awaitable<Status> Observer::look_at_storage(NodeFacts& facts) {
+  MCV_CO_TRY(const auto groups, co_await lvm::volume_groups(host_));
+  for (const auto& group : groups) facts.volume_group_free[group.name] = group.free;
+  co_return success();
+}
+
+}  // namespace mcv

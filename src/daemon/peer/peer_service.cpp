@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/peer/peer_service.h"
+
+#include <fmt/format.h>
+#include <map>
+#include <spdlog/spdlog.h>
+
+#include "cluster/plan/problem.h"
+#include "daemon/join/join_service.h"
+#include "daemon/node/node.h"
+#include "daemon/routes/forward.h"
+
+namespace mcv {
+
+namespace asio = boost::asio;
+
+namespace {
+
+enum class Standing { member, joining, stranger };
+
+Standing standing_of(const Node& node, const host::KeyFingerprint& caller) {
+  for (const NodeRecord& record : node.shared.current().nodes()) {
+    if (record.name != node.self() && record.fingerprint == caller) return Standing::member;
+  }
+  if (node.invitations.admits(caller)) return Standing::joining;
+  if (node.prepared_for() && node.prepared_for()->fingerprint == caller) return Standing::joining;
+  return Standing::stranger;
+}
+
+asio::awaitable<Result<Json>> ping(Node&, Json) { co_return Json::object(); }
+
+asio::awaitable<Result<Json>> facts(Node& node, Json body) {
+  Fields fields(body, "facts request");
+  auto wanted = fields.required<std::vector<std::string>>("paths");
+  MCV_CO_CHECK(fields.finish());
+  MCV_CO_TRY(const NodeFacts seen, co_await node.observer.look(std::move(wanted)));
+  co_return to_json(seen);
+}
+
+asio::awaitable<Result<Json>> run_step(Node& node, Json body) {
+  MCV_CO_TRY(StepCall call, StepCall::from_json(body));
+  Progress ignored = [](std::optional<int>, std::string) {};
+  MCV_CO_TRY(Json result, co_await node.local_steps.run(std::move(call), std::move(ignored)));
+  Json answer = {{"result", std::move(result)}};
+  co_return answer;
+}
+
+asio::awaitable<Result<Json>> undo_step(Node& node, Json body) {
+  MCV_CO_TRY(StepCall call, StepCall::from_json(body));
+  MCV_CO_CHECK(co_await node.local_steps.undo(std::move(call)));
+  co_return Json::object();
+}
+
+asio::awaitable<Result<Json>> step_landed(Node& node, Json body) {
+  MCV_CO_TRY(StepCall call, StepCall::from_json(body));
+  MCV_CO_TRY(const Landed landed, co_await node.local_steps.landed(std::move(call)));
+  Json answer = {{"landed", to_text(landed)}};
+  co_return answer;
+}
+
+asio::awaitable<Result<Json>> interrupt_step(Node& node, Json body) {
+  Fields fields(body, "interrupt");
+  const auto operation = fields.required<std::string>("operation");
+  const auto step = fields.required<std::uint64_t>("step");
+  MCV_CO_CHECK(fields.finish());
+  MCV_CO_TRY(const OperationId id, OperationId::parse(operation));
+  node.local_steps.interrupt(id, step);
+  co_return Json::object();
+}
+
+asio::awaitable<Result<Json>> set_secret(Node& node, Json body) {
+  Fields fields(body, "secret");
+  auto name = fields.required<std::string>("name");
+  auto value = fields.required<std::string>("value");
+  MCV_CO_CHECK(fields.finish());
+  MCV_CO_CHECK(co_await node.secrets.set(std::move(name), std::move(value)));
+  co_return Json::object();
+}
+
+using Handler = asio::awaitable<Result<Json>> (*)(Node&, Json);
+
+struct Route {
+  Standing least;
+  Handler handler;
+};
+
+const std::map<std::string, Route>& routes() {
+  static const std::map<std::string, Route> table{
+      {"/peer/v1/ping", {Standing::stranger, ping}},
+      {"/peer/v1/facts", {Standing::member, facts}},
+      {"/peer/v1/steps/run", {Standing::member, run_step}},
+      {"/peer/v1/steps/undo", {Standing::member, undo_step}},
+      {"/peer/v1/steps/landed", {Standing::member, step_landed}},
+      {"/peer/v1/steps/interrupt", {Standing::member, interrupt_step}},
+      {"/peer/v1/secret", {Standing::member, set_secret}},
+      {"/peer/v1/api", {Standing::member, serve_forwarded}},
+      {"/peer/v1/join/prepare", {Standing::joining, join::serve_prepare}},
+      {"/peer/v1/join/abandon", {Standing::joining, join::serve_abandon}},
+      {"/peer/v1/join/pool", {Standing::joining, join::serve_pool}},
+      {"/peer/v1/join/corosync", {Standing::joining, join::serve_corosync}},
+      {"/peer/v1/join/adopt", {Standing::joining, join::serve_adopt}},
+  };
+  return table;
+}
+
+bool may(Standing standing, Standing least) {
+  switch (least) {
+    case Standing::stranger: return true;
+    // A member repeats join requests when it resumes an interrupted join.
+    case Standing::joining: return standing != Standing::stranger;
+    case Standing::member: return standing == Standing::member;
+  }
+  return false;
+}
+
+asio::awaitable<Result<Json>> answer(Node& node, host::KeyFingerprint caller, host::HttpRequest request) {
+  if (request.method != "POST") co_return Error(ErrorCode::unknown_route, "peers only POST");
+  MCV_CO_TRY(Json body, parse_json(request.body));
+  // The one request whose right depends on its body: it brings the token.
+  if (request.target == "/peer/v1/join/hello") co_return co_await join::serve_hello(node, std::move(caller), std::move(body));
+  const auto route = routes().find(request.target);
+  if (route == routes().end()) co_return Error(ErrorCode::unknown_route, fmt::format("there is no {}", request.target.substr(0, 80)));
+  if (!may(standing_of(node, caller), route->second.least)) {
+    spdlog::warn("peer request {} refused: the key {} is not a member's", request.target, caller.substr(0, 16));
+    co_return Error(ErrorCode::permission_denied, fmt::format("{} does not know this node's key", node.self().str()))
+        .with_safe("nothing was changed")
+        .with_next("hvctl info on both nodes shows their members");
+  }
+  co_return co_await route->second.handler(node, std::move(body));
+}
+
+}  // namespace
+
+asio::awaitable<host::HttpResponse> serve_peer(Node& node, host::KeyFingerprint caller, host::HttpRequest request) {
+  auto result = co_await answer(node, std::move(caller), std::move(request));
+  host::HttpResponse response;
+  if (result.ok()) {
+    response.status = 200;
+    response.body = result->dump();
+  } else {
+    response.status = http_status_of(result.error().kind());
+    response.body = to_problem(result.error()).dump();
+  }
+  co_return response;
+}
+
+}  // namespace mcv

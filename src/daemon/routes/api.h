@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything a client can ask of this node: the routes of config/openapi.json.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <string>
+
+#include "cluster/plan/plan.h"
+#include "daemon/api/api_call.h"
+#include "daemon/api/router.h"
+
+namespace mcv {
+
+class Node;
+
+class Api {
+ public:
+  explicit Api(Node& node);
+  boost::asio::awaitable<api::ApiReply> answer(api::ApiCall call, std::string target);
+  const api::Router& router() const { return router_; }
+
+ private:
+  api::Router router_;
+};
+
+namespace routes {
+
+using Handler = boost::asio::awaitable<api::ApiReply> (*)(Node&, api::ApiCall);
+
+void add(api::Router& router, Node& node, const char* method, const char* pattern, const char* permission, Handler handler);
+void add_node_routes(api::Router& router, Node& node);
+void add_cluster_routes(api::Router& router, Node& node);
+void add_storage_routes(api::Router& router, Node& node);
+void add_vm_routes(api::Router& router, Node& node);
+void add_operation_routes(api::Router& router, Node& node);
+
+/// Answers ?dry_run=true with the plan; otherwise submits it and answers 202 with the operation.
+boost::asio::awaitable<api::ApiReply> run_plan(Node& node, api::ApiCall call, Result<Plan> plan);
+/// One small change: proposed, answered when it is durable.
+boost::asio::awaitable<api::ApiReply> run_change(Node& node, api::ApiCall call, std::string summary, Result<Mutation> mutation);
+
+}  // namespace routes
+}  // namespace mcv

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// /v1/cluster
+#include <fmt/format.h>
+
+#include "cluster/peer/connect_string.h"
+#include "cluster/plans/cluster_plans.h"
+#include "daemon/join/suitability.h"
+#include "daemon/node/node.h"
+#include "daemon/node/node_init.h"
+#include "daemon/routes/api.h"
+
+namespace mcv::routes {
+
+namespace asio = boost::asio;
+
+namespace {
+
+Result<std::optional<std::string>> wanted_address(const Json& body) {
+  Fields fields(body, "connect-string");
+  auto address = fields.optional<std::string>("cluster_address");
+  MCV_CHECK(fields.finish());
+  if (!address) return std::optional<std::string>();
+  MCV_TRY(std::string parsed, requests::parse_address(*address));
+  return std::optional<std::string>(std::move(parsed));
+}
+
+asio::awaitable<api::ApiReply> connect_string(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.only_query({}));
+  MCV_CO_TRY(const Json body, call.json());
+  MCV_CO_TRY(const auto address, wanted_address(body));
+  MCV_CO_TRY(NodeRecord record, node.own_record());
+  if (node.shared.current().is_cluster()) {
+    co_return Error(ErrorCode::already_clustered, fmt::format("{} is in a cluster already", node.self().str())).with_safe("nothing was changed").with_next("hvctl info");
+  }
+  if (address && *address != record.cluster_address) {
+    requests::SetAddresses request;
+    request.cluster_address = *address;
+    MCV_CO_CHECK(co_await set_addresses(node, std::move(request)));
+    MCV_CO_TRY(record, node.own_record());
+  }
+  if (record.cluster_address.empty()) {
+    co_return Error(ErrorCode::address_not_local, fmt::format("{} has no cluster address yet", node.self().str())).with_next("hvctl node set-ip-address ADDRESS");
+  }
+  MCV_CO_CHECK(node.listen_for_peer());
+  ConnectString value;
+  value.name = node.self();
+  value.address = record.cluster_address;
+  value.port = record.peer_port;
+  value.fingerprint = record.fingerprint;
+  value.token = node.invitations.issue();
+  value.version = node.settings.version;
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(join::Invitations::lifetime).count();
+  Json answer = {{"connect_string", encode_connect_string(value)}, {"expires_seconds", seconds}};
+  co_return api::reply(std::move(answer));
+}
+
+Status may_add(const Node& node, const NodeRecord& here) {
+  if (node.shared.current().is_cluster()) {
+    return Error(ErrorCode::already_clustered, "this cluster has two nodes already; more are not supported").with_safe("nothing was changed").with_next("hvctl info");
+  }
+  if (here.cluster_address.empty()) {
+    return Error(ErrorCode::address_not_local, fmt::format("{} has no cluster address yet", here.name.str())).with_safe("nothing was changed").with_next("hvctl node set-ip-address ADDRESS");
+  }
+  return success();
+}
+
+/// Presents the token and gets the other node's facts.
+asio::awaitable<Result<join::JoinFacts>> hello(Node& node, NodeRecord here, ConnectString target) {
+  host::PeerEndpoint endpoint{target.address, target.port, target.fingerprint};
+  Json body = {{"token", target.token}, {"node", here.to_json()}};
+  MCV_CO_TRY(const Json answer, co_await node.peer.post_to(std::move(endpoint), "/peer/v1/join/hello", std::move(body), PeerClient::patient));
+  co_return join::join_facts_from_json(answer);
+}
+
+asio::awaitable<api::ApiReply> add_node(Node& node, api::ApiCall call) {
+  MCV_CO_TRY(const Json body, call.json());
+  MCV_CO_TRY(const requests::AddNode request, requests::add_node(body));
+  MCV_CO_TRY(const ConnectString target, parse_connect_string(request.connect_string));
+  MCV_CO_TRY(const NodeRecord here, node.own_record());
+  MCV_CO_CHECK(may_add(node, here));
+  MCV_CO_TRY(const join::JoinFacts facts_here, co_await node.join_facts());
+  auto said_hello = co_await hello(node, here, target);
+  if (!said_hello.ok()) co_return std::move(said_hello).error().with_context("asking " + target.name.str());
+  const join::JoinFacts facts_there = *said_hello;
+  const auto rows = join::suitability(node.shared.current(), facts_here, facts_there, request.node, request.address);
+  if (request.check_only) {
+    Json answer = {{"suitability", join::to_json(rows)}, {"suitable", !join::has_failure(rows)}};
+    co_return api::reply(std::move(answer));
+  }
+  if (join::has_failure(rows)) co_return join::to_error(rows, facts_there.node.name);
+  NodeRecord joiner = facts_there.node;
+  joiner.id = 2;
+  joiner.fingerprint = target.fingerprint;
+  auto plan = plans::join(node.shared.current(), here, joiner, join::to_json(rows));
+  co_return co_await run_plan(node, std::move(call), std::move(plan));
+}
+
+}  // namespace
+
+void add_cluster_routes(api::Router& router, Node& node) {
+  add(router, node, "POST", "/v1/cluster/connect-string", "cluster.join", connect_string);
+  add(router, node, "POST", "/v1/cluster/add-node", "cluster.add-node", add_node);
+}
+
+}  // namespace mcv::routes

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// /v1/info, /v1/nodes, /v1/node
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "cluster/requests/requests.h"
+#include "daemon/node/node.h"
+#include "daemon/node/node_init.h"
+#include "daemon/routes/api.h"
+#include "daemon/routes/views.h"
+
+namespace mcv::routes {
+
+namespace asio = boost::asio;
+
+namespace {
+
+asio::awaitable<api::ApiReply> info(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.only_query({}));
+  std::vector<std::string> no_files;
+  const plans::Facts facts = co_await node.look_everywhere(std::move(no_files));
+  co_return api::reply(views::info(node, facts));
+}
+
+asio::awaitable<api::ApiReply> nodes(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.only_query({}));
+  std::vector<std::string> no_files;
+  const plans::Facts facts = co_await node.look_everywhere(std::move(no_files));
+  co_return api::reply(views::nodes(node.shared.current(), facts, node.self()));
+}
+
+asio::awaitable<api::ApiReply> init(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.only_query({}));
+  MCV_CO_TRY(const Json body, call.json());
+  MCV_CO_TRY(const requests::InitNode request, requests::init_node(body));
+  MCV_CO_TRY(const std::vector<std::string> done, co_await init_node(node, request));
+  Json answer = {{"result", {{"done", done}}}};
+  co_return api::reply(std::move(answer));
+}
+
+asio::awaitable<api::ApiReply> set_addresses(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.only_query({}));
+  MCV_CO_TRY(const Json body, call.json());
+  MCV_CO_TRY(const requests::SetAddresses request, requests::set_addresses(body));
+  MCV_CO_TRY(const Committed done, co_await mcv::set_addresses(node, request));
+  Json answer = {{"result", {{"text", "addresses recorded"}}}, {"durability", done.on_both_nodes ? "both nodes" : "single node"}};
+  co_return api::reply(std::move(answer));
+}
+
+}  // namespace
+
+void add_node_routes(api::Router& router, Node& node) {
+  add(router, node, "GET", "/v1/info", "info.show", info);
+  add(router, node, "GET", "/v1/nodes", "node.list", nodes);
+  add(router, node, "POST", "/v1/node/init", "node.init", init);
+  add(router, node, "PUT", "/v1/node/addresses", "node.address", set_addresses);
+}
+
+}  // namespace mcv::routes

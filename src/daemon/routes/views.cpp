@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/routes/views.h"
+
+#include <algorithm>
+
+#include "daemon/node/node.h"
+#include "storage/lvm/pool.h"
+
+namespace mcv::views {
+
+namespace asio = boost::asio;
+
+namespace {
+
+Json verdict_json(const VolumeRecord& volume) { return volume.to_json().at("verdict"); }
+
+Json nullable(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
+
+/// What is known of a guest: its owner says; a node that does not answer leaves it unknown.
+VmFacts guest_facts(const VmRecord& record, const plans::Facts& facts) {
+  VmFacts unknown;
+  const auto owner = facts.find(record.owner.str());
+  if (owner == facts.end()) return unknown;
+  const auto found = owner->second.vms.find(record.name.str());
+  if (found != owner->second.vms.end()) return found->second;
+  VmFacts stopped;
+  stopped.state = RunState::stopped;
+  return stopped;
+}
+
+Json volume_json(const ClusterState& state, const VolumeRecord& volume, const VmRecord& vm, const plans::Facts& facts) {
+  const auto pool = state.pool(volume.pool);
+  const std::string group = pool.ok() ? pool->volume_group_on(vm.owner) : std::string();
+  Json json = {{"name", volume.name.str()},
+               {"pool", volume.pool.str()},
+               {"kind", to_text(volume.kind)},
+               {"size", volume.size.count()},
+               {"device", volume.device_path(group)}};
+  if (volume.kind == VolumeKind::local) return json;
+  json["minor"] = volume.minor;
+  json["port"] = volume.port;
+  json["verdict"] = verdict_json(volume);
+  const auto owner = facts.find(vm.owner.str());
+  if (owner != facts.end()) {
+    const auto seen = owner->second.volumes.find(volume.name.str());
+    json["redundant"] = seen != owner->second.volumes.end() && seen->second.redundant();
+  }
+  return json;
+}
+
+}  // namespace
+
+Json networks(const ClusterState& state, const plans::Facts& facts) {
+  Json list = Json::array();
+  for (const auto& [key, entry] : state.all(Kind::network)) {
+    const auto network = NetworkRecord::from_json(entry.value);
+    if (!network.ok()) continue;
+    Json realised = Json::object();
+    for (const auto& [name, seen] : facts) realised[name] = std::find(seen.bridges.begin(), seen.bridges.end(), network->bridge) != seen.bridges.end();
+    list.push_back({{"name", key}, {"bridge", network->bridge}, {"realised", realised}});
+  }
+  return {{"networks", list}};
+}
+
+Json drbd(const ClusterState& state, const std::map<std::string, VolumeFacts>& volumes) {
+  Json list = Json::array();
+  for (const VolumeRecord& volume : state.volumes()) {
+    if (volume.kind != VolumeKind::drbd) continue;
+    const auto seen = volumes.find(volume.name.str());
+    Json json = seen == volumes.end() ? to_json(VolumeFacts{}) : to_json(seen->second);
+    json["configured"] = seen != volumes.end();
+    json["volume"] = volume.name.str();
+    json["vm"] = volume.vm.str();
+    json["minor"] = volume.minor;
+    json["port"] = volume.port;
+    json["size"] = volume.size.count();
+    json["verdict"] = verdict_json(volume);
+    list.push_back(std::move(json));
+  }
+  return {{"enabled", state.setting("drbd") == "enabled"}, {"volumes", list}};
+}
+
+Json vm(const ClusterState& state, const VmRecord& record, const plans::Facts& facts) {
+  const VmFacts guest = guest_facts(record, facts);
+  Json json = record.to_json();
+  Json list = Json::array();
+  for (const VolumeRecord& volume : state.volumes_of(record)) list.push_back(volume_json(state, volume, record, facts));
+  json["volumes"] = std::move(list);
+  json["configured_hypervisor"] = to_text(record.hypervisor);
+  json["hypervisor"] = guest.hypervisor;
+  json["state"] = record.deleting ? "deleting" : std::string(to_text(guest.state));
+  json["last_exit"] = to_text(guest.last_exit);
+  json.erase("deleting");
+  if (!record.lock) json["lock"] = nullptr;
+  Json warnings = Json::array();
+  for (const VolumeRecord& volume : state.volumes_of(record)) {
+    if (volume.verdict.kind == VerdictKind::mismatch) warnings.push_back("the sides of " + volume.name.str() + " differ");
+  }
+  json["warnings"] = std::move(warnings);
+  return json;
+}
+
+Json vms(const ClusterState& state, const plans::Facts& facts) {
+  Json list = Json::array();
+  for (const VmRecord& record : state.vms()) list.push_back(vm(state, record, facts));
+  return {{"vms", list}};
+}
+
+Json nodes(const ClusterState& state, const plans::Facts& facts, const NodeName& self) {
+  Json list = Json::array();
+  for (const NodeRecord& record : state.nodes()) {
+    const auto seen = facts.find(record.name.str());
+    Json json = {{"name", record.name.str()},
+                 {"id", record.id},
+                 {"cluster_address", record.cluster_address},
+                 {"drbd_address", record.replication_address()},
+                 {"this_node", record.name == self},
+                 {"status", seen != facts.end() ? "online" : "offline"}};
+    if (seen != facts.end()) {
+      json["cpus"] = seen->second.cpus;
+      json["memory_total"] = seen->second.memory_total.count();
+      json["memory_available"] = seen->second.memory_available.count();
+      json["hypervisors"] = seen->second.hypervisors;
+      json["kvm"] = seen->second.kvm;
+      Json groups = Json::array();
+      for (const auto& [name, free] : seen->second.volume_group_free) groups.push_back({{"name", name}, {"free", free.count()}});
+      json["volume_groups"] = std::move(groups);
+    }
+    list.push_back(std::move(json));
+  }
+  return {{"nodes", list}};
+}
+
+namespace {
+
+void warn(Json& warnings, const char* code, std::string text, std::string next) {
+  warnings.push_back({{"code", code}, {"text", std::move(text)}, {"next", std::move(next)}});
+}
+
+Json warnings_of(const Node& node, const plans::Facts& facts) {
+  Json warnings = Json::array();
+  const ClusterState& state = node.shared.current();
+  if (!node.own_record().ok()) warn(warnings, "node-not-initialised", "this node is not initialised", "hvctl node init --all");
+  const Link link = node.shared.link();
+  if (state.is_cluster() && !link.reason.empty()) warn(warnings, "peer-unreachable", link.reason, "on the other node: systemctl status mcvd corosync");
+  for (const VolumeRecord& volume : state.volumes()) {
+    if (volume.kind != VolumeKind::drbd) continue;
+    const auto here = facts.find(node.self().str());
+    const bool known = here != facts.end() && here->second.volumes.contains(volume.name.str());
+    if (!known || !here->second.volumes.at(volume.name.str()).redundant()) {
+      warn(warnings, "disk-not-up-to-date", volume.name.str() + " is not redundant now", "hvctl drbd list");
+    }
+    if (volume.verdict.kind == VerdictKind::mismatch) warn(warnings, "verify-mismatch", "the sides of " + volume.name.str() + " differ", "hvctl drbd list");
+  }
+  return warnings;
+}
+
+}  // namespace
+
+Json info(const Node& node, const plans::Facts& facts) {
+  const ClusterState& state = node.shared.current();
+  const Position position = node.shared.position();
+  const Link link = node.shared.link();
+  std::size_t running = 0;
+  for (const VmRecord& record : state.vms()) {
+    if (guest_facts(record, facts).state == RunState::running) ++running;
+  }
+  Json peer;
+  if (const auto record = node.peer_record()) {
+    peer = {{"name", record->name.str()}, {"reachable", facts.contains(record->name.str())}, {"in_group", link.peer_in_group}};
+  }
+  return {{"node", node.self().str()},
+          {"version", node.settings.version},
+          {"cluster_state", state.is_cluster() ? "cluster" : "single"},
+          {"link", to_text(link.state)},
+          {"generation", position.generation.counter},
+          {"index", position.index},
+          {"hash", position.hash},
+          {"format", 1},
+          {"peer", peer},
+          {"nodes", nodes(state, facts, node.self()).at("nodes")},
+          {"drbd", {{"enabled", state.setting("drbd") == "enabled"}}},
+          {"vms", {{"total", state.vms().size()}, {"running", running}}},
+          {"hypervisors", node.guests.installed()},
+          {"warnings", warnings_of(node, facts)}};
+}
+
+asio::awaitable<Result<Json>> pools(Node& node) {
+  Json list = Json::array();
+  const auto records = node.shared.current().all(Kind::pool);
+  for (const auto& [key, entry] : records) {
+    MCV_CO_TRY(const PoolRecord record, PoolRecord::from_json(entry.value));
+    lvm::Pool pool = lvm::pool_on(record, node.self());
+    const std::string group = pool.volume_group;
+    auto usage = co_await lvm::pool_usage(node.host, std::move(pool));
+    Json here = {{"node", node.self().str()}, {"present", usage.ok()}};
+    if (usage.ok()) {
+      here["size"] = usage->size.count();
+      here["free"] = usage->free.count();
+      here["data_percent"] = nullable(usage->data_percent);
+      here["metadata_percent"] = nullable(usage->metadata_percent);
+    }
+    list.push_back({{"name", key},
+                    {"kind", to_text(record.kind)},
+                    {"volume_group", group},
+                    {"thin_pool", record.thin_pool},
+                    {"path", record.path},
+                    {"nodes", Json::array({std::move(here)})}});
+  }
+  Json body = {{"pools", std::move(list)}};
+  co_return body;
+}
+
+}  // namespace mcv::views

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// What clients see: JSON made of records and facts. Pure but for pools, whose usage is asked of LVM.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+
+#include "cluster/core/json.h"
+#include "cluster/model/cluster_state.h"
+#include "cluster/plans/vm_plans.h"
+
+namespace mcv {
+class Node;
+}
+
+namespace mcv::views {
+
+Json networks(const ClusterState& state, const plans::Facts& facts);
+Json drbd(const ClusterState& state, const std::map<std::string, VolumeFacts>& volumes);
+Json vms(const ClusterState& state, const plans::Facts& facts);
+Json vm(const ClusterState& state, const VmRecord& record, const plans::Facts& facts);
+/// Facts of a node that did not answer are absent, not zero.
+Json nodes(const ClusterState& state, const plans::Facts& facts, const NodeName& self);
+Json info(const Node& node, const plans::Facts& facts);
+boost::asio::awaitable<Result<Json>> pools(Node& node);
+
+}  // namespace mcv::views

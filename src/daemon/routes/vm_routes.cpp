@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// /v1/vms. Operations on a VM are coordinated by its owner, so that one node's locks order them all.
+#include <fmt/format.h>
+#include <set>
+#include <spdlog/spdlog.h>
+
+#include "daemon/node/node.h"
+#include "daemon/routes/api.h"
+#include "daemon/routes/console_stream.h"
+#include "daemon/routes/forward.h"
+#include "daemon/routes/views.h"
+#include "hv/start_checks.h"
+#include "migrate/offline_planner.h"
+#include "net/names.h"
+
+namespace mcv::routes {
+
+namespace asio = boost::asio;
+
+namespace {
+
+Result<VmRecord> vm_of(const Node& node, const api::ApiCall& call) {
+  MCV_TRY(const VmName name, VmName::parse(call.param("name")));
+  return node.shared.current().vm(name);
+}
+
+std::vector<std::string> boot_files(const BootRecord& boot) {
+  std::vector<std::string> paths;
+  for (const std::string* path : {&boot.kernel, &boot.initramfs, &boot.firmware}) {
+    if (!path->empty()) paths.push_back(*path);
+  }
+  return paths;
+}
+
+asio::awaitable<api::ApiReply> list(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.only_query({}));
+  std::vector<std::string> no_files;
+  const plans::Facts facts = co_await node.look_everywhere(std::move(no_files));
+  co_return api::reply(views::vms(node.shared.current(), facts));
+}
+
+asio::awaitable<api::ApiReply> show(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.only_query({}));
+  MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
+  std::vector<std::string> no_files;
+  const plans::Facts facts = co_await node.look_everywhere(std::move(no_files));
+  co_return api::reply(views::vm(node.shared.current(), vm, facts));
+}
+
+Result<plans::VmIdentity> new_identity(Node& node, std::size_t nics) {
+  std::set<std::string> taken;
+  for (const VmRecord& vm : node.shared.current().vms()) {
+    for (const NicRecord& nic : vm.nics) taken.insert(nic.mac);
+  }
+  plans::VmIdentity identity;
+  identity.uuid = node.host.random.uuid();
+  for (std::size_t index = 0; index < nics; ++index) {
+    MCV_TRY(const std::string mac, net::new_mac(node.host.random, taken));
+    identity.macs.push_back(mac);
+    taken.insert(mac);
+  }
+  return identity;
+}
+
+asio::awaitable<api::ApiReply> create(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(node.own_record());
+  MCV_CO_TRY(const Json body, call.json());
+  MCV_CO_TRY(const requests::CreateVm request, requests::create_vm(body));
+  std::vector<std::string> wanted = boot_files(request.boot);
+  const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
+  MCV_CO_TRY(const plans::VmIdentity identity, new_identity(node, request.networks.size()));
+  auto plan = plans::create_vm(node.shared.current(), facts, node.self(), request, identity);
+  co_return co_await run_plan(node, std::move(call), std::move(plan));
+}
+
+asio::awaitable<api::ApiReply> update(Node& node, api::ApiCall call) {
+  MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
+  MCV_CO_TRY(const Json body, call.json());
+  MCV_CO_TRY(const requests::UpdateVm request, requests::update_vm(body));
+  auto mutation = plans::update_vm(node.shared.current(), vm.name, request, "root");
+  std::string summary = fmt::format("{} updated", vm.name.str());
+  co_return co_await run_change(node, std::move(call), std::move(summary), std::move(mutation));
+}
+
+asio::awaitable<api::ApiReply> remove(Node& node, api::ApiCall call) {
+  MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
+  if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
+  std::vector<std::string> no_files;
+  const plans::Facts facts = co_await node.look_everywhere(std::move(no_files));
+  auto plan = plans::delete_vm(node.shared.current(), facts, vm.name);
+  co_return co_await run_plan(node, std::move(call), std::move(plan));
+}
+
+Status may_start(const Node& node, const VmRecord& vm, const plans::Facts& facts, bool override_gate) {
+  const auto here = facts.find(node.self().str());
+  if (here == facts.end()) return Error(ErrorCode::internal, "this node cannot look at itself").with_next("journalctl -u mcvd");
+  const auto peer = node.peer_record();
+  const auto there = peer ? facts.find(peer->name.str()) : facts.end();
+  hv::StartQuestion question{node.shared.current(), vm, here->second};
+  question.peer = there == facts.end() ? nullptr : &there->second;
+  question.override_verify_gate = override_gate;
+  return hv::to_status(vm.name, hv::start_checks(question));
+}
+
+asio::awaitable<api::ApiReply> start(Node& node, api::ApiCall call) {
+  MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
+  MCV_CO_TRY(const Json body, call.json());
+  MCV_CO_TRY(const requests::StartVm request, requests::start_vm(body));
+  if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
+  if (node.guests.facts(vm.name).state == RunState::running) {
+    co_return Error(ErrorCode::guest_running, fmt::format("{} runs already", vm.name.str())).with_next(fmt::format("hvctl vm console {}", vm.name.str()));
+  }
+  std::vector<std::string> wanted = boot_files(vm.boot);
+  const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
+  MCV_CO_CHECK(may_start(node, vm, facts, request.override_reason.has_value()));
+  // Until the audit exists, the journal keeps who lifted the gate and why.
+  if (request.override_reason) spdlog::warn("verify gate of {} overridden by uid {}: {}", vm.name.str(), call.caller.uid, *request.override_reason);
+  auto plan = plans::start_vm(node.shared.current(), vm.name);
+  co_return co_await run_plan(node, std::move(call), std::move(plan));
+}
+
+asio::awaitable<api::ApiReply> stop(Node& node, api::ApiCall call) {
+  MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
+  MCV_CO_TRY(const Json body, call.json());
+  MCV_CO_TRY(const requests::StopVm request, requests::stop_vm(body));
+  if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
+  auto plan = plans::stop_vm(node.shared.current(), vm.name, request);
+  co_return co_await run_plan(node, std::move(call), std::move(plan));
+}
+
+asio::awaitable<api::ApiReply> kill(Node& node, api::ApiCall call) {
+  MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
+  if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
+  auto plan = plans::kill_vm(node.shared.current(), vm.name);
+  co_return co_await run_plan(node, std::move(call), std::move(plan));
+}
+
+asio::awaitable<api::ApiReply> reset(Node& node, api::ApiCall call) {
+  MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
+  if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
+  auto plan = plans::reset_vm(node.shared.current(), vm.name);
+  co_return co_await run_plan(node, std::move(call), std::move(plan));
+}
+
+asio::awaitable<api::ApiReply> migrate(Node& node, api::ApiCall call) {
+  MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
+  MCV_CO_TRY(const Json body, call.json());
+  MCV_CO_TRY(const requests::MigrateVm asked, requests::migrate_vm(body));
+  if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
+  std::vector<std::string> wanted = boot_files(vm.boot);
+  const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
+  const auto source = facts.find(node.self().str());
+  if (source == facts.end()) co_return Error(ErrorCode::internal, "this node cannot look at itself").with_next("journalctl -u mcvd");
+  const auto target = facts.find(asked.node.str());
+  migrate::OfflineRequest request;
+  request.vm = vm.name;
+  request.target = asked.node;
+  request.wait_for_shutdown = asked.wait_for_shutdown;
+  request.timeout_seconds = asked.timeout_seconds;
+  request.start_after_migration = asked.start_after_migration;
+  migrate::OfflineQuestion question{node.shared.current(), request, source->second, target == facts.end() ? nullptr : &target->second, {}};
+  auto plan = migrate::plan_offline(question);
+  co_return co_await run_plan(node, std::move(call), std::move(plan));
+}
+
+asio::awaitable<api::ApiReply> console(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.only_query({"replay"}));
+  MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
+  if (vm.owner != node.self()) {
+    co_return Error(ErrorCode::bad_request, fmt::format("{} belongs to {}; its console is there", vm.name.str(), vm.owner.str()))
+        .with_next(fmt::format("on {}: hvctl vm console {}", vm.owner.str(), vm.name.str()));
+  }
+  if (call.upgrade != "mcv-console") co_return Error(ErrorCode::bad_request, "the console needs a client that upgrades to mcv-console").with_next("hvctl vm console NAME");
+  std::size_t replay = 64 * 1024;
+  if (const auto asked = call.query.find("replay"); asked != call.query.end()) replay = std::strtoull(asked->second.c_str(), nullptr, 10);
+  co_return api::ApiReply(open_console(node, vm.name, replay));
+}
+
+}  // namespace
+
+void add_vm_routes(api::Router& router, Node& node) {
+  add(router, node, "GET", "/v1/vms", "vm.list", list);
+  add(router, node, "POST", "/v1/vms", "vm.create", create);
+  add(router, node, "GET", "/v1/vms/{name}", "vm.show", show);
+  add(router, node, "PATCH", "/v1/vms/{name}", "vm.update", update);
+  add(router, node, "DELETE", "/v1/vms/{name}", "vm.delete", remove);
+  add(router, node, "POST", "/v1/vms/{name}/start", "vm.start", start);
+  add(router, node, "POST", "/v1/vms/{name}/stop", "vm.stop", stop);
+  add(router, node, "POST", "/v1/vms/{name}/kill", "vm.kill", kill);
+  add(router, node, "POST", "/v1/vms/{name}/reset", "vm.reset", reset);
+  add(router, node, "POST", "/v1/vms/{name}/migrate", "vm.migrate", migrate);
+  add(router, node, "GET", "/v1/vms/{name}/console", "vm.console", console);
+}
+
+}  // namespace mcv::routes

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hv/cloud_hypervisor/cloud_hypervisor.h"
+
+#include <fmt/format.h>
+#include <utility>
+
+#include "hv/choose_hypervisor.h"
+
+namespace mcv::hv::ch {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr host::Duration start_bound = 30s;
+constexpr host::Duration event_poll = 150ms;
+// One request is served at a time: a boot that opens slow disks holds up everything behind it.
+constexpr std::chrono::milliseconds quick = 3s;
+constexpr std::chrono::milliseconds slow = 60s;
+
+}  // namespace
+
+CloudHypervisor::CloudHypervisor(host::Clock& clock, host::Files& files, host::UnixSockets& sockets, VmmUnits units, std::string binary)
+    : clock_(clock), files_(files), sockets_(sockets), units_(std::move(units)), binary_(std::move(binary)) {}
+
+std::string_view CloudHypervisor::id() const { return cloud_hypervisor_id; }
+
+std::string CloudHypervisor::console_socket(const VmName& vm) const { return socket_paths(units_.directory(vm)).console; }
+
+// It keeps up to 1 MiB that nobody has read yet and gives it to the next client.
+std::optional<std::string> CloudHypervisor::console_spool(const VmName&) const { return std::nullopt; }
+
+asio::awaitable<Result<host::HttpResponse>> CloudHypervisor::call(VmName vm, std::string method, std::string endpoint, std::string body,
+                                                                  std::chrono::milliseconds deadline) {
+  host::HttpRequest request;
+  request.method = std::move(method);
+  request.target = "/api/v1/" + endpoint;
+  request.body = std::move(body);
+  std::string path = socket_paths(units_.directory(vm)).api;
+  return sockets_.http(std::move(path), std::move(request), deadline);
+}
+
+asio::awaitable<Status> CloudHypervisor::put(VmName vm, std::string endpoint, std::string body, std::chrono::milliseconds deadline) {
+  MCV_CO_TRY(const bool is_alive, co_await units_.alive(vm));
+  if (!is_alive) co_return Error(ErrorCode::guest_stopped, vm.str() + " is not running").with_next("hvctl vm start " + vm.str());
+  Result<host::HttpResponse> response = co_await call(vm, "PUT", endpoint, std::move(body), deadline);
+  if (!response.ok()) co_return std::move(response).error().with_context(fmt::format("cloud-hypervisor of {}: {}", vm.str(), endpoint));
+  if (response->ok()) co_return success();
+  co_return Error(ErrorCode::vmm_failed, fmt::format("cloud-hypervisor of {} refused {}: {}", vm.str(), endpoint, error_text(response->status, response->body)))
+      .with_next("journalctl --unit=" + unit_name(vm));
+}
+
+asio::awaitable<Status> CloudHypervisor::create(VmLaunch launch) {
+  MCV_CO_CHECK(check_launch(launch));
+  if (launch.boot.kernel.empty() && launch.boot.firmware.empty())
+    co_return Error(ErrorCode::bad_request, "cloud-hypervisor boots only from a kernel or firmware").with_safe("nothing was started");
+  const VmName vm = launch.name;
+  MCV_CO_CHECK(co_await units_.prepare(vm));
+  const SocketPaths paths = socket_paths(units_.directory(vm));
+  UnitSpec spec;
+  spec.vm = vm;
+  spec.user = units_.user();
+  spec.argv = command_line(binary_, paths);
+  for (const LaunchDisk& disk : launch.disks) {
+    if (disk.path.starts_with("/dev/")) spec.devices.push_back(disk.path);
+  }
+  MCV_CO_CHECK(co_await units_.run(std::move(spec)));
+  Status ready = co_await wait_for_api(vm);
+  if (ready.ok()) {
+    std::string config = canonical(vm_config(launch, paths));
+    ready = co_await put(vm, "vm.create", std::move(config), slow);
+  }
+  if (ready.ok()) co_return success();
+  Status ended = co_await end(vm, false);
+  if (!ended.ok()) co_return std::move(ended).error().with_context(ready.error().message());
+  co_return ready;
+}
+
+asio::awaitable<Status> CloudHypervisor::wait_for_api(VmName vm) {
+  const host::Instant deadline = clock_.now() + start_bound;
+  while (true) {
+    Result<host::HttpResponse> pong = co_await call(vm, "GET", "vmm.ping", "", quick);
+    if (pong.ok() && pong->ok()) break;
+    MCV_CO_TRY(const bool is_alive, co_await units_.alive(vm));
+    if (!is_alive) {
+      const std::string words = co_await units_.last_words(vm);
+      co_return Error(ErrorCode::vmm_failed, fmt::format("cloud-hypervisor of {} ended while starting: {}", vm.str(), words.empty() ? "it said nothing" : words))
+          .with_safe("nothing is left running")
+          .with_next("journalctl --unit=" + unit_name(vm));
+    }
+    if (clock_.now() >= deadline) co_return Error(ErrorCode::timed_out, fmt::format("cloud-hypervisor of {} does not answer", vm.str()));
+    co_await clock_.sleep_for(50ms);
+  }
+  MCV_CO_TRY(const UnitFacts facts, co_await units_.show(vm));
+  seen_[vm] = Seen{facts.main_pid, 0};
+  co_return success();
+}
+
+asio::awaitable<Status> CloudHypervisor::boot(VmName vm) {
+  MCV_CO_TRY(const VmmLook seen, co_await look(vm));
+  if (seen.phase == VmmPhase::running) co_return success();
+  if (seen.phase == VmmPhase::paused) co_return co_await put(vm, "vm.resume", "", quick);
+  co_return co_await put(vm, "vm.boot", "", slow);
+}
+
+asio::awaitable<Status> CloudHypervisor::power_button(VmName vm) { return put(std::move(vm), "vm.power-button", "", quick); }
+asio::awaitable<Status> CloudHypervisor::reset(VmName vm) { return put(std::move(vm), "vm.reboot", "", slow); }
+
+asio::awaitable<Result<EventFacts>> CloudHypervisor::events(VmName vm) {
+  std::string path = socket_paths(units_.directory(vm)).events;
+  Result<std::string> text = co_await files_.read(std::move(path));
+  if (!text.ok() && text.error().code() != ErrorCode::not_found) co_return std::move(text).error();
+  if (!text.ok()) co_return EventFacts();
+  seen_[vm].event_bytes = text->size();
+  co_return summarize(parse_events(*text));
+}
+
+asio::awaitable<Result<VmmLook>> CloudHypervisor::adopt(VmName vm) {
+  VmmLook absent;
+  absent.phase = VmmPhase::absent;
+  MCV_CO_TRY(const bool is_alive, co_await units_.alive(vm));
+  if (!is_alive) co_return absent;
+  MCV_CO_TRY(const UnitFacts facts, co_await units_.show(vm));
+  seen_[vm].pid = facts.main_pid;
+  co_return co_await look(vm);
+}
+
+asio::awaitable<Result<VmmLook>> CloudHypervisor::look(VmName vm) {
+  VmmLook seen;
+  MCV_CO_TRY(const bool is_alive, co_await units_.alive(vm));
+  if (!is_alive) {
+    seen_.erase(vm);
+    seen.phase = VmmPhase::absent;
+    co_return seen;
+  }
+  seen.pid = seen_[vm].pid;
+  // The state is asked for before the events are read: an event between the two only makes the picture newer.
+  std::optional<std::string> state;
+  Result<host::HttpResponse> info = co_await call(vm, "GET", "vm.info", "", quick);
+  if (info.ok() && info->status == 404) state = "";
+  if (info.ok() && info->ok()) {
+    Result<std::string> text = state_of_info(info->body);
+    if (text.ok()) state = *text;
+  }
+  MCV_CO_TRY(EventFacts facts, co_await events(vm));
+  if (phase_of(state, facts) == VmmPhase::powered_off) {
+    // A VMM that is going down says "vm shutdown" just before "vm deleted": look again before calling it a power-off.
+    co_await clock_.sleep_for(event_poll);
+    MCV_CO_TRY(const EventFacts later, co_await events(vm));
+    facts = later;
+  }
+  seen.phase = phase_of(state, facts);
+  seen.resets = facts.resets;
+  seen.panicked = facts.panicked;
+  co_return seen;
+}
+
+asio::awaitable<void> CloudHypervisor::wait_change(VmName vm, host::Duration at_most) {
+  const host::Instant deadline = clock_.now() + at_most;
+  const std::string path = socket_paths(units_.directory(vm)).events;
+  const std::size_t before = seen_.contains(vm) ? seen_[vm].event_bytes : 0;
+  while (clock_.now() < deadline) {
+    const host::Duration left = deadline - clock_.now();
+    const host::Duration nap = left < event_poll ? left : event_poll;
+    co_await clock_.sleep_for(nap);
+    Result<std::string> text = co_await files_.read(path);
+    if (!text.ok() || text->size() != before) co_return;
+    Result<bool> is_alive = co_await units_.alive(vm);
+    if (!is_alive.ok() || !*is_alive) co_return;
+  }
+}
+
+asio::awaitable<Status> CloudHypervisor::end(VmName vm, bool politely) {
+  Status ended = co_await units_.end(vm, politely);
+  if (ended.ok()) seen_.erase(vm);
+  co_return ended;
+}
+
+}  // namespace mcv::hv::ch

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "cluster/host/streams.h"
+#include "hv/cloud_hypervisor/protocol.h"
+#include "hv/hypervisor.h"
+#include "hv/vmm_unit.h"
+
+namespace mcv::hv::ch {
+
+class CloudHypervisor final : public Hypervisor {
+ public:
+  CloudHypervisor(host::Clock& clock, host::Files& files, host::UnixSockets& sockets, VmmUnits units, std::string binary);
+
+  std::string_view id() const override;
+  boost::asio::awaitable<Status> create(VmLaunch launch) override;
+  boost::asio::awaitable<Status> boot(VmName vm) override;
+  boost::asio::awaitable<Result<VmmLook>> adopt(VmName vm) override;
+  boost::asio::awaitable<Result<VmmLook>> look(VmName vm) override;
+  boost::asio::awaitable<void> wait_change(VmName vm, host::Duration at_most) override;
+  boost::asio::awaitable<Status> power_button(VmName vm) override;
+  boost::asio::awaitable<Status> reset(VmName vm) override;
+  boost::asio::awaitable<Status> end(VmName vm, bool politely) override;
+  std::string console_socket(const VmName& vm) const override;
+  std::optional<std::string> console_spool(const VmName& vm) const override;
+
+ private:
+  struct Seen {
+    std::int64_t pid = 0;
+    std::size_t event_bytes = 0;  ///< of the event file at the last look
+  };
+
+  boost::asio::awaitable<Result<host::HttpResponse>> call(VmName vm, std::string method, std::string endpoint, std::string body,
+                                                          std::chrono::milliseconds deadline);
+  boost::asio::awaitable<Status> put(VmName vm, std::string endpoint, std::string body, std::chrono::milliseconds deadline);
+  boost::asio::awaitable<Status> wait_for_api(VmName vm);
+  boost::asio::awaitable<Result<EventFacts>> events(VmName vm);
+
+  host::Clock& clock_;
+  host::Files& files_;
+  host::UnixSockets& sockets_;
+  VmmUnits units_;
+  std::string binary_;
+  std::map<VmName, Seen> seen_;
+};
+
+}  // namespace mcv::hv::ch

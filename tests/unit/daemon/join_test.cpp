@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "daemon/join/invitations.h"
+#include "daemon/join/suitability.h"
+
+namespace mcv::join {
+namespace {
+
+JoinFacts healthy(const char* name, const char* address, std::uint32_t id) {
+  JoinFacts facts;
+  facts.node.name = NodeName::trusted(name);
+  facts.node.id = id;
+  facts.node.cluster_address = address;
+  facts.version = "0.1.0";
+  facts.wall_seconds = 1'000'000;
+  facts.drbd_version = "8.4.11";
+  facts.cpu_flags = {"svm", "avx2"};
+  facts.addresses = {"127.0.0.1", address};
+  facts.cluster_mtu = 1500;
+  facts.calls_back = true;
+  facts.facts.name = facts.node.name;
+  facts.facts.kvm = true;
+  facts.facts.memory_total = Bytes::gib(8);
+  facts.facts.bridges = {"br0"};
+  facts.facts.volume_group_free = {{"vg0", Bytes::gib(100)}};
+  return facts;
+}
+
+const JoinFacts a = healthy("A", "10.77.0.11", 1);
+
+/// The code of the one check that failed, or nothing.
+std::optional<std::pair<std::string, ErrorCode>> failure(const std::vector<SuitabilityRow>& rows) {
+  for (const SuitabilityRow& row : rows) {
+    if (row.status == CheckStatus::fail) return std::pair{row.check, row.code};
+  }
+  return std::nullopt;
+}
+
+TEST(Suitability, PassesABlankHealthyNode) {
+  const auto rows = suitability(ClusterState{}, a, healthy("B", "10.77.0.12", 1), "B", "10.77.0.12");
+  EXPECT_FALSE(has_failure(rows));
+}
+
+struct Refusal {
+  const char* why;
+  void (*spoil)(JoinFacts& there);
+  ErrorCode code;
+};
+
+class SuitabilityRefuses : public testing::TestWithParam<Refusal> {};
+
+TEST_P(SuitabilityRefuses, WithTheCodeOfTheReason) {
+  JoinFacts there = healthy("B", "10.77.0.12", 1);
+  GetParam().spoil(there);
+  const auto rows = suitability(ClusterState{}, a, there, "B", "10.77.0.12");
+  const auto failed = failure(rows);
+  ASSERT_TRUE(failed.has_value()) << GetParam().why;
+  EXPECT_EQ(failed->second, GetParam().code) << GetParam().why;
+  EXPECT_FALSE(to_error(rows, there.node.name).next().empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(All, SuitabilityRefuses,
+                         testing::Values(Refusal{"has VMs", [](JoinFacts& f) { f.vm_count = 1; }, ErrorCode::not_blank},
+                                         Refusal{"in a cluster", [](JoinFacts& f) { f.in_cluster = true; }, ErrorCode::already_clustered},
+                                         Refusal{"older build", [](JoinFacts& f) { f.version = "0.0.9"; }, ErrorCode::version_mismatch},
+                                         Refusal{"clock", [](JoinFacts& f) { f.wall_seconds += 3600; }, ErrorCode::clock_skew},
+                                         Refusal{"name", [](JoinFacts& f) { f.node.name = NodeName::trusted("C"); }, ErrorCode::name_mismatch},
+                                         Refusal{"address", [](JoinFacts& f) { f.addresses = {"127.0.0.1"}; }, ErrorCode::address_not_local},
+                                         Refusal{"no KVM", [](JoinFacts& f) { f.facts.kvm = false; }, ErrorCode::not_suitable},
+                                         Refusal{"DRBD 9", [](JoinFacts& f) { f.drbd_version = "9.1.4"; }, ErrorCode::drbd_version},
+                                         Refusal{"no DRBD", [](JoinFacts& f) { f.drbd_version = ""; }, ErrorCode::drbd_version},
+                                         Refusal{"firewall", [](JoinFacts& f) { f.calls_back = false; }, ErrorCode::host_unreachable},
+                                         Refusal{"MTU", [](JoinFacts& f) { f.cluster_mtu = 9000; }, ErrorCode::not_suitable},
+                                         Refusal{"corosync", [](JoinFacts& f) { f.foreign_corosync = true; }, ErrorCode::not_blank}));
+
+TEST(Suitability, NeedsThePoolsAndNetworksOfTheCluster) {
+  ClusterState state;
+  PoolRecord pool{PoolName::trusted("fast"), PoolKind::thin, "vg9", "mcv-fast", "", {}};
+  NetworkRecord lan{NetworkName::trusted("lan"), "br7"};
+  ASSERT_TRUE(state.apply({"c", "", {put_new(pool), put_new(lan)}}, 1).ok());
+  const auto rows = suitability(state, a, healthy("B", "10.77.0.12", 1), "", "");
+  EXPECT_EQ(failure(rows)->first, "pool-fast");
+  EXPECT_NE(to_error(rows, NodeName::trusted("B")).message().find("1 more"), std::string::npos);
+}
+
+TEST(JoinFacts, ReadBackFromTheirJson) {
+  const auto copy = join_facts_from_json(*parse_json(canonical(to_json(a))));
+  ASSERT_TRUE(copy.ok()) << copy.error().message();
+  EXPECT_EQ(canonical(to_json(*copy)), canonical(to_json(a)));
+}
+
+class ManualClock final : public host::Clock {
+ public:
+  host::Instant now() const override { return instant; }
+  std::int64_t wall_seconds() const override { return 0; }
+  boost::asio::awaitable<void> sleep_for(host::Duration) override { co_return; }
+  host::Instant instant;
+};
+
+class CountingRandom final : public host::Random {
+ public:
+  std::uint64_t next() override { return ++count_ * 0x9e3779b97f4a7c15ULL; }
+
+ private:
+  std::uint64_t count_ = 0;
+};
+
+TEST(Invitations, AdmitOnlyTheKeyThatRedeemedALivingToken) {
+  ManualClock clock;
+  CountingRandom random;
+  Invitations invitations(clock, random);
+  const std::string token = invitations.issue();
+  EXPECT_FALSE(invitations.redeem("wrong", "key-a").ok());
+  EXPECT_FALSE(invitations.admits("key-a"));
+  EXPECT_TRUE(invitations.redeem(token, "key-a").ok());
+  EXPECT_TRUE(invitations.redeem(token, "key-a").ok());
+  EXPECT_FALSE(invitations.redeem(token, "key-b").ok());
+  EXPECT_TRUE(invitations.admits("key-a"));
+  EXPECT_FALSE(invitations.admits("key-b"));
+  clock.instant = clock.instant + std::chrono::minutes(16);
+  EXPECT_FALSE(invitations.admits("key-a"));
+}
+
+}  // namespace
+}  // namespace mcv::join

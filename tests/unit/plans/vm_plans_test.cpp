@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fixture.h"
+
+namespace mcv {
+namespace {
+
+using test::both;
+using test::shape;
+using testing::ElementsAre;
+
+const NodeName a = NodeName::trusted("A");
+const VmName vm1 = VmName::trusted("vm1");
+
+requests::CreateVm request() {
+  requests::CreateVm create;
+  create.name = VmName::trusted("web");
+  create.disks = {Bytes::mib(256)};
+  create.networks = {NetworkName::trusted("lan")};
+  create.boot.kernel = "/boot/k";
+  return create;
+}
+
+const plans::VmIdentity identity{"00000000-0000-4000-8000-000000000009", {"52:54:00:00:00:09"}};
+
+TEST(CreateVm, RecordsThenBuildsBothSidesThenWaitsForRedundancy) {
+  const auto plan = plans::create_vm(test::pair_state(), both(), a, request(), identity);
+  ASSERT_TRUE(plan.ok()) << plan.error().message();
+  EXPECT_THAT(shape(*plan), ElementsAre("record@A", "volume.backing@A", "volume.backing@B", "volume.configure@A", "volume.configure@B", "volume.up@A",
+                                        "volume.up@B", "volume.identical@A", "volume.redundant@A"));
+  EXPECT_TRUE(plan->check().ok());
+}
+
+TEST(CreateVm, LocalDiskNeedsOnlyTheOwner) {
+  auto create = request();
+  create.storage_type = VolumeKind::local;
+  create.node = NodeName::trusted("B");
+  const auto plan = plans::create_vm(test::pair_state(), both(), a, create, identity);
+  ASSERT_TRUE(plan.ok());
+  EXPECT_THAT(shape(*plan), ElementsAre("record@A", "volume.backing@B"));
+}
+
+TEST(CreateVm, RefusesWithTheReason) {
+  const ClusterState state = test::with_vm1();
+  auto existing = request();
+  existing.name = vm1;
+  EXPECT_EQ(plans::create_vm(state, both(), a, existing, identity).error().code(), ErrorCode::already_exists);
+  auto unknown_network = request();
+  unknown_network.networks = {NetworkName::trusted("dmz")};
+  EXPECT_EQ(plans::create_vm(state, both(), a, unknown_network, identity).error().code(), ErrorCode::not_found);
+  auto no_kernel = request();
+  no_kernel.boot.kernel = "/boot/other";
+  EXPECT_EQ(plans::create_vm(state, both(), a, no_kernel, identity).error().code(), ErrorCode::not_found);
+  auto facts = both();
+  facts.erase("B");
+  EXPECT_EQ(plans::create_vm(state, facts, a, request(), identity).error().code(), ErrorCode::peer_unreachable);
+  facts = both();
+  facts.at("B").volume_group_free.clear();
+  EXPECT_EQ(plans::create_vm(state, facts, a, request(), identity).error().code(), ErrorCode::pool_missing);
+  ClusterState alone;
+  ASSERT_TRUE(alone.apply({"c", "", {put_new(test::node("A", 1)), put_new(NetworkRecord{NetworkName::trusted("lan"), "br0"})}}, 1).ok());
+  EXPECT_EQ(plans::create_vm(alone, both(), a, request(), identity).error().code(), ErrorCode::drbd_disabled);
+}
+
+TEST(DeleteVm, MarksFirstAndErasesTheRecordLast) {
+  const auto plan = plans::delete_vm(test::with_vm1(), both(), vm1);
+  ASSERT_TRUE(plan.ok());
+  EXPECT_THAT(shape(*plan), ElementsAre("!record@A", "volume.remove@A", "volume.remove@B", "guest.forget@A", "guest.forget@B", "record@A"));
+}
+
+TEST(DeleteVm, RefusesARunningLockedOrProtectedVm) {
+  auto facts = both();
+  facts.at("B").vms["vm1"].state = RunState::running;
+  EXPECT_EQ(plans::delete_vm(test::with_vm1(), facts, vm1).error().code(), ErrorCode::guest_running);
+  // A node that could not tell is not a node where it is stopped.
+  facts.at("B").vms["vm1"].state = RunState::unknown;
+  EXPECT_EQ(plans::delete_vm(test::with_vm1(), facts, vm1).error().code(), ErrorCode::guest_running);
+  VmRecord locked = test::vm1();
+  locked.lock = LockRecord{"root", "audit"};
+  EXPECT_EQ(plans::delete_vm(test::with_vm1(locked), both(), vm1).error().code(), ErrorCode::vm_locked);
+  VmRecord kept = test::vm1();
+  kept.delete_protection = true;
+  EXPECT_EQ(plans::delete_vm(test::with_vm1(kept), both(), vm1).error().code(), ErrorCode::vm_locked);
+}
+
+TEST(StartVm, RecordsTheLastPrimaryBeforeThePromotion) {
+  const auto plan = plans::start_vm(test::with_vm1(), vm1);
+  ASSERT_TRUE(plan.ok());
+  EXPECT_THAT(shape(*plan), ElementsAre("record@A", "volume.primary@A", "guest.start@A"));
+  VolumeRecord known = test::vm1_disk();
+  known.last_primary = "A";
+  EXPECT_THAT(shape(*plans::start_vm(test::with_vm1(test::vm1(), known), vm1)), ElementsAre("volume.primary@A", "guest.start@A"));
+}
+
+TEST(StopVm, LeavesNothingPromotedBehind) {
+  EXPECT_THAT(shape(*plans::stop_vm(test::with_vm1(), vm1, {})), ElementsAre("guest.stop@A", "guest.release@A", "volume.secondary@A"));
+  EXPECT_THAT(shape(*plans::kill_vm(test::with_vm1(), vm1)), ElementsAre("guest.kill@A", "guest.release@A", "volume.secondary@A"));
+}
+
+TEST(UpdateVm, ChangesOnlyWhatWasNamedAndHonoursTheLock) {
+  requests::UpdateVm update;
+  update.cpus = 3;
+  const auto mutation = plans::update_vm(test::with_vm1(), vm1, update, "root");
+  ASSERT_TRUE(mutation.ok());
+  const auto vm = VmRecord::from_json(*mutation->value);
+  EXPECT_EQ(vm->cpus, 3u);
+  EXPECT_EQ(vm->memory, Bytes::mib(128));
+  VmRecord locked = test::vm1();
+  locked.lock = LockRecord{"root", "audit"};
+  EXPECT_EQ(plans::update_vm(test::with_vm1(locked), vm1, update, "root").error().code(), ErrorCode::vm_locked);
+  update.unlock = true;
+  EXPECT_TRUE(plans::update_vm(test::with_vm1(locked), vm1, update, "root").ok());
+}
+
+}  // namespace
+}  // namespace mcv

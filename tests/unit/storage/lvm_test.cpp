@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "machine.h"
+#include "storage/lvm/backing.h"
+#include "storage/lvm/commands.h"
+#include "storage/lvm/pool.h"
+
+namespace mcv::lvm {
+namespace {
+
+using test::Machine;
+
+Pool thin_pool() { return Pool{PoolName::trusted("fast"), PoolKind::thin, "vg0", "mcv-fast", ""}; }
+Pool thick_pool() { return Pool{PoolName::trusted("slow"), PoolKind::thick, "vg0", "", ""}; }
+Pool directory_pool() { return Pool{PoolName::trusted("files"), PoolKind::directory, "", "", "/srv/vm"}; }
+const VolumeName vm1 = VolumeName::trusted("vm1-0");
+
+/// An LVM that creates, tags and removes; prints what the real one prints.
+class FakeLvm {
+ public:
+  explicit FakeLvm(Machine& machine) : tools_(machine.tools) {
+    tools_.when("lvs", [this](const host::Command&) { return host::ProcessResult{0, report(), ""}; });
+    tools_.succeed("vgs", R"({"report":[{"vg":[{"vg_name":"vg0","vg_size":"21470642176","vg_free":"17167286272","vg_extent_size":"4194304"}]}]})");
+    tools_.when("lvcreate", [this](const host::Command& command) { return create(command.argv); });
+    tools_.when("lvchange", [this](const host::Command& command) { return change(command.argv); });
+    tools_.when("lvremove", [this](const host::Command& command) { return remove(command.argv); });
+    tools_.succeed("blkdiscard");
+  }
+  struct Entry {
+    std::string attributes, tags, pool;
+    std::uint64_t size = 0;
+    std::string data = "", metadata = "", zero = "", when_full = "";
+  };
+  std::map<std::string, Entry> volumes;
+  bool die_after_create = false;
+
+ private:
+  std::string report() const {
+    std::string rows;
+    for (const auto& [name, entry] : volumes) {
+      if (!rows.empty()) rows += ",";
+      rows += fmt::format(R"({{"lv_name":"{}","vg_name":"vg0","lv_size":"{}","lv_attr":"{}","lv_tags":"{}","pool_lv":"{}","data_percent":"{}",)"
+                          R"("metadata_percent":"{}","zero":"{}","chunk_size":"{}","lv_when_full":"{}"}})",
+                          name, entry.size, entry.attributes, entry.tags, entry.pool, entry.data, entry.metadata, entry.zero,
+                          entry.attributes[0] == 't' ? 65536 : 0, entry.when_full);
+    }
+    return R"({"report":[{"lv":[)" + rows + "]}]}";
+  }
+  static std::string after(const host::Argv& argv, const std::string& option, std::size_t nth = 0) {
+    for (std::size_t i = 0; i + 1 < argv.size(); ++i) {
+      if (argv[i] == option && nth-- == 0) return argv[i + 1];
+    }
+    return "";
+  }
+  host::ProcessResult create(const host::Argv& argv) {
+    const std::string name = after(argv, "--name");
+    const std::string type = after(argv, "--type");
+    if (volumes.contains(name)) return {5, "", "  Logical Volume \"" + name + "\" already exists in volume group \"vg0\""};
+    Entry entry;
+    entry.tags = after(argv, "--addtag");
+    if (const std::string second = after(argv, "--addtag", 1); !second.empty()) entry.tags += "," + second;
+    if (type == "thin-pool") {
+      entry = Entry{"twi-aotz--", entry.tags, "", 4ull << 30, "0.00", "11.43", "zero", "queue"};
+    } else {
+      entry.attributes = type == "thin" ? "Vwi-a-tz--" : "-wi-a-----";
+      entry.pool = type == "thin" ? "mcv-fast" : "";
+      std::string size = after(argv, type == "thin" ? "--virtualsize" : "--size");
+      entry.size = std::stoull(size);
+    }
+    volumes[name] = entry;
+    return die_after_create ? host::ProcessResult{137, "", "Killed"} : host::ProcessResult{0, "", ""};
+  }
+  host::ProcessResult change(const host::Argv& argv) {
+    Entry& entry = volumes.at(argv.back().substr(4));
+    if (const std::string tag = after(argv, "--addtag"); !tag.empty()) entry.tags += "," + tag;
+    if (argv[1] == "--errorwhenfull") entry.when_full = "error";
+    return {0, "", ""};
+  }
+  host::ProcessResult remove(const host::Argv& argv) {
+    volumes.erase(argv.back().substr(4));
+    return {0, "", ""};
+  }
+  test::Tools& tools_;
+};
+
+TEST(LvmReport, ReadsWhatANodePrinted) {
+  const auto volumes = parse_logical_volumes(test::data_file("lvm/lvs.json"));
+  ASSERT_TRUE(volumes.ok()) << volumes.error().message();
+  ASSERT_EQ(volumes->size(), 3u);
+  const LogicalVolume* pool = find(*volumes, "vg0", "mcv-fast");
+  ASSERT_NE(pool, nullptr);
+  EXPECT_TRUE(pool->thin_pool && pool->zeroing && pool->fails_when_full);
+  EXPECT_EQ(pool->chunk, Bytes::kib(64));
+  EXPECT_DOUBLE_EQ(*pool->metadata_percent, 11.43);
+  const LogicalVolume* data = find(*volumes, "vg0", "mcv-vm1-0");
+  ASSERT_NE(data, nullptr);
+  EXPECT_EQ(data->size, Bytes::mib(256));
+  EXPECT_EQ(data->pool, "mcv-fast");
+  EXPECT_TRUE(data->thin && !data->zeroing && !data->open && data->has_tag("mcv") && data->has_tag("mcv.by.A-7"));
+  EXPECT_EQ(data->path(), "/dev/vg0/mcv-vm1-0");
+
+  const auto groups = parse_volume_groups(test::data_file("lvm/vgs.json"));
+  ASSERT_TRUE(groups.ok());
+  EXPECT_EQ(groups->front().free, Bytes(17167286272));
+}
+
+TEST(LvmReport, RefusesWhatItDoesNotUnderstand) {
+  for (const char* bad : {"", "{}", R"({"report":[]})", R"({"report":[{"lv":[{"lv_name":"a"}]}]})"}) EXPECT_FALSE(parse_logical_volumes(bad).ok()) << bad;
+}
+
+TEST(Pools, RefuseNewVolumesAboveNinetyPercent) {
+  PoolUsage usage;
+  usage.data_percent = 89.9;
+  usage.metadata_percent = 10;
+  EXPECT_TRUE(check_room(thin_pool(), usage, Bytes::gib(100)).ok());  // thin: promised, not taken
+  usage.data_percent = 90;
+  EXPECT_EQ(check_room(thin_pool(), usage, Bytes::mib(1)).error().code(), ErrorCode::pool_full);
+  usage.data_percent = 1;
+  usage.metadata_percent = 95;
+  EXPECT_EQ(check_room(thin_pool(), usage, Bytes::mib(1)).error().code(), ErrorCode::pool_full);
+  usage.free = Bytes::gib(1);
+  EXPECT_TRUE(check_room(thick_pool(), usage, Bytes::gib(1)).ok());
+  EXPECT_EQ(check_room(thick_pool(), usage, Bytes::gib(2)).error().code(), ErrorCode::pool_full);
+}
+
+TEST(Pools, AreMadeOnceAndFailWritesWhenFull) {
+  Machine machine;
+  FakeLvm lvm(machine);
+  EXPECT_TRUE(*machine.run(ensure_pool(machine.host, thin_pool(), Bytes::gib(4))));
+  EXPECT_EQ(lvm.volumes.at("mcv-fast").when_full, "error");
+  EXPECT_FALSE(*machine.run(ensure_pool(machine.host, thin_pool(), Bytes::gib(4))));
+  EXPECT_EQ(machine.tools.count("lvcreate"), 1u);
+  lvm.volumes.at("mcv-fast").when_full = "queue";  // a crash between the two commands
+  EXPECT_TRUE(machine.run(ensure_pool(machine.host, thin_pool(), Bytes::gib(4))).ok());
+  EXPECT_EQ(lvm.volumes.at("mcv-fast").when_full, "error");
+  lvm.volumes.at("mcv-fast").zero = "";
+  EXPECT_EQ(machine.run(ensure_pool(machine.host, thin_pool(), Bytes::gib(4))).error().code(), ErrorCode::already_exists);
+  Pool elsewhere = thin_pool();
+  elsewhere.volume_group = "vg9";
+  EXPECT_EQ(machine.run(ensure_pool(machine.host, elsewhere, std::nullopt)).error().code(), ErrorCode::pool_missing);
+}
+
+TEST(Backing, ThinIsFreshTwiceForTheSameOperationOnly) {
+  Machine machine;
+  FakeLvm lvm(machine);
+  ASSERT_TRUE(machine.run(ensure_pool(machine.host, thin_pool(), std::nullopt)).ok());
+  const BackingSpec spec{thin_pool(), vm1, Bytes::mib(256), "A-7", true};
+  auto made = machine.run(ensure_backing(machine.host, spec));
+  ASSERT_TRUE(made.ok()) << made.error().message();
+  EXPECT_EQ(made->data_path, "/dev/vg0/mcv-vm1-0");
+  EXPECT_EQ(made->metadata_path, "/dev/vg0/mcv-vm1-0.md");
+  EXPECT_TRUE(made->provably_zero);
+  EXPECT_EQ(made->discard_granularity, Bytes::kib(64));
+  EXPECT_EQ(lvm.volumes.at("mcv-vm1-0").tags, "mcv,mcv.by.A-7");
+
+  made = machine.run(ensure_backing(machine.host, spec));  // a retry
+  ASSERT_TRUE(made.ok());
+  EXPECT_TRUE(made->provably_zero);
+  EXPECT_EQ(machine.tools.count("lvcreate --yes --type thin "), 2u);
+
+  BackingSpec other = spec;
+  other.token = "B-1";
+  EXPECT_EQ(machine.run(ensure_backing(machine.host, other)).error().code(), ErrorCode::already_exists);
+  lvm.volumes.at("mcv-vm1-0").tags = "";  // the administrator's own
+  EXPECT_EQ(machine.run(ensure_backing(machine.host, spec)).error().code(), ErrorCode::already_exists);
+  EXPECT_EQ(machine.run(remove_backing(machine.host, thin_pool(), vm1)).error().code(), ErrorCode::already_exists);
+  EXPECT_TRUE(lvm.volumes.contains("mcv-vm1-0"));
+}
+
+TEST(Backing, ThickIsZeroedAgainUntilTheTagSaysSo) {
+  Machine machine;
+  FakeLvm lvm(machine);
+  const BackingSpec spec{thick_pool(), vm1, Bytes::mib(256), "A-7", false};
+  lvm.die_after_create = true;
+  EXPECT_FALSE(machine.run(ensure_backing(machine.host, spec)).ok());
+  EXPECT_EQ(machine.tools.count("blkdiscard"), 0u);
+  lvm.die_after_create = false;
+  ASSERT_TRUE(machine.run(ensure_backing(machine.host, spec)).ok());
+  EXPECT_EQ(machine.tools.count("blkdiscard --zeroout /dev/vg0/mcv-vm1-0"), 1u);
+  ASSERT_TRUE(machine.run(ensure_backing(machine.host, spec)).ok());
+  EXPECT_EQ(machine.tools.count("blkdiscard"), 1u);
+}
+
+TEST(Backing, RemovalIsIdempotentAndRefusesAnOpenDevice) {
+  Machine machine;
+  FakeLvm lvm(machine);
+  ASSERT_TRUE(machine.run(ensure_pool(machine.host, thin_pool(), std::nullopt)).ok());
+  ASSERT_TRUE(machine.run(ensure_backing(machine.host, BackingSpec{thin_pool(), vm1, Bytes::mib(256), "A-7", true})).ok());
+  EXPECT_EQ(machine.run(remove_pool(machine.host, thin_pool())).error().code(), ErrorCode::in_use);
+  lvm.volumes.at("mcv-vm1-0").attributes = "Vwi-aotz--";
+  EXPECT_EQ(machine.run(remove_backing(machine.host, thin_pool(), vm1)).error().code(), ErrorCode::device_busy);
+  lvm.volumes.at("mcv-vm1-0").attributes = "Vwi-a-tz--";
+  EXPECT_TRUE(machine.run(remove_backing(machine.host, thin_pool(), vm1)).ok());
+  EXPECT_TRUE(machine.run(remove_backing(machine.host, thin_pool(), vm1)).ok());
+  EXPECT_EQ(lvm.volumes.size(), 1u);  // the pool
+  EXPECT_TRUE(machine.run(remove_pool(machine.host, thin_pool())).ok());
+  EXPECT_TRUE(lvm.volumes.empty());
+}
+
+TEST(Backing, MetadataHasRoomForTheBitmap) {
+  EXPECT_EQ(metadata_size(Bytes::mib(100)), Bytes::mib(1));
+  EXPECT_EQ(metadata_size(Bytes::gib(10)), Bytes::mib(1));         // 356 KiB
+  EXPECT_EQ(metadata_size(Bytes::gib(1024)), Bytes::mib(33));      // 32 MiB + 36 KiB
+}
+
+TEST(Backing, FilesAreForOneOperation) {
+  Machine machine;
+  machine.files.texts["/srv/vm"] = "";
+  machine.tools.succeed("stat", "4096 1000000 500000\n");
+  machine.tools.when("fallocate", [&](const host::Command& command) {
+    machine.files.texts[command.argv.back()] = "x";
+    return host::ProcessResult{};
+  });
+  BackingSpec spec{directory_pool(), vm1, Bytes::mib(1), "A-7", false};
+  EXPECT_TRUE(machine.run(ensure_backing(machine.host, spec)).ok());
+  EXPECT_TRUE(machine.run(ensure_backing(machine.host, spec)).ok());
+  spec.token = "A-8";
+  EXPECT_EQ(machine.run(ensure_backing(machine.host, spec)).error().code(), ErrorCode::already_exists);
+  EXPECT_TRUE(machine.run(remove_backing(machine.host, directory_pool(), vm1)).ok());
+  EXPECT_EQ(machine.files.texts.size(), 1u);
+  spec.replicated = true;
+  EXPECT_EQ(machine.run(ensure_backing(machine.host, spec)).error().code(), ErrorCode::bad_request);
+}
+
+}  // namespace
+}  // namespace mcv::lvm

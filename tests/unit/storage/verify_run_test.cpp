@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/drbd/verify_run.h"
+
+#include "fake_drbd.h"
+
+namespace mcv::drbd {
+namespace {
+
+using namespace std::chrono_literals;
+using test::FakeDrbd;
+using test::Machine;
+
+const VolumeName vm1 = VolumeName::trusted("vm1-0");
+
+/// A kernel that verifies: which ranges differ, and how each pass ends.
+class VerifyingNode {
+ public:
+  VerifyingNode() : drbd(machine) {
+    drbd.bring_up("UpToDate");
+    drbd.connect("UpToDate");
+    machine.tools.when("journalctl --dmesg --lines=1", [this](const host::Command&) { return said(line("kernel: something")); });
+    machine.tools.succeed("journalctl --sync");
+    machine.tools.when("journalctl --dmesg --output", [this](const host::Command&) { return said(std::exchange(log, "")); });
+    machine.tools.when("drbdsetup verify 100", [this](const host::Command& command) {
+      std::uint64_t start = std::stoull(command.argv[3].substr(8));
+      std::uint64_t stop = command.argv.size() > 4 ? std::stoull(command.argv[4].substr(7)) : 0;
+      begin(start, stop);
+      return said("");
+    });
+    machine.files.before_read = [this](const std::string& path) {
+      if (path == "/proc/drbd" && looks_left > 0 && --looks_left == 0) end();
+    };
+    idle();
+    machine.settle();
+  }
+  Result<VerifyResult> run() {
+    return machine.run(run_verify(machine.host, drbd.monitor, vm1, Verification::Settings{}, [this](const VerifyProgress& p) { seen.push_back(p); }));
+  }
+
+  Machine machine;
+  FakeDrbd drbd;
+  std::vector<std::vector<SectorRange>> differing;  ///< of each pass; the last one repeats
+  std::vector<VerifyProgress> seen;
+  int looks = 3;            ///< how often /proc/drbd shows the run; 0 = shorter than a look
+  bool cut = false;         ///< the connection goes in the middle
+  bool lose_ranges = false; ///< the journal loses lines
+  bool stall = false;
+  std::string log;
+
+ private:
+  static host::ProcessResult said(std::string text) { return {0, std::move(text), ""}; }
+  static std::string line(const std::string& message) { return Json{{"__CURSOR", "c"}, {"MESSAGE", message}}.dump() + "\n"; }
+  void kernel(const std::string& message) { log += line("block drbd100: " + message); }
+  void idle() {
+    machine.files.texts["/proc/drbd"] = fmt::format(
+        "version: 8.4.11 (api:1/proto:86-101)\n\n100: cs:Connected ro:Secondary/Secondary ds:UpToDate/UpToDate C r-----\n    ns:0 wo:f oos:{}\n", marked);
+  }
+  void begin(std::uint64_t start, std::uint64_t stop) {
+    kernel("conn( Connected -> VerifyS ) ");
+    kernel(fmt::format("Starting Online Verify from sector {}", start));
+    drbd.tell("change peer-device " + drbd.peer_key + " volume:0 replication:VerifyS");
+    machine.files.texts["/proc/drbd"] =
+        "version: 8.4.11 (api:1/proto:86-101)\n\n100: cs:VerifyS ro:Secondary/Secondary ds:UpToDate/UpToDate C r-----\n    ns:0 wo:f oos:0\n"
+        "\t[>....................] verified:  3.1% (261196/262144)K\n\tfinish: 0:03:37 speed: 948 (948) want: 409,600 K/sec\n";
+    stop_ = stop;
+    if (stall) return;
+    looks_left = looks + 1;
+    if (looks == 0) end();
+  }
+  void end() {
+    looks_left = 0;
+    const std::vector<SectorRange> ranges = differing.empty() ? std::vector<SectorRange>{} : differing[std::min(pass_, differing.size() - 1)];
+    ++pass_;
+    for (const SectorRange& range : ranges) {
+      if (!lose_ranges) kernel(fmt::format("Out of sync: start={}, size={} (sectors)", range.start, range.count));
+    }
+    marked = std::max(marked, sectors_in(ranges) / 2);
+    if (cut) {
+      log += line("drbd mcv-vm1-0: peer( Secondary -> Unknown ) conn( VerifyS -> NetworkFailure ) pdsk( UpToDate -> DUnknown ) ");
+      kernel("Online Verify reached sector 4096");
+      drbd.tell("change connection " + drbd.peer_key + " connection:NetworkFailure role:Unknown");
+    } else {
+      kernel("Online verify done (total 61 sec; paused 0 sec; 4296 K/sec)");
+      if (marked > 0) kernel(fmt::format("Online verify found {} 4k block out of sync!", marked / 4));
+      kernel("conn( VerifyS -> Connected ) ");
+      if (stop_ != 0) kernel(fmt::format("Online Verify reached sector {}", stop_));
+      drbd.tell("change peer-device " + drbd.peer_key + " volume:0 replication:Established");
+    }
+    idle();
+  }
+  std::uint64_t stop_ = 0;
+  std::uint64_t marked = 0;
+  std::size_t pass_ = 0;
+  int looks_left = 0;
+};
+
+TEST(VerifyRun, Clean) {
+  VerifyingNode node;
+  const auto result = node.run();
+  ASSERT_TRUE(result.ok()) << result.error().message();
+  EXPECT_EQ(result->outcome, VerifyOutcome::clean) << result->reason;
+  EXPECT_FALSE(node.seen.empty());
+  EXPECT_EQ(verdict_of(*result, 5, NodeName::trusted("A")).kind, VerdictKind::clean);
+}
+
+TEST(VerifyRun, ShorterThanALook) {
+  VerifyingNode node;
+  node.looks = 0;
+  const auto result = node.run();
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->outcome, VerifyOutcome::clean) << result->reason;
+}
+
+TEST(VerifyRun, MismatchIsWhatDiffersThreeTimes) {
+  VerifyingNode node;
+  node.differing = {{{800, 24}, {8000, 8}}};
+  node.looks = 0;
+  const auto result = node.run();
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->outcome, VerifyOutcome::mismatch) << result->reason;
+  EXPECT_EQ(result->ranges, (std::vector<SectorRange>{{800, 24}, {8000, 8}}));
+  EXPECT_EQ(result->out_of_sync_kib, 16u);
+  EXPECT_EQ(node.machine.tools.count("drbdsetup verify 100"), 5u);
+  EXPECT_EQ(verdict_of(*result, 5, NodeName::trusted("A")).ranges.size(), 2u);
+}
+
+TEST(VerifyRun, ALostConnectionProvesNothing) {
+  VerifyingNode node;
+  node.cut = true;
+  node.differing = {{{800, 8}}};
+  const auto result = node.run();
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->outcome, VerifyOutcome::could_not_verify);
+  EXPECT_EQ(result->ranges.size(), 1u);  // suspect
+}
+
+TEST(VerifyRun, MarksThatTheJournalDoesNotExplainAreNotClean) {
+  VerifyingNode node;
+  node.differing = {{{800, 8}}};
+  node.lose_ranges = true;
+  const auto result = node.run();
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->outcome, VerifyOutcome::could_not_verify) << result->reason;
+}
+
+TEST(VerifyRun, AStallEndsInBoundedTime) {
+  VerifyingNode node;
+  node.stall = true;
+  const auto start = node.machine.clock.now();
+  const auto result = node.run();
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->outcome, VerifyOutcome::could_not_verify);
+  EXPECT_LT(node.machine.clock.now() - start, 400s);
+}
+
+TEST(VerifyRun, IsNotBegunTwiceNorOnHalfAVolume) {
+  VerifyingNode node;
+  node.drbd.tell("change peer-device " + node.drbd.peer_key + " volume:0 replication:VerifyT");
+  node.machine.settle();
+  EXPECT_EQ(node.run().error().code(), ErrorCode::busy);
+  node.drbd.tell("change peer-device " + node.drbd.peer_key + " volume:0 replication:Established peer-disk:Inconsistent");
+  node.machine.settle();
+  EXPECT_EQ(node.run().error().code(), ErrorCode::not_up_to_date);
+  EXPECT_EQ(node.machine.tools.count("drbdsetup verify"), 0u);
+}
+
+}  // namespace
+}  // namespace mcv::drbd

@@ -303,7 +303,7 @@ Result<std::uint64_t> parse_seconds(std::string_view option, std::string_view te
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
   const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
   const std::uint64_t factor = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : 0;
-  if (code != std::errc{} || factor == 0 || number == 0 || number > 7 * 86400) {
+  if (code != std::errc{} || factor == 0 || number == 0 || number > 7 * 86400 / factor) {
     return usage_error(fmt::format("'{}' is not a time for {}", text, option), "write seconds, or a number with s, m or h: 90, 5m, 1h (at most a week)");
   }
   return number * factor;

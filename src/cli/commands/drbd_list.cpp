@@ -34,11 +34,11 @@ Result<int> run(Session& session, const Arguments&) {
     session.print(answer);
     return 0;
   }
-  Table table({"VOLUME", "VM", "MINOR", "PORT", "SIZE", "ROLE", "DISKS", "CONNECTION", "OUT OF SYNC", "VERIFIED"});
+  Table table({"VOLUME", "MINOR", "PORT", "SIZE", "ROLE", "DISKS", "CONNECTION", "OUT OF SYNC", "VERIFIED"});
   for (const Json& volume : list_at(answer, "volumes")) {
     if (session.globals().quiet) session.out() << text_at(volume, "volume") << '\n';
     const std::uint64_t kib = number_at(volume, "out_of_sync_kib");
-    table.add({text_at(volume, "volume"), text_at(volume, "vm"), std::to_string(number_at(volume, "minor")), std::to_string(number_at(volume, "port")),
+    table.add({text_at(volume, "volume"), std::to_string(number_at(volume, "minor")), std::to_string(number_at(volume, "port")),
                size_text(number_at(volume, "size")), fmt::format("{}/{}", or_dash(text_at(volume, "role")), or_dash(text_at(volume, "peer_role"))),
                both(volume, "disk", "peer_disk"), connection_cell(volume), Cell(size_text(kib * 1024), kib == 0 ? Tone::plain : Tone::warning),
                verdict_cell(object_at(volume, "verdict"))});

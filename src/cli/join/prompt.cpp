@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <fcntl.h>
+#include <optional>
 #include <poll.h>
 #include <span>
 #include <unistd.h>
@@ -59,11 +60,11 @@ Result<Secret> ask(const std::string& question, bool echo) {
   InterruptGuard guard;
   Secret line;
   LineEnd end = LineEnd::line;
-  terminal.show(question);
-  if (echo) {
-    end = read_line(terminal.descriptor(), line);
-  } else {
-    const TerminalMode mode(terminal.descriptor(), TerminalMode::Kind::no_echo);
+  {
+    // Silent before the question is seen: whoever answers at once must not be echoed.
+    std::optional<TerminalMode> mode;
+    if (!echo) mode.emplace(terminal.descriptor(), TerminalMode::Kind::no_echo);
+    terminal.show(question);
     end = read_line(terminal.descriptor(), line);
   }
   if (end == LineEnd::interrupted) {

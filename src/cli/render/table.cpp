@@ -8,7 +8,20 @@ namespace mcv::cli {
 namespace {
 
 constexpr std::size_t gap = 2;
-constexpr std::size_t narrowest = 8;
+constexpr std::size_t block_indent = 4;
+constexpr std::size_t block_gap = 3;
+
+std::size_t sum(const std::vector<std::size_t>& numbers) { return std::accumulate(numbers.begin(), numbers.end(), std::size_t{0}); }
+
+std::size_t longest_word(std::string_view text) {
+  std::size_t longest = 0;
+  while (!text.empty()) {
+    const std::size_t space = text.find(' ');
+    longest = std::max(longest, width_of(text.substr(0, space)));
+    text.remove_prefix(space == std::string_view::npos ? text.size() : space + 1);
+  }
+  return longest;
+}
 
 void append_row(std::string& text, const std::vector<Cell>& row, const std::vector<std::size_t>& widths, bool colour) {
   std::vector<std::vector<std::string>> cells;
@@ -36,22 +49,58 @@ void append_row(std::string& text, const std::vector<Cell>& row, const std::vect
 
 std::vector<std::size_t> Table::column_widths(std::size_t width) const {
   std::vector<std::size_t> widths;
-  for (const std::string& title : titles_) widths.push_back(width_of(title));
+  std::vector<std::size_t> narrowest;
+  for (const std::string& title : titles_) {
+    widths.push_back(width_of(title));
+    narrowest.push_back(longest_word(title));
+  }
   for (const auto& row : rows_) {
-    for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i].text));
+    for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i) {
+      widths[i] = std::max(widths[i], width_of(row[i].text));
+      narrowest[i] = std::max(narrowest[i], longest_word(row[i].text));
+    }
   }
   if (width == 0 || widths.empty()) return widths;
-  const std::size_t room = width - std::min(width, gap * (widths.size() - 1));
-  while (std::accumulate(widths.begin(), widths.end(), std::size_t{0}) > room) {
-    const auto widest = std::max_element(widths.begin(), widths.end());
-    if (*widest <= narrowest) break;
-    --*widest;
+  const std::size_t gaps = gap * (widths.size() - 1);
+  if (sum(narrowest) + gaps > width) return {};
+  while (sum(widths) + gaps > width) {
+    std::size_t widest = widths.size();
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      if (widths[i] > narrowest[i] && (widest == widths.size() || widths[i] > widths[widest])) widest = i;
+    }
+    --widths[widest];
   }
   return widths;
 }
 
+std::string Table::blocks(std::size_t width, bool colour) const {
+  std::string text;
+  for (const auto& row : rows_) {
+    if (row.empty()) continue;
+    text += paint(Tone::strong, printable(row[0].text), colour) + "\n";
+    std::size_t used = 0;
+    for (std::size_t i = 1; i < row.size() && i < titles_.size(); ++i) {
+      const std::string value = printable(row[i].text);
+      if (value.empty()) continue;
+      std::string title = titles_[i];
+      std::transform(title.begin(), title.end(), title.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+      const std::size_t size = width_of(title) + (title.empty() ? 0 : 1) + width_of(value);
+      if (used > 0 && used + block_gap + size > width) {
+        text += "\n";
+        used = 0;
+      }
+      text += used == 0 ? std::string(block_indent, ' ') : std::string(block_gap, ' ');
+      text += (title.empty() ? "" : paint(Tone::faint, title, colour) + " ") + paint(row[i].tone, value, colour);
+      used += (used == 0 ? block_indent : block_gap) + size;
+    }
+    if (used > 0) text += "\n";
+  }
+  return text;
+}
+
 std::string Table::to_text(std::size_t width, bool colour) const {
   const std::vector<std::size_t> widths = column_widths(width);
+  if (widths.empty()) return blocks(width, colour);
   std::string text;
   std::vector<Cell> heading;
   for (const std::string& title : titles_) heading.emplace_back(title, Tone::strong);

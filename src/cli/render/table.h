@@ -16,7 +16,8 @@ struct Cell {
   Tone tone = Tone::plain;
 };
 
-/// Left-aligned columns two spaces apart. Nothing is cut off: where the terminal is too narrow the widest columns wrap.
+/// Left-aligned columns two spaces apart. Nothing is cut off and no word is broken: where the terminal is too narrow the widest
+/// columns wrap at spaces, and where even that does not fit every row becomes a block of "title value" pairs.
 class Table {
  public:
   explicit Table(std::vector<std::string> titles) : titles_(std::move(titles)) {}
@@ -27,7 +28,9 @@ class Table {
   std::string to_text(std::size_t width, bool colour) const;
 
  private:
+  /// Empty when the table cannot be had in `width`.
   std::vector<std::size_t> column_widths(std::size_t width) const;
+  std::string blocks(std::size_t width, bool colour) const;
 
   std::vector<std::string> titles_;
   std::vector<std::vector<Cell>> rows_;

@@ -1,0 +1,388 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hvctl binary against a socket that answers as told: what it asks, shows and returns."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+import threading
+import unittest
+
+from fake_mcvd import CHECKS, CONNECT_STRING, INFO, Answer, FakeMcvd, echo_console, operation, problem, started
+from terminal import Pty
+
+HVCTL = os.environ["HVCTL"]
+GIB = 1 << 30
+
+
+def vm(name, state="running", **changes):
+    volume = {"name": f"{name}-0", "pool": "fast", "kind": "drbd", "size": GIB, "device": "/dev/drbd1", "minor": 1, "port": 7001, "redundant": True,
+              "verdict": {"kind": "never"}}
+    view = {"name": name, "uuid": "11111111-2222-4333-8444-555555555555", "owner": "A", "state": state, "hypervisor": "qemu", "cpus": 2, "memory": GIB,
+            "volumes": [volume], "nics": [{"network": "lan", "mac": "52:54:00:00:00:01"}],
+            "boot": {"kernel": "/srv/vmlinuz", "initramfs": "", "cmdline": "console=ttyS0", "firmware": ""}, "lock": None, "delete_protection": False,
+            "autostart": False, "last_exit": "none", "configured_hypervisor": "auto", "warnings": []}
+    return {**view, **changes}
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory(prefix="hvctl-")
+        self.addCleanup(self.directory.cleanup)
+        self.socket = str(pathlib.Path(self.directory.name) / "s")
+        self.fake = None
+
+    def serve(self, answers):
+        self.fake = FakeMcvd(self.socket, answers)
+        self.addCleanup(self.fake.close)
+        return self.fake
+
+    def command(self, *words):
+        return [HVCTL, "--socket", self.socket, *words]
+
+    def run_hvctl(self, *words, stdin=subprocess.DEVNULL, text_in=None, expect=0):
+        done = subprocess.run(self.command(*words), stdin=None if text_in is not None else stdin, input=text_in, capture_output=True, text=True, timeout=30,
+                              start_new_session=True)
+        self.assertEqual(done.returncode, expect, f"{words}\n{done.stdout}\n{done.stderr}")
+        if self.fake:
+            self.assertEqual(self.fake.violations, [])
+        return done
+
+
+class Lists(Case):
+    def test_a_table_for_people_and_the_document_for_scripts(self):
+        answer = {"vms": [vm("vm1"), vm("vm2", "stopped", owner="B", lock={"by": "root", "reason": "x"})]}
+        self.serve({"GET /v1/vms": Answer(body=answer)})
+        lines = self.run_hvctl("vm", "list").stdout.splitlines()
+        self.assertEqual(lines[0].split(), ["VM", "STATE", "NODE", "CPUS", "MEMORY", "DISKS", "NETWORKS", "NOTES"])
+        self.assertEqual(lines[1].split("  ")[0], "vm1")
+        self.assertIn("locked", lines[2])
+        self.assertEqual(json.loads(self.run_hvctl("vm", "ls", "-o", "json").stdout), answer)
+        self.assertEqual(self.run_hvctl("-q", "list").stdout, "vm1\nvm2\n")
+
+    def test_unknown_state_is_a_partial_result(self):
+        self.serve({"GET /v1/vms": Answer(body={"vms": [vm("vm1", "unknown")]})})
+        self.assertIn("unknown", self.run_hvctl("vm", "list", expect=22).stdout)
+
+    def test_nothing_to_show_says_what_to_type(self):
+        self.serve({"GET /v1/vms": Answer(body={"vms": []}), "GET /v1/drbd": Answer(body={"enabled": False, "volumes": []})})
+        self.assertIn("hvctl vm create", self.run_hvctl("vm", "list").stdout)
+        self.assertIn("hvctl drbd enable", self.run_hvctl("drbd", "list").stdout)
+
+    def test_the_other_node_away(self):
+        node = {"name": "A", "id": 1, "cluster_address": "10.77.0.11", "drbd_address": "", "status": "online", "this_node": True}
+        info = {"node": "A", "version": "0.1.0", "cluster_state": "cluster", "generation": 2, "index": 40, "hash": "ab", "format": 1,
+                "peer": {"name": "B", "reachable": False, "in_group": False}, "nodes": [node, {**node, "name": "B", "id": 2, "status": "offline", "this_node": False}],
+                "drbd": {"enabled": True}, "vms": {"total": 3, "running": 1}, "hypervisors": ["qemu"],
+                "warnings": [{"code": "peer-unreachable", "text": "B does not answer", "next": "ping 10.77.0.12"}]}
+        self.serve({"GET /v1/info": Answer(body=info), "GET /v1/nodes": Answer(body={"nodes": info["nodes"]})})
+        text = self.run_hvctl("info", expect=22).stdout
+        self.assertIn("does not answer", text)
+        self.assertIn("ping 10.77.0.12", text)
+        self.assertIn("offline", self.run_hvctl("node", "list", expect=22).stdout)
+
+    def test_hostile_text_never_commands_the_terminal(self):
+        self.serve({"GET /v1/vms": Answer(body={"vms": [vm("vm1", owner="\x1b[2Jevil\u009b31m\n")]})})
+        text = self.run_hvctl("vm", "list").stdout
+        self.assertNotIn("\x1b", text)
+        self.assertNotIn("\u009b", text)
+        self.assertEqual(len(text.splitlines()), 2)
+
+    def test_narrow_terminal_wraps_and_loses_nothing(self):
+        self.serve({"GET /v1/vms": Answer(body={"vms": [vm("a-rather-long-name-for-a-machine-1", nics=[{"network": f"network-{i}", "mac": ""} for i in range(6)])]})})
+        code, text = Pty(self.command("vm", "list"), columns=80).end()
+        self.assertEqual(code, 0)
+        plain = text.decode().replace("\x1b[1m", "").replace("\x1b[32m", "").replace("\x1b[33m", "").replace("\x1b[0m", "")
+        self.assertLessEqual(max(len(line) for line in plain.splitlines()), 80)
+        for i in range(6):
+            self.assertIn(f"network-{i}", plain)
+        self.assertIn(b"\x1b[32mrunning", text)
+
+    def test_no_color(self):
+        self.serve({"GET /v1/vms": Answer(body={"vms": [vm("vm1")]})})
+        os.environ["NO_COLOR"] = "1"
+        self.addCleanup(os.environ.pop, "NO_COLOR")
+        _, text = Pty(self.command("vm", "list")).end()
+        self.assertNotIn(b"\x1b[", text)
+
+
+class Operations(Case):
+    steps_1 = (("create", "A", "done", "make the volume"), ("start", "A", "running", "start the guest"))
+    steps_2 = (("create", "A", "done", "make the volume"), ("start", "A", "done", "start the guest"))
+
+    def test_progress_as_plain_lines(self):
+        events = Answer(events=[operation(steps=self.steps_1, percent=50, text="booting"), operation("succeeded", steps=self.steps_2)])
+        self.serve({"POST /v1/vms/vm1/start": started(), "GET /v1/operations/A-17/events": events})
+        done = self.run_hvctl("vm", "start", "vm1")
+        self.assertEqual(done.stdout, "VM vm1 runs.\n")
+        self.assertEqual(done.stderr.splitlines(), ["done     A: make the volume", "running  A: start the guest", "50 %  booting", "done     A: start the guest"])
+
+    def test_follows_through_a_restart_of_the_daemon(self):
+        cut = Answer(events=[operation(steps=self.steps_1)], cut=True)
+        self.serve({"POST /v1/vms/vm1/start": started(),
+                    "GET /v1/operations/A-17/events": [cut, Answer(raw=b""), Answer(raw=b"HTTP/1.1 200"), Answer(events=[operation("succeeded", steps=self.steps_2)])]})
+        self.run_hvctl("start", "vm1")
+        self.assertEqual(len([one for one in self.fake.requests if one[1].endswith("/events")]), 4)
+        self.assertEqual(len(self.fake.bodies("POST", "/v1/vms/vm1/start")), 1)
+
+    def test_a_failed_operation_is_the_commands_error(self):
+        error = problem("verify-gate", 412, "the copies of vm1 differ", "nothing was started", "hvctl drbd list").body
+        self.serve({"POST /v1/vms/vm1/start": started(), "GET /v1/operations/A-17/events": Answer(events=[operation("failed", error=error)])})
+        done = self.run_hvctl("vm", "start", "vm1", expect=6)
+        self.assertIn("the copies of vm1 differ [verify-gate]", done.stderr)
+        self.assertIn("next: hvctl drbd list", done.stderr)
+        done = self.run_hvctl("vm", "start", "vm1", "-o", "json", expect=6)
+        self.assertEqual(json.loads(done.stdout)["operation"]["error"], error)
+        self.assertEqual(json.loads(done.stderr)["code"], "verify-gate")
+
+    def test_no_wait_prints_the_id(self):
+        self.serve({"POST /v1/vms/vm1/stop": started()})
+        self.assertEqual(self.run_hvctl("vm", "stop", "vm1", "--timeout", "5m", "--no-wait", "-q").stdout, "A-17\n")
+        self.assertEqual(self.fake.bodies("POST", "/v1/vms/vm1/stop"), [{"timeout_seconds": 300}])
+
+    def test_dry_run_shows_the_plan_and_asks_for_nothing_else(self):
+        plan = Answer(body={"plan": [{"step": "demote", "node": "A", "text": "give up the disk"}, {"step": "promote", "node": "B", "text": "take the disk"}]})
+        self.serve({"POST /v1/vms/vm1/migrate": plan})
+        text = self.run_hvctl("migrate", "--node", "B", "vm1", "--dry-run").stdout
+        self.assertIn("promote", text)
+        self.assertIn("Nothing was changed", text)
+        self.assertEqual([one[1] for one in self.fake.requests], ["/v1/vms/vm1/migrate?dry_run=true"])
+
+    def test_several_vms_have_a_result_each(self):
+        self.serve({"POST /v1/vms/vm1/start": started(operation_id="A-1"), "POST /v1/vms/vm2/start": problem("busy", 409, "vm2 is being migrated", "", "hvctl op list"),
+                    "POST /v1/vms/vm3/start": started(operation_id="A-3"),
+                    "GET /v1/operations/A-1/events": Answer(events=[operation("succeeded", operation_id="A-1")]),
+                    "GET /v1/operations/A-3/events": Answer(events=[operation("succeeded", operation_id="A-3")])})
+        done = self.run_hvctl("vm", "start", "vm1", "vm2", "vm3", expect=5)
+        self.assertEqual(done.stdout, "vm1: VM vm1 runs.\nvm3: VM vm3 runs.\n")
+        self.assertIn("vm2: vm2 is being migrated [busy]", done.stderr)
+        results = json.loads(self.run_hvctl("vm", "start", "vm1", "vm2", "vm3", "-o", "json", expect=5).stdout)["results"]
+        self.assertEqual([sorted(one) for one in results], [["name", "operation"], ["error", "name"], ["name", "operation"]])
+
+    def test_ctrl_c_leaves_the_operation_running(self):
+        hold = threading.Event()
+        self.addCleanup(hold.set)
+        self.serve({"POST /v1/vms/vm1/start": started(), "GET /v1/operations/A-17/events": Answer(events=[operation(steps=self.steps_1, percent=5, text="booting")], hold=hold)})
+        terminal = Pty(self.command("vm", "start", "vm1"))
+        terminal.read_until(b"booting")
+        terminal.type(b"\x03")
+        code, text = terminal.end()
+        self.assertEqual(code, 130)
+        self.assertIn(b"hvctl op watch A-17", text)
+        self.assertIn(b"hvctl op cancel A-17", text)
+        self.assertNotIn("/cancel", str(self.fake.requests))
+
+    def test_stored_on_one_node_is_said(self):
+        self.serve({"POST /v1/networks": Answer(body={"result": {}, "durability": "single node"})})
+        self.assertIn("one node only", self.run_hvctl("network", "create", "lan", "--bridge", "br0").stderr)
+
+    def test_operations_can_be_looked_at_watched_and_cancelled(self):
+        failed = operation("failed", steps=self.steps_1, error=problem("vmm-failed", 500, "qemu ended at once").body)
+        self.serve({"GET /v1/operations": Answer(body={"operations": [operation(percent=40, text="copying"), failed]}), "GET /v1/operations/A-17": Answer(body=failed),
+                    "GET /v1/operations/A-17/events": Answer(events=[failed]), "POST /v1/operations/A-17/cancel": Answer(body={"result": {}})})
+        self.assertIn("40 % copying", self.run_hvctl("op", "list").stdout)
+        self.assertIn("qemu ended at once", self.run_hvctl("op", "show", "A-17").stdout)
+        self.run_hvctl("op", "watch", "A-17", expect=10)
+        self.run_hvctl("op", "cancel", "A-17")
+
+
+class Requests(Case):
+    def test_the_issue_as_typed(self):
+        ok = Answer(body={"result": {"done": ["made br0"]}, "durability": "both nodes"})
+        self.serve({"POST /v1/node/init": ok, "PUT /v1/node/addresses": ok, "POST /v1/storage": ok, "POST /v1/drbd/enable": ok, "POST /v1/networks": ok,
+                    "POST /v1/vms": started(), "POST /v1/vms/vm1/migrate": started(), "GET /v1/operations/A-17/events": Answer(events=[operation("succeeded")])})
+        self.assertIn("made br0", self.run_hvctl("node", "init", "--all").stdout)
+        self.run_hvctl("node", "--set-ip-address", "10.77.0.11")
+        self.run_hvctl("node", "--set-ip-address", "10.77.0.11", "--set-drbd-address", "10.78.0.11")
+        self.run_hvctl("node", "--set-drbd-address", "10.78.0.11")
+        self.assertEqual(self.fake.bodies("PUT", "/v1/node/addresses"),
+                         [{"cluster_address": "10.77.0.11"}, {"cluster_address": "10.77.0.11", "drbd_address": "10.78.0.11"}, {"drbd_address": "10.78.0.11"}])
+        self.run_hvctl("storage", "create", "fast", "--vg", "vg0", "--thin")
+        self.assertEqual(self.fake.bodies("POST", "/v1/storage"), [{"name": "fast", "vg": "vg0", "thin": True}])
+        self.run_hvctl("drbd", "enable")
+        self.run_hvctl("drbd", "--enable")
+        self.run_hvctl("network", "create", "lan", "--bridge", "br0")
+        self.run_hvctl("vm", "create", "vm1", "--cpus", "1", "--memory", "128M", "--disk-size", "256M", "--storage-type", "drbd", "--network", "lan", "--kernel", "k", "--initramfs=/i")
+        body = self.fake.bodies("POST", "/v1/vms")[0]
+        self.assertEqual(body["memory"], 128 << 20)
+        self.assertEqual(body["disks"], [{"size": 256 << 20}])
+        self.assertEqual(body["boot"]["kernel"], os.path.join(os.getcwd(), "k"))
+        self.run_hvctl("migrate", "--node", "B", "vm1", "--wait-for-shutdown", "--start-after-migration")
+        self.assertEqual(self.fake.bodies("POST", "/v1/vms/vm1/migrate"), [{"node": "B", "wait_for_shutdown": True, "start_after_migration": True}])
+
+    def test_update_names_only_what_changes(self):
+        self.serve({"PATCH /v1/vms/vm1": Answer(body={"result": {}})})
+        self.run_hvctl("vm", "update", "vm1", "--memory", "2G", "--autostart", "on", "--unlock")
+        self.assertEqual(self.fake.bodies("PATCH", "/v1/vms/vm1"), [{"memory": 2 * GIB, "autostart": True, "lock": None}])
+        self.run_hvctl("vm", "update", "vm1", expect=2)
+
+    def test_a_missing_vm_is_named_with_the_nearest_one(self):
+        self.serve({"POST /v1/vms/wbe1/start": problem("not-found", 404, "there is no VM wbe1"), "GET /v1/vms": Answer(body={"vms": [vm("web1"), vm("db")]})})
+        self.assertIn("did you mean web1?", self.run_hvctl("vm", "start", "wbe1", expect=4).stderr)
+
+    def test_deleting_asks_for_the_name(self):
+        gone = {"DELETE /v1/vms/vm1": started(), "GET /v1/operations/A-17/events": Answer(events=[operation("succeeded")])}
+        self.serve(gone)
+        self.assertIn("not-confirmed", self.run_hvctl("vm", "delete", "vm1", expect=11).stderr)
+        terminal = Pty(self.command("vm", "delete", "vm1"))
+        terminal.read_until(b"to go on: ")
+        terminal.type(b"vm2\n")
+        self.assertEqual(terminal.end()[0], 11)
+        self.assertEqual(self.fake.requests, [])
+        terminal = Pty(self.command("vm", "delete", "vm1"))
+        terminal.read_until(b"to go on: ")
+        terminal.type(b"vm1\n")
+        self.assertEqual(terminal.end()[0], 0)
+        self.run_hvctl("delete", "vm1", "--yes")
+        self.assertEqual(len(self.fake.bodies("DELETE", "/v1/vms/vm1")), 2)
+
+    def test_no_daemon(self):
+        done = self.run_hvctl("info", expect=7)
+        self.assertIn("systemctl start mcvd", done.stderr)
+
+    def test_answers_that_make_no_sense(self):
+        for raw in (b"", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{", b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{",
+                    b"HTTP/1.1 500 x\r\nContent-Length: 2\r\n\r\n{}", b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100000 + b"\r\n\r\n"):
+            with self.subTest(raw=raw[:60]):
+                fake = FakeMcvd(self.socket, {"GET /v1/vms": Answer(raw=raw)})
+                try:
+                    done = subprocess.run(self.command("vm", "list"), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+                    self.assertIn(done.returncode, (7, 12), done.stderr)
+                    self.assertIn("error:", done.stderr)
+                finally:
+                    fake.close()
+                    os.unlink(self.socket)
+
+    def test_a_change_whose_answer_was_lost_is_not_called_unchanged(self):
+        self.serve({"POST /v1/drbd/enable": Answer(raw=b"")})
+        self.assertIn("may have been made", self.run_hvctl("drbd", "enable", expect=9).stderr)
+
+    def test_completion(self):
+        self.serve({"GET /v1/vms": Answer(body={"vms": [vm("web1"), vm("db")]})})
+
+        def complete(*words):
+            return subprocess.run([HVCTL, "__complete", "--socket", self.socket, *words], capture_output=True, text=True, timeout=30).stdout.split()
+
+        self.assertEqual(complete("vm", "st"), ["start", "stop"])
+        self.assertEqual(complete("vm", "start", "w"), ["web1"])
+        self.assertEqual(complete("vm", "create", "x", "--net"), ["--network"])
+        self.assertIn("migrate", complete(""))
+
+
+class Verify(Case):
+    def run_verify(self, verdicts, *words, expect):
+        volumes = [{"vm": f"vm{i}", "volume": f"vm{i}-0", "verdict": verdict, "out_of_sync_kib": 4 if verdict == "mismatch" else 0, "ranges": [], "text": f"text {i}"}
+                   for i, verdict in enumerate(verdicts)]
+        state = "succeeded" if set(verdicts) <= {"clean"} else "failed"
+        error = None if state == "succeeded" else problem("verify-mismatch", 412, "differences were found").body
+        self.serve({"POST /v1/verify": started(), "GET /v1/operations/A-17/events": Answer(events=[operation(state, result={"volumes": volumes}, error=error)])})
+        return self.run_hvctl("verify", *words, expect=expect)
+
+    def test_clean(self):
+        self.assertIn("clean", self.run_verify(["clean", "clean"], "--all", expect=0).stdout)
+        self.assertEqual(self.fake.bodies("POST", "/v1/verify"), [{"all": True}])
+
+    def test_clean_and_quiet_prints_nothing_for_cron(self):
+        done = self.run_verify(["clean", "clean"], "--all", "--quiet", expect=0)
+        self.assertEqual(done.stdout + done.stderr, "")
+
+    def test_a_difference_counts_most(self):
+        done = self.run_verify(["clean", "could-not-verify", "mismatch"], "vm0", "vm1", "vm2", "-q", expect=20)
+        self.assertNotIn("vm0", done.stdout)
+        self.assertIn("mismatch", done.stdout)
+
+    def test_not_compared(self):
+        self.run_verify(["clean", "could-not-verify"], "--all", expect=21)
+
+    def test_no_daemon_means_not_compared_but_a_wrong_call_stays_one(self):
+        self.run_hvctl("verify", "--all", expect=21)
+        self.run_hvctl("verify", expect=2)
+
+
+class Join(Case):
+    def answers(self, state="succeeded", error=None):
+        return {"GET /v1/info": Answer(body=INFO), "POST /v1/cluster/add-node": started(),
+                "GET /v1/operations/A-17/events": Answer(events=[operation(state, result=CHECKS, error=error)])}
+
+    def test_with_a_connect_string(self):
+        self.serve(self.answers())
+        done = self.run_hvctl("cluster", "add-node", "--connect-string", CONNECT_STRING)
+        self.assertEqual(self.fake.bodies("POST", "/v1/cluster/add-node"), [{"connect_string": CONNECT_STRING, "node": "B", "check_only": False}])
+        self.assertIn("timedatectl set-ntp true", done.stdout)
+        self.assertIn("NOT encrypted", done.stderr)
+        self.assertNotIn("secret", done.stdout + done.stderr)
+
+    def test_the_connect_string_need_not_be_on_the_command_line(self):
+        self.serve(self.answers())
+        done = self.run_hvctl("-v", "cluster", "--node", "B", "--ip-address", "10.77.0.12", "--add-node", "--check-only", "--connect-string", "-", text_in=CONNECT_STRING + "\n")
+        self.assertEqual(self.fake.bodies("POST", "/v1/cluster/add-node")[0]["check_only"], True)
+        self.assertIn("Nothing was changed", done.stdout)
+        self.assertNotIn(CONNECT_STRING[10:60], done.stdout + done.stderr)
+
+    def test_not_suitable_shows_the_table_and_fails(self):
+        self.serve(self.answers("failed", problem("node-not-suitable", 412, "B cannot be added").body))
+        self.assertIn("clock-skew", self.run_hvctl("cluster", "add-node", "--connect-string", CONNECT_STRING, expect=6).stdout)
+
+    def test_another_name_is_refused_before_anything_is_asked(self):
+        self.serve(self.answers())
+        done = self.run_hvctl("cluster", "add-node", "--connect-string", CONNECT_STRING, "--node", "C", expect=6)
+        self.assertIn("name-mismatch", done.stderr)
+        self.assertEqual(self.fake.bodies("POST", "/v1/cluster/add-node"), [])
+
+    def test_a_partner_already_there(self):
+        self.serve({"GET /v1/info": Answer(body={**INFO, "cluster_state": "cluster", "peer": {"name": "B", "reachable": True, "in_group": True}})})
+        self.assertIn("already-clustered", self.run_hvctl("cluster", "add-node", "--node", "C", "--ip-address", "10.77.0.13", expect=6).stderr)
+
+    def test_the_string_alone_on_standard_output(self):
+        self.serve({"POST /v1/cluster/connect-string": Answer(body={"connect_string": CONNECT_STRING, "expires_seconds": 600})})
+        done = self.run_hvctl("cluster", "get-connect-string", "--ip-address", "10.77.0.12")
+        self.assertEqual(done.stdout, CONNECT_STRING + "\n")
+        answer = json.loads(self.run_hvctl("cluster", "get-connect-string", "-o", "json").stdout)
+        self.assertEqual(answer, {"connect_string": CONNECT_STRING, "expires_seconds": 600})
+
+
+class Console(Case):
+    def test_replays_types_detaches_and_restores_the_terminal(self):
+        self.serve({"GET /v1/vms/vm1/console": echo_console(b"boot output\r\n")})
+        terminal = Pty(self.command("vm", "console", "vm1"))
+        before = terminal.settings()
+        terminal.read_until(b"boot output")
+        terminal.type(b"ls\x03\r")  # Ctrl-C belongs to the guest
+        terminal.read_until(b"LS\x03\r")
+        self.assertNotEqual(terminal.settings(), before)
+        terminal.type(b"\x1d")
+        terminal.read_until(b"Detached from vm1")
+        self.assertEqual(terminal.settings(), before)
+        self.assertEqual(terminal.end()[0], 0)
+        self.assertEqual(self.fake.requests[0][1], "/v1/vms/vm1/console?replay=65536")
+
+    def test_a_signal_restores_the_terminal(self):
+        self.serve({"GET /v1/vms/vm1/console": echo_console(b"boot output\r\n")})
+        terminal = Pty(self.command("vm", "console", "vm1"))
+        before = terminal.settings()
+        terminal.read_until(b"boot output")
+        os.kill(terminal.pid, signal.SIGTERM)
+        terminal.read_until(b"Detached")
+        self.assertEqual(terminal.settings(), before)
+        self.assertEqual(terminal.end()[0], 130)
+
+    def test_from_a_pipe(self):
+        self.serve({"GET /v1/vms/vm1/console": Answer(raw=b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: mcv-console\r\n\r\nall that was said\n")})
+        self.assertEqual(self.run_hvctl("vm", "console", "vm1", "--replay", "0").stdout, "all that was said\n")
+
+    def test_refused(self):
+        self.serve({"GET /v1/vms/vm1/console": problem("guest-stopped", 412, "vm1 does not run", "", "hvctl vm start vm1")})
+        self.assertIn("hvctl vm start vm1", self.run_hvctl("vm", "console", "vm1", expect=6).stderr)
+
+    def test_start_attach(self):
+        self.serve({"POST /v1/vms/vm1/start": started(), "GET /v1/operations/A-17/events": Answer(events=[operation("succeeded")]),
+                    "GET /v1/vms/vm1/console": echo_console(b"boot output\r\n")})
+        terminal = Pty(self.command("vm", "start", "--attach", "vm1"))
+        terminal.read_until(b"boot output")
+        terminal.type(b"\x1d")
+        self.assertEqual(terminal.end()[0], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -15,8 +15,8 @@
 #   qemu-lab.sh status | console NODE | dir | down
 #
 # Environment: LAB_DIR (default .lab beside this script), LAB_BOX_DIR, LAB_ACCEL=auto|tcg|kvm (default auto: KVM only when a
-# guest really boots with it), LAB_CACHE=unsafe|writeback (data disks; default unsafe), LAB_MEM (MiB a node), LAB_TIMEOUT
-# (seconds to boot, default 300), LAB_SNAPSHOT=0 (do not keep booted nodes for later labs; a lab without nodes kept boots), LAB_TAP=1 (root: taps mcvt-LINK on every link in the caller's network namespace).
+# guest really boots with it), LAB_CACHE=unsafe|writeback (data disks; default unsafe), LAB_MEM (MiB a node), LAB_APPEND (kernel command line), LAB_TIMEOUT
+# (seconds to boot, default 900), LAB_SNAPSHOT=0 (do not keep booted nodes for later labs; a lab without nodes kept boots), LAB_TAP=1 (root: taps mcvt-LINK on every link in the caller's network namespace).
 # Needs: qemu-system-x86 qemu-utils openssh-client gcc python3, and what build-box.sh needs.
 set -eu
 
@@ -25,7 +25,7 @@ lab=${LAB_DIR:-$here/.lab}
 conf=${LAB_NODES:-$here/nodes.conf}
 box_dir=${LAB_BOX_DIR:-$here/box}
 links="cluster drbd mgmt lan"
-timeout=${LAB_TIMEOUT:-300}
+timeout=${LAB_TIMEOUT:-900}
 
 say() { echo "lab: $*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -40,7 +40,7 @@ in_lab() { [ -d "$lab" ] || fail "no lab in $lab; start one: $0 up"; }
 pid_of() {
     [ -f "$1" ] || return 1
     pid=$(cat "$1")
-    [ -n "$pid" ] && tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qxF "$2" && echo "$pid"
+    [ -r "/proc/${pid:-none}/cmdline" ] && tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qxF "$2" && echo "$pid"
 }
 node_pid() { pid_of "$lab/$1/pid" "mcv-lab-$1"; }
 end_process() {
@@ -211,7 +211,7 @@ power_on() {
         # shellcheck disable=SC2046,SC2086 # words
         (cd "$lab" && exec setsid $qemu -name "mcv-lab-$node" -nodefaults -no-user-config -display none \
             -kernel box/vmlinux -initrd box/initrd.img \
-            -append "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off quiet" \
+            -append "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off quiet${LAB_APPEND:+ $LAB_APPEND}" \
             -drive "file=$node/root.qcow2,if=none,id=root,cache=unsafe,discard=unmap" \
             -drive "file=$node/data.qcow2,if=none,id=data,cache=${LAB_CACHE:-unsafe},discard=unmap" \
             -netdev "user,id=access,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:$(cat "$lab/$node/port")-:22" $backends \

@@ -41,6 +41,7 @@ Error corrupt(const std::string& what) {
 Result<LogImage> decode(const Rows& meta, const Rows& log, const Rows& state) {
   LogImage image;
   for (const auto& [key, text] : meta) {
+    if (key != facts_key && key != generations_key && key != diverged_key) continue;  // of a newer build
     MCV_TRY(const Json json, parse_json(text));
     if (key == facts_key) {
       Fields fields(json, "facts");
@@ -59,7 +60,7 @@ Result<LogImage> decode(const Rows& meta, const Rows& log, const Rows& state) {
         MCV_TRY(GenerationRecord record, GenerationRecord::from_json(item));
         image.generations.push_back(std::move(record));
       }
-    } else if (key == diverged_key) {
+    } else {
       image.diverged = json;
     }
   }

@@ -48,6 +48,7 @@ struct SharedState::Impl {
   bool send_failed = false;
   std::string send_error;
   LinkState last_link = LinkState::uninitialised;
+  bool last_peer = false;
   host::Instant since;
   std::vector<std::function<void()>> commit_callbacks;
   std::vector<std::function<void(Link)>> link_callbacks;
@@ -67,9 +68,10 @@ struct SharedState::Impl {
   }
 
   void note_link() {
-    if (machine->link() == last_link) return;
+    if (machine->link() == last_link && machine->peer_present() == last_peer) return;
+    if (machine->link() != last_link) since = host.clock.now();
     last_link = machine->link();
-    since = host.clock.now();
+    last_peer = machine->peer_present();
     const Link now = link();
     for (const auto& callback : link_callbacks) callback(now);
   }

@@ -50,7 +50,7 @@ class SharedState {
   Link link() const;
   /// Called after every change of `current()`; must not wait. Registered for the life of this object.
   void on_commit(std::function<void()> callback);
-  /// Called after every change of `link().state`; must not wait.
+  /// Called after every change of `link().state` or `link().peer_in_group`; must not wait.
   void on_link(std::function<void(Link)> callback);
   /// Called once when the store failed (`io_error`, or `disk_full` with the reserve used up): nothing in memory may be
   /// trusted, the daemon must restart and re-read. Guests are not concerned.

@@ -4,11 +4,13 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/multiple_exceptions.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 #include <cstdint>
+#include <exception>
 #include <utility>
 
 namespace mcv::hv {
@@ -36,8 +38,13 @@ asio::awaitable<void> wait_from(std::shared_ptr<Wakeup::State> state, std::uint6
 asio::awaitable<void> first_of(asio::awaitable<void> a, asio::awaitable<void> b) {
   using namespace asio::experimental::awaitable_operators;
   auto both = std::move(a) || std::move(b);
-  const auto which = co_await std::move(both);
-  static_cast<void>(which);
+  try {
+    const auto which = co_await std::move(both);
+    static_cast<void>(which);
+  } catch (const asio::multiple_exceptions& failures) {
+    // Both were cancelled: to the caller that is one cancellation.
+    std::rethrow_exception(failures.first_exception());
+  }
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr host::Duration start_bound = 30s;
+constexpr host::Duration start_bound = 60s;
 constexpr host::Duration event_poll = 150ms;
 // One request is served at a time: a boot that opens slow disks holds up everything behind it.
 constexpr std::chrono::milliseconds quick = 3s;   // a look, whose failure only means "unknown"
@@ -75,7 +75,8 @@ asio::awaitable<Status> CloudHypervisor::create(VmLaunch launch) {
   if (ready.ok()) co_return success();
   Status ended = co_await end(vm, false);
   if (!ended.ok()) co_return std::move(ended).error().with_context(ready.error().message());
-  co_return ready;
+  // Ended, so this is certain, whatever kept it from starting.
+  co_return Error(ErrorCode::vmm_failed, ready.error().message()).with_safe("nothing is left running").with_next("journalctl --unit=" + unit_name(vm));
 }
 
 asio::awaitable<Status> CloudHypervisor::wait_for_api(VmName vm) {

@@ -74,8 +74,9 @@ Error from_problem(const Json& problem) {
   Error error(code, std::move(message));
   std::string safe = text_of(problem, "safe");
   std::string next = text_of(problem, "next");
-  if (!safe.empty()) error = std::move(error).with_safe(std::move(safe));
-  if (!next.empty()) error = std::move(error).with_next(std::move(next));
+  // In place: assigning the returned reference would move the error onto itself.
+  if (!safe.empty()) static_cast<void>(std::move(error).with_safe(std::move(safe)));
+  if (!next.empty()) static_cast<void>(std::move(error).with_next(std::move(next)));
   return error;
 }
 

@@ -82,7 +82,7 @@ struct SpawnSetup {
     posix_spawnattr_setsigdefault(&attributes, &signals);
     sigemptyset(&signals);
     posix_spawnattr_setsigmask(&attributes, &signals);
-    // A session of its own: no terminal to ask questions on, and one group that a deadline can kill.
+    // Without our terminal a tool asks nobody anything, and a deadline kills one whole group.
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
   }
 };

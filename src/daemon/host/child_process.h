@@ -14,7 +14,7 @@
 
 namespace mcv::host {
 
-/// A started process: its own session and process group, nothing inherited but standard input, output and error.
+/// A started process: a process group without a terminal, nothing inherited but standard input, output and error.
 /// Destroyed before it was reaped: SIGKILL to the group, and the loop reaps it whenever the kernel lets go of it.
 class ChildProcess {
  public:

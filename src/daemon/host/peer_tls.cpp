@@ -20,7 +20,7 @@ Result<std::shared_ptr<ssl::context>> make_tls_context(const NodeKey& key) {
   const bool usable = SSL_CTX_set_min_proto_version(native, TLS1_3_VERSION) == 1 && SSL_CTX_use_certificate(native, key.certificate()) == 1 &&
                       SSL_CTX_use_PrivateKey(native, key.key()) == 1;
   if (!usable) return Error(ErrorCode::internal, "TLS 1.3 with the node's key is not possible with this OpenSSL");
-  // A resumed session would not prove the key again.
+  // A resumed connection would not prove the key again.
   SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(native, 0);
   SSL_CTX_set_options(native, SSL_OP_NO_TICKET);

@@ -14,7 +14,7 @@ namespace mcv::host {
 using TlsStream = boost::asio::ssl::stream<boost::asio::ip::tcp::socket>;
 using TlsTransport = StreamTransport<TlsStream>;
 
-/// TLS 1.3 only, a certificate from both sides, no session resumption. Every certificate passes the handshake: who it is
+/// TLS 1.3 only, a certificate from both sides, no resumption. Every certificate passes the handshake: who it is
 /// says the key's fingerprint, which the caller compares before anything else happens on the connection.
 Result<std::shared_ptr<boost::asio::ssl::context>> make_tls_context(const NodeKey& key);
 

@@ -54,6 +54,9 @@ Result<std::unique_ptr<RealPeerNetwork>> RealPeerNetwork::make(asio::any_io_exec
 asio::awaitable<Result<HttpResponse>> RealPeerNetwork::call(PeerEndpoint peer, HttpRequest request, std::chrono::milliseconds deadline) {
   MCV_CO_TRY(const tcp::endpoint endpoint, literal_endpoint(peer.address, peer.port));
   MCV_CO_TRY(std::string wire, request_text(request, "mcvd"));
+  if (request.body.size() > PeerListener::body_limit) {
+    co_return Error(ErrorCode::too_large, fmt::format("a request to the peer of {} bytes; at most {} are taken", request.body.size(), PeerListener::body_limit));
+  }
   const auto begun = std::chrono::steady_clock::now();
   const auto context = context_;
   tcp::socket socket(loop_);

@@ -42,8 +42,8 @@ class Screen {
   }
   /// The number in the newest "record N" line.
   std::uint64_t last_record() const {
-    const std::size_t at = state_->text.rfind("record ");
-    return at == std::string::npos ? 0 : std::strtoull(state_->text.c_str() + at + 7, nullptr, 10);
+    const std::size_t at = state_->text.rfind("\nrecord ");  // not "write failed at record"
+    return at == std::string::npos ? 0 : std::strtoull(state_->text.c_str() + at + 8, nullptr, 10);
   }
   Status type(const std::string& keys) { return state_->viewer->send(keys); }
   const std::string& text() const { return state_->text; }

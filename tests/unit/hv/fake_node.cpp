@@ -81,6 +81,17 @@ asio::awaitable<Status> Stream::write(std::string bytes) {
   co_return success();
 }
 
+void Stream::finish_writing() {
+  if (state_->on_close) std::exchange(state_->on_close, nullptr)(false);
+  state_->close();  // the VMM hangs up in turn; what is in the inbox can still be read
+}
+
+void Stream::close() {
+  if (!std::exchange(open_, false) || state_->kept) return;
+  if (!state_->closed && state_->on_close) std::exchange(state_->on_close, nullptr)(!state_->inbox.empty());
+  state_->close();
+}
+
 // --- VMM -----------------------------------------------------------------------------------------------------------------
 
 Vmm::Vmm(Node& node, std::string vm, host::Argv argv) : node_(node), vm_(std::move(vm)) {
@@ -116,8 +127,13 @@ std::shared_ptr<Stream::State> Vmm::connect(const std::string& name) {
     return state;
   }
   if (name != "console.sock" || (!qemu_ && guest_ == Guest::none)) return nullptr;
+  if (console_is_dead_) return state;  // accepted by the kernel, read by nobody
   if (console_) console_->close();
   console_ = state;
+  state->on_close = [weak](bool unread) {
+    const auto self = weak.lock();
+    if (self && !self->qemu_ && unread) self->console_is_dead_ = true;
+  };
   state->on_write = [weak](const std::string& bytes) {
     if (const auto self = weak.lock()) self->type(bytes);
   };
@@ -134,6 +150,7 @@ void Vmm::event(const std::string& qmp, const std::string& source, const std::st
 
 void Vmm::print(const std::string& text) {
   if (qemu_) node_.files.texts[fmt::format("/run/mcv/vm/{}/console.spool", vm_)] += text;
+  if (console_is_dead_) return;
   if (console_ && !console_->closed) console_->push(text);
   else if (!qemu_) unread_ += text;
 }
@@ -198,6 +215,7 @@ void Vmm::power_off() {
 void Vmm::reset() {
   event("RESET", "vm", "rebooting");
   if (!qemu_ && console_) console_->close();  // it binds again
+  console_is_dead_ = false;
   boot();
   event("", "vm", "rebooted");
 }
@@ -392,6 +410,27 @@ asio::awaitable<Result<host::HttpResponse>> Sockets::http(std::string path, host
   Vmm* vmm = vmm_of(path, name);
   if (vmm == nullptr || vmm->is_qemu() || name != "api.sock") co_return Error(ErrorCode::not_found, path);
   co_return vmm->http(request);
+}
+
+void Sockets::keep(const std::string& name, host::ByteStream& stream) {
+  kept[name] = static_cast<Stream&>(stream).state();
+  kept[name]->kept = true;
+}
+
+void Sockets::release(const std::string& name) {
+  const auto found = kept.find(name);
+  if (found == kept.end()) return;
+  found->second->kept = false;
+  kept.erase(found);
+}
+
+std::unique_ptr<host::ByteStream> Sockets::take_kept(const std::string& name) {
+  const auto found = kept.find(name);
+  if (found == kept.end()) return nullptr;
+  const std::shared_ptr<Stream::State> state = found->second;
+  kept.erase(found);
+  if (state->closed) return nullptr;  // systemd drops what was hung up
+  return std::make_unique<Stream>(state);
 }
 
 Status Sockets::send_datagram(const std::string&, const std::string&) { return success(); }

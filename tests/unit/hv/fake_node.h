@@ -45,6 +45,8 @@ class Stream : public host::ByteStream {
     explicit State(boost::asio::any_io_executor loop) : changed(std::move(loop)) {}
     std::string inbox;
     bool closed = false;
+    bool kept = false;  ///< the service manager has a copy: our end closing is not the connection's end
+    std::function<void(bool unread)> on_close;
     std::function<void(const std::string&)> on_write;
     Wakeup changed;
     void push(const std::string& bytes) {
@@ -57,13 +59,16 @@ class Stream : public host::ByteStream {
     }
   };
   explicit Stream(std::shared_ptr<State> state) : state_(std::move(state)) {}
-  ~Stream() override { state_->close(); }
+  ~Stream() override { close(); }
   boost::asio::awaitable<Result<std::string>> read_some() override;
   boost::asio::awaitable<Status> write(std::string bytes) override;
-  void close() override { state_->close(); }
+  void finish_writing() override;
+  void close() override;
+  const std::shared_ptr<State>& state() const { return state_; }
 
  private:
   std::shared_ptr<State> state_;
+  bool open_ = true;
 };
 
 /// What a guest wrote to a disk.
@@ -112,6 +117,7 @@ class Vmm : public std::enable_shared_from_this<Vmm> {
   std::string typed_;
   std::string qmp_input_;
   std::string unread_;  ///< cloud-hypervisor's ring
+  bool console_is_dead_ = false;  ///< cloud-hypervisor: a client went away with bytes unread; until the next reboot
   std::shared_ptr<Stream::State> console_;
   std::shared_ptr<Stream::State> monitor_;
 };
@@ -152,6 +158,10 @@ class Sockets : public host::UnixSockets {
   boost::asio::awaitable<Result<std::unique_ptr<host::ByteStream>>> connect(std::string path) override;
   boost::asio::awaitable<Result<host::HttpResponse>> http(std::string path, host::HttpRequest request, std::chrono::milliseconds deadline) override;
   Status send_datagram(const std::string& path, const std::string& bytes) override;
+  void keep(const std::string& name, host::ByteStream& stream) override;
+  void release(const std::string& name) override;
+  std::unique_ptr<host::ByteStream> take_kept(const std::string& name) override;
+  std::map<std::string, std::shared_ptr<Stream::State>> kept;
 
  private:
   Vmm* vmm_of(const std::string& path, std::string& name) const;

@@ -138,6 +138,26 @@ TEST_F(GuestManagerTest, AStopThatDiedWithItsDaemonDoesNotColourALaterPowerOff) 
   EXPECT_EQ(manager_->facts(vm_).last_exit, ExitReason::guest_power_off);
 }
 
+TEST_F(GuestManagerTest, GoesOnWithTheConsoleOfADaemonThatWasKilled) {
+  ASSERT_TRUE(start(HypervisorKind::cloud_hypervisor).ok());
+  node_.drive([] { return false; }, 5s);
+  end();
+  // A daemon that attached and was killed with output unread: that alone would end cloud-hypervisor's console for good.
+  Result<std::unique_ptr<host::ByteStream>> stream = run(node_.sockets.connect("/run/mcv/vm/vm1/console.sock"));
+  ASSERT_TRUE(stream.ok());
+  node_.sockets.keep("console-vm1", **stream);
+  node_.drive([] { return false; }, 2s);
+  stream->reset();
+  node_.drive([] { return false; }, 2s);
+  begin();
+  const std::uint64_t now = node_.disks["/dev/vg0/d0"].records;
+  const auto logged = [this](std::uint64_t number) {
+    return node_.files.texts["/var/log/mcv/console/vm1.log"].find(fmt::format("record {}\r\n", number)) != std::string::npos;
+  };
+  ASSERT_TRUE(node_.drive([&logged, now] { return logged(now + 5); }, 60s));
+  for (std::uint64_t number = 1; number <= now + 5; ++number) EXPECT_TRUE(logged(number)) << "record " << number;
+}
+
 TEST_F(GuestManagerTest, ServicesOfUnknownVmsAreShownAndLeftAlone) {
   end();
   node_.vmms["stray"] = std::make_shared<fake::Vmm>(node_, "stray", host::Argv{"/usr/bin/qemu-system-x86_64", "node-name=disk0,filename=/dev/vg0/d0,"});

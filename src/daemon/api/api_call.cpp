@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/api/api_call.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace mcv::api {
+
+std::string ApiCall::param(const std::string& name) const {
+  const auto found = params.find(name);
+  return found == params.end() ? std::string() : found->second;
+}
+
+Result<Json> ApiCall::json() const {
+  if (body.empty()) return Json::object();
+  MCV_TRY(Json parsed, parse_json(body));
+  if (!parsed.is_object()) return Error(ErrorCode::bad_request, "the body is not a JSON object");
+  return parsed;
+}
+
+Result<bool> ApiCall::flag(const std::string& key) const {
+  const auto found = query.find(key);
+  if (found == query.end() || found->second == "false") return false;
+  if (found->second == "true") return true;
+  return Error(ErrorCode::bad_request, fmt::format("{} is true or false, not '{}'", key, found->second));
+}
+
+Status ApiCall::only_query(std::initializer_list<std::string_view> keys) const {
+  for (const auto& [key, value] : query) {
+    if (std::find(keys.begin(), keys.end(), key) == keys.end()) return Error(ErrorCode::unknown_field, fmt::format("unknown query parameter '{}'", key));
+  }
+  return success();
+}
+
+ApiReply reply(Json body, int status) {
+  JsonReply made;
+  made.status = status;
+  made.body = std::move(body);
+  return made;
+}
+
+}  // namespace mcv::api

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// One request and its reply, as handlers see them: no HTTP, no sockets.
+#pragma once
+
+#include <sys/types.h>
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <initializer_list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "cluster/core/json.h"
+#include "cluster/core/result.h"
+#include "cluster/host/streams.h"
+
+namespace mcv::api {
+
+/// Who asks, as the kernel says (SO_PEERCRED).
+struct Caller {
+  uid_t uid = static_cast<uid_t>(-1);
+  gid_t gid = static_cast<gid_t>(-1);
+  pid_t pid = 0;
+};
+
+struct ApiCall {
+  std::string method;
+  std::string path;                           ///< decoded
+  std::map<std::string, std::string> params;  ///< from the route's pattern, decoded
+  std::map<std::string, std::string> query;   ///< decoded; a key given twice was refused
+  std::string body;
+  Caller caller;
+  std::string upgrade;  ///< the protocol the client wants to change to; empty for none
+
+  /// A parameter of the route's pattern; empty when the pattern has none of that name.
+  std::string param(const std::string& name) const;
+  /// The body as a JSON object; no body is an empty object.
+  Result<Json> json() const;
+  /// "?key=true" or "?key=false"; false when absent.
+  Result<bool> flag(const std::string& key) const;
+  /// Refuses every query key but these: a misspelt dry_run must not change anything.
+  Status only_query(std::initializer_list<std::string_view> keys) const;
+};
+
+/// Lines sent one by one as application/x-ndjson.
+class LineSource {
+ public:
+  virtual ~LineSource() = default;
+  /// The next line without its newline; nullopt ends the stream. Cancelled when the client goes away.
+  virtual boost::asio::awaitable<std::optional<std::string>> next() = 0;
+};
+
+struct JsonReply {
+  int status = 200;
+  Json body;
+};
+struct LinesReply {
+  std::unique_ptr<LineSource> lines;
+};
+/// 101, then the bytes of `stream` to the client and the client's bytes to `stream`, until either ends.
+struct UpgradeReply {
+  std::string protocol;
+  std::unique_ptr<host::ByteStream> stream;
+};
+/// An Error is sent as a problem object, so MCV_CO_TRY works in handlers.
+using ApiReply = std::variant<JsonReply, LinesReply, UpgradeReply, Error>;
+
+/// Long-lived: copied into the table once. Not a capturing coroutine itself, but a function that calls one.
+using ApiHandler = std::function<boost::asio::awaitable<ApiReply>(ApiCall)>;
+
+ApiReply reply(Json body, int status = 200);
+
+}  // namespace mcv::api

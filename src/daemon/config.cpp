@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/config.h"
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <string_view>
+
+#include "daemon/host/file_calls.h"
+
+namespace mcv {
+namespace {
+
+/// Where a value of the file goes; returns why it is not acceptable, or nothing.
+using Setter = std::function<std::string(DaemonConfig&, const toml::node&)>;
+
+Setter path_to(std::string DaemonConfig::* member) {
+  return [member](DaemonConfig& config, const toml::node& node) -> std::string {
+    const auto value = node.value_exact<std::string>();
+    if (!value.has_value() || value->empty() || value->front() != '/') return "is an absolute path in quotes";
+    if (value->size() > 1 && value->back() == '/') return "is a path without '/' at its end";
+    config.*member = *value;
+    return {};
+  };
+}
+
+std::string set_user(DaemonConfig& config, const toml::node& node) {
+  const auto value = node.value_exact<std::string>();
+  const auto allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_'; };
+  if (!value.has_value() || value->empty() || value->size() > 31) return "is the name of a user";
+  for (const char c : *value) {
+    if (!allowed(c)) return "is the name of a user";
+  }
+  if (*value == "root") return "is an unprivileged user, never root";
+  config.guest_user = *value;
+  return {};
+}
+
+std::string set_port(DaemonConfig& config, const toml::node& node) {
+  const auto value = node.value_exact<std::int64_t>();
+  if (!value.has_value() || *value < 1 || *value > 65535) return "is a number from 1 to 65535";
+  config.peer_port = static_cast<std::uint16_t>(*value);
+  return {};
+}
+
+std::string set_client_limit(DaemonConfig& config, const toml::node& node) {
+  const auto value = node.value_exact<std::int64_t>();
+  if (!value.has_value() || *value < 8 || *value > 4096) return "is a number from 8 to 4096";
+  config.client_limit = static_cast<std::uint32_t>(*value);
+  return {};
+}
+
+std::string set_level(DaemonConfig& config, const toml::node& node) {
+  static const std::map<std::string, int, std::less<>> levels{{"info", 0}, {"debug", 1}, {"trace", 2}};
+  const auto found = levels.find(node.value_exact<std::string>().value_or(""));
+  if (found == levels.end()) return "is \"info\", \"debug\" or \"trace\"";
+  config.verbosity = found->second;
+  return {};
+}
+
+const std::map<std::string, Setter, std::less<>>& setters() {
+  static const std::map<std::string, Setter, std::less<>> table{
+      {"daemon.state_directory", path_to(&DaemonConfig::state_directory)},
+      {"daemon.run_directory", path_to(&DaemonConfig::run_directory)},
+      {"daemon.socket", path_to(&DaemonConfig::socket)},
+      {"daemon.clients", set_client_limit},
+      {"daemon.log_level", set_level},
+      {"peer.port", set_port},
+      {"guests.cloud_hypervisor", path_to(&DaemonConfig::cloud_hypervisor)},
+      {"guests.qemu", path_to(&DaemonConfig::qemu)},
+      {"guests.user", set_user},
+      {"guests.console_directory", path_to(&DaemonConfig::console_directory)},
+  };
+  return table;
+}
+
+Error at(const std::string& file, const toml::source_region& region, ErrorCode code, const std::string& what) {
+  return Error(code, fmt::format("{} line {}: {}", file, region.begin.line, what)).with_next(fmt::format("correct {} and run systemctl restart mcvd", file));
+}
+
+bool is_section(std::string_view name) {
+  for (const auto& [key, setter] : setters()) {
+    if (key.substr(0, key.find('.')) == name) return true;
+  }
+  return false;
+}
+
+Status read_section(const std::string& file, const std::string& section, const toml::table& table, DaemonConfig& config) {
+  for (const auto& [name, node] : table) {
+    const std::string key = section + "." + std::string(name.str());
+    const auto setter = setters().find(key);
+    if (setter == setters().end()) return at(file, name.source(), ErrorCode::unknown_field, fmt::format("unknown key '{}'", key));
+    const std::string complaint = setter->second(config, node);
+    if (!complaint.empty()) return at(file, node.source(), ErrorCode::bad_request, fmt::format("'{}' {}", key, complaint));
+  }
+  return success();
+}
+
+}  // namespace
+
+Result<DaemonConfig> parse_daemon_config(const std::string& text, const std::string& file) {
+  toml::table document;
+  try {
+    document = toml::parse(text, file);
+  } catch (const toml::parse_error& error) {
+    return at(file, error.source(), ErrorCode::bad_request, std::string(error.description()));
+  }
+  DaemonConfig config;
+  for (const auto& [name, node] : document) {
+    const std::string section(name.str());
+    const toml::table* table = node.as_table();
+    if (!is_section(section) || table == nullptr) return at(file, name.source(), ErrorCode::unknown_field, fmt::format("unknown section or key '{}'", section));
+    MCV_CHECK(read_section(file, section, *table, config));
+  }
+  return config;
+}
+
+Result<DaemonConfig> load_daemon_config(const std::string& file) {
+  MCV_TRY(const std::string text, host::file_calls::read(file));
+  return parse_daemon_config(text, file);
+}
+
+}  // namespace mcv

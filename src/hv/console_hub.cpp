@@ -155,12 +155,20 @@ asio::awaitable<void> catch_up(ConsolePointer console) {
   if (!spool->empty()) console->spool_is_due = true;  // by the log's writer, once the log has it
 }
 
+// cloud-hypervisor's console ends for good when a client goes away with bytes unread, as a killed mcvd does: the service
+// manager holds a second copy of that connection, which goes on working. QEMU has its spool, and would wait for a reader.
+bool is_to_be_kept(const Console& console) { return !console.source.spool.has_value(); }
+std::string kept_name(const Console& console) { return "console-" + console.vm.str(); }
+
 asio::awaitable<void> read_console(ConsolePointer console) {
   while (console->open) {
-    Result<std::unique_ptr<host::ByteStream>> opened = co_await console->sockets.connect(console->source.socket);
+    std::unique_ptr<host::ByteStream> kept = console->sockets.take_kept(kept_name(*console));
+    Result<std::unique_ptr<host::ByteStream>> opened = std::move(kept);
+    if (!*opened) opened = co_await console->sockets.connect(console->source.socket);
     if (opened.ok()) {
       const std::shared_ptr<host::ByteStream> stream(std::move(*opened));
       console->stream = stream;
+      if (is_to_be_kept(*console)) console->sockets.keep(kept_name(*console), *stream);
       co_await catch_up(console);
       console->connected = true;
       console->changed.notify();
@@ -175,6 +183,7 @@ asio::awaitable<void> read_console(ConsolePointer console) {
       stream->close();
       console->changed.notify();
     }
+    if (!console->open) co_return;
     // cloud-hypervisor closes and binds again when the guest reboots.
     co_await console->clock.sleep_for(console->limits.reconnect);
   }
@@ -341,11 +350,20 @@ asio::awaitable<void> ConsoleHub::close(VmName vm) {
 asio::awaitable<void> ConsoleHub::stop(std::shared_ptr<Console> console) {
   if (!console->open) co_return;
   console->open = false;
+  if (console->stream) {
+    // Not simply closed: see is_to_be_kept. The VMM hangs up in turn, after the last byte it had for us.
+    console->stream->finish_writing();
+    const host::Instant deadline = clock_.now() + drain_bound;
+    while (console->connected && clock_.now() < deadline) co_await console->changed.wait_for(clock_, deadline - clock_.now());
+  }
+  const bool hung_up = !console->connected;
   console->connected = false;
   console->reading->cancel();
   co_await console->reading->join();
   console->stream.reset();
   console->changed.notify();
+  // Otherwise the copy stays, and the next daemon goes on with it.
+  if (hung_up) console->sockets.release(kept_name(*console));
   co_await console->logging->join();
   ++console->sessions_ended;
   console->changed.notify();

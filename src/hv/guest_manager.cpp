@@ -49,19 +49,19 @@ struct GuestManager::Guest {
   Wakeup changed;
 };
 
-GuestManager::GuestManager(host::Host& host, GuestConfig config) : GuestManager(host, std::move(config), {}) {
+GuestManager::GuestManager(GuestServices host, GuestConfig config) : GuestManager(std::move(host), std::move(config), std::vector<Hypervisor*>()) {
   const VmmUnits units(host_.processes, host_.files, host_.clock, config_.run_directory, config_.user);
   owned_.push_back(std::make_unique<qemu::QemuHypervisor>(host_.executor, host_.clock, host_.sockets, units, config_.qemu));
   owned_.push_back(std::make_unique<ch::CloudHypervisor>(host_.clock, host_.files, host_.sockets, units, config_.cloud_hypervisor));
   for (const auto& owned : owned_) drivers_.push_back(owned.get());
 }
 
-GuestManager::GuestManager(host::Host& host, GuestConfig config, std::vector<Hypervisor*> drivers)
-    : host_(host),
+GuestManager::GuestManager(GuestServices host, GuestConfig config, std::vector<Hypervisor*> drivers)
+    : host_(std::move(host)),
       config_(std::move(config)),
       drivers_(std::move(drivers)),
-      console_(host.executor, host.clock, host.files, host.processes, host.sockets, config_.log_directory, config_.run_directory + "/runs", config_.console),
-      tasks_(host.executor) {}
+      console_(host_.executor, host_.clock, host_.files, host_.processes, host_.sockets, config_.log_directory, config_.run_directory + "/runs", config_.console),
+      tasks_(host_.executor) {}
 
 GuestManager::~GuestManager() = default;
 

@@ -23,6 +23,20 @@
 
 namespace mcv::hv {
 
+/// The part of a host that guests need. Made from a host::Host by itself.
+struct GuestServices {
+  GuestServices(const host::Host& host)
+      : executor(host.executor), clock(host.clock), processes(host.processes), files(host.files), sockets(host.sockets) {}
+  GuestServices(boost::asio::any_io_executor loop, host::Clock& clock_service, host::Processes& process_service, host::Files& file_service,
+                host::UnixSockets& socket_service)
+      : executor(std::move(loop)), clock(clock_service), processes(process_service), files(file_service), sockets(socket_service) {}
+  boost::asio::any_io_executor executor;
+  host::Clock& clock;
+  host::Processes& processes;
+  host::Files& files;
+  host::UnixSockets& sockets;
+};
+
 struct GuestConfig {
   std::string qemu = "/usr/bin/qemu-system-x86_64";
   std::string cloud_hypervisor = "/usr/bin/cloud-hypervisor";
@@ -38,9 +52,9 @@ struct GuestConfig {
 class GuestManager {
  public:
   /// Production: both drivers.
-  GuestManager(host::Host& host, GuestConfig config);
+  GuestManager(GuestServices host, GuestConfig config);
   /// Tests and simulation: given drivers, which must outlive the manager.
-  GuestManager(host::Host& host, GuestConfig config, std::vector<Hypervisor*> drivers);
+  GuestManager(GuestServices host, GuestConfig config, std::vector<Hypervisor*> drivers);
   ~GuestManager();
 
   /// Once, before anything else: looks which VMMs are installed and takes over every VM of `known` whose service exists,
@@ -85,7 +99,7 @@ class GuestManager {
   boost::asio::awaitable<Status> save(std::shared_ptr<Guest> guest);
   void set_state(Guest& guest, RunState state);
 
-  host::Host& host_;
+  GuestServices host_;
   GuestConfig config_;
   std::vector<std::unique_ptr<Hypervisor>> owned_;
   std::vector<Hypervisor*> drivers_;

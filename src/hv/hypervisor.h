@@ -61,8 +61,8 @@ class Hypervisor {
   virtual boost::asio::awaitable<Status> power_button(VmName vm) = 0;
   virtual boost::asio::awaitable<Status> reset(VmName vm) = 0;
   /// Ends a VMM, the guest's power cut if it still runs. `politely` lets the VMM clean up (SIGTERM, then SIGKILL after
-  /// its bound); otherwise SIGKILL at once. Returns when no process of the service exists and the service is gone;
-  /// success when there was none. `timed_out` when a process does not die (I/O held by DRBD): it may still write later.
+  /// its bound); otherwise SIGKILL at once. Returns when no process of the service exists: every disk and tap is
+  /// closed. Success when there was none. `timed_out` when a process does not die (I/O held by DRBD): it may still write later.
   virtual boost::asio::awaitable<Status> end(VmName vm, bool politely) = 0;
 
   /// The socket of the guest's first serial port.

@@ -42,7 +42,7 @@ struct StartQuestion {
   const NodeFacts* peer = nullptr;          ///< nullptr: no peer, or it did not answer
   bool starts_at_target = false;            ///< a migration's target side: `owner-here` and `running-elsewhere` are the migration's
   bool override_verify_gate = false;        ///< the caller checked the permission and wrote the reason down
-  SuspectVolumes is_suspect;                ///< may be empty
+  SuspectVolumes is_suspect = {};           ///< may be empty
   StartLimits limits = {};
 };
 

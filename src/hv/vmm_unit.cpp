@@ -15,6 +15,8 @@ constexpr std::string_view prefix = "mcv-vm-";
 constexpr std::string_view suffix = ".service";
 constexpr host::Duration polite_bound = 10s;
 constexpr host::Duration kill_bound = 20s;
+constexpr host::Duration tidy_bound = 3s;
+constexpr host::Duration start_bound = 60s;
 constexpr host::Duration poll = 50ms;
 
 // systemd expands $NAME in a service's arguments; a kernel command line must arrive as it is.
@@ -121,7 +123,7 @@ asio::awaitable<Status> VmmUnits::prepare(VmName vm) {
         .with_safe("nothing was started")
         .with_next(fmt::format("hvctl vm list; systemctl status {}", unit_name(vm)));
   }
-  MCV_CO_CHECK(co_await clear(vm));
+  MCV_CO_CHECK(co_await clear(vm, start_bound));
   const std::string path = directory(vm);
   std::string parent = run_directory_ + "/vm";
   MCV_CO_CHECK(co_await files_.make_directory(std::move(parent), 0755));
@@ -141,7 +143,7 @@ asio::awaitable<Status> VmmUnits::run(UnitSpec spec) {
   if (done.ok()) co_return success();
   std::string words = co_await last_words(spec.vm);
   if (words.empty()) words = done.err;
-  Status cleared = co_await clear(spec.vm);
+  Status cleared = co_await clear(spec.vm, tidy_bound);
   co_return Error(ErrorCode::vmm_failed, fmt::format("the VMM of {} did not start: {}", spec.vm.str(), words))
       .with_safe("nothing is left running")
       .with_next("journalctl --unit=" + unit_name(spec.vm));
@@ -198,19 +200,23 @@ asio::awaitable<Status> VmmUnits::end(VmName vm, bool politely) {
           .with_next(fmt::format("hvctl drbd list; systemctl status {}", unit_name(vm)));
     }
   }
-  co_return co_await clear(vm);
+  // No process is left, which is what callers wait for. The service's name is freed again before the next start.
+  Status cleared = co_await clear(vm, tidy_bound);
+  static_cast<void>(cleared);
+  co_return success();
 }
 
 // Waits until systemd has seen the end, then forgets a failed service so that its name is free.
-asio::awaitable<Status> VmmUnits::clear(VmName vm) {
-  const host::Instant deadline = clock_.now() + kill_bound;
+asio::awaitable<Status> VmmUnits::clear(VmName vm, host::Duration bound) {
+  const host::Instant deadline = clock_.now() + bound;
   while (true) {
     MCV_CO_TRY(const UnitFacts facts, co_await show(vm));
     if (!facts.loaded || facts.active_state == "inactive") co_return success();
     if (facts.active_state == "failed") {
       host::Command command;
       command.argv = {"systemctl", "reset-failed", "--", unit_name(vm)};
-      MCV_CO_TRY([[maybe_unused]] const host::ProcessResult done, co_await processes_.run(std::move(command)));
+      MCV_CO_TRY(const host::ProcessResult done, co_await processes_.run(std::move(command)));
+      if (done.ok()) co_return success();
     } else {
       MCV_CO_TRY(const bool is_alive, co_await alive(vm));
       if (is_alive) co_return Error(ErrorCode::guest_running, "a VMM of " + vm.str() + " is alive");

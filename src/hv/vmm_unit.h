@@ -68,7 +68,7 @@ class VmmUnits {
  private:
   boost::asio::awaitable<Result<bool>> dies_within(VmName vm, host::Duration bound);
   boost::asio::awaitable<Status> signal(VmName vm, std::string signal, std::string whom);
-  boost::asio::awaitable<Status> clear(VmName vm);
+  boost::asio::awaitable<Status> clear(VmName vm, host::Duration bound);
 
   host::Processes& processes_;
   host::Files& files_;

@@ -5,12 +5,22 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+<<<<<<< HEAD
 #include <boost/asio/post.hpp>
+=======
+#include <boost/asio/multiple_exceptions.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+>>>>>>> hv
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
 #include <cstdint>
+<<<<<<< HEAD
 #include <functional>
 #include <map>
+=======
+#include <exception>
+>>>>>>> hv
 #include <utility>
 
 namespace mcv::hv {
@@ -60,8 +70,13 @@ asio::awaitable<void> wait_from(std::shared_ptr<Wakeup::State> state, std::uint6
 asio::awaitable<void> first_of(asio::awaitable<void> a, asio::awaitable<void> b) {
   using namespace asio::experimental::awaitable_operators;
   auto both = std::move(a) || std::move(b);
-  const auto which = co_await std::move(both);
-  static_cast<void>(which);
+  try {
+    const auto which = co_await std::move(both);
+    static_cast<void>(which);
+  } catch (const asio::multiple_exceptions& failures) {
+    // Both were cancelled: to the caller that is one cancellation.
+    std::rethrow_exception(failures.first_exception());
+  }
 }
 
 }  // namespace

@@ -18,6 +18,8 @@ class ByteStream {
   /// At least one byte, or an empty text at the end of the stream. Cancellable.
   virtual boost::asio::awaitable<Result<std::string>> read_some() = 0;
   virtual boost::asio::awaitable<Status> write(std::string bytes) = 0;
+  /// Says that nothing more will be written; what is still to be read can be read to its end.
+  virtual void finish_writing() {}
   virtual void close() = 0;
 };
 
@@ -42,6 +44,12 @@ class UnixSockets {
   /// One HTTP/1.1 request on a connection of its own. Accepts what cloud-hypervisor sends: no reason phrase, 204
   /// without Content-Length. `timed_out` says nothing about whether the request took effect.
   virtual boost::asio::awaitable<Result<HttpResponse>> http(std::string path, HttpRequest request, std::chrono::milliseconds deadline) = 0;
+  /// Gives the service manager a copy of the connection, so that it stays open when this process is killed, until
+  /// `release` or until the other side closes. Best effort; nothing happens outside of a service.
+  virtual void keep(const std::string& /*name*/, ByteStream& /*stream*/) {}
+  virtual void release(const std::string& /*name*/) {}
+  /// A connection that an earlier process of this service kept; null when there is none. Each is given once.
+  virtual std::unique_ptr<ByteStream> take_kept(const std::string& /*name*/) { return nullptr; }
   /// One datagram; errors are returned, never waited for.
   virtual Status send_datagram(const std::string& path, const std::string& bytes) = 0;
 };

@@ -135,6 +135,20 @@ Status write_durably(const std::string& path, const std::string& text, unsigned 
   return sync_directory(directory);
 }
 
+Status append(const std::string& path, const std::string& text, unsigned mode) {
+  MCV_CHECK(check_path(path));
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, static_cast<mode_t>(mode)));
+  if (!file.valid()) return failure("open", path, errno);
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t put = ::write(file.get(), text.data() + done, text.size() - done);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return failure("write", path, errno);
+    done += static_cast<std::size_t>(put);
+  }
+  return success();
+}
+
 Status write_in_place(const std::string& path, const std::string& text) {
   MCV_CHECK(check_path(path));
   Descriptor file(open_retrying(path, O_WRONLY | O_NONBLOCK));

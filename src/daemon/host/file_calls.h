@@ -11,6 +11,7 @@ namespace mcv::host::file_calls {
 
 Result<std::string> read(const std::string& path);
 Status write_durably(const std::string& path, const std::string& text, unsigned mode);
+Status append(const std::string& path, const std::string& text, unsigned mode);
 Status write_in_place(const std::string& path, const std::string& text);
 Status remove(const std::string& path);
 Result<bool> exists(const std::string& path);

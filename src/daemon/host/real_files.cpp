@@ -21,6 +21,11 @@ asio::awaitable<Status> RealFiles::write_durably(std::string path, std::string t
   return pool_.run(std::move(job));
 }
 
+asio::awaitable<Status> RealFiles::append(std::string path, std::string text, unsigned mode) {
+  std::function<Status()> job = [path = std::move(path), text = std::move(text), mode]() { return file_calls::append(path, text, mode); };
+  return pool_.run(std::move(job));
+}
+
 asio::awaitable<Status> RealFiles::write_in_place(std::string path, std::string text) {
   std::function<Status()> job = [path = std::move(path), text = std::move(text)]() { return file_calls::write_in_place(path, text); };
   return pool_.run(std::move(job));

@@ -12,6 +12,7 @@ class RealFiles : public Files {
   explicit RealFiles(BlockingPool& pool) : pool_(pool) {}
   boost::asio::awaitable<Result<std::string>> read(std::string path) override;
   boost::asio::awaitable<Status> write_durably(std::string path, std::string text, unsigned mode) override;
+  boost::asio::awaitable<Status> append(std::string path, std::string text, unsigned mode) override;
   boost::asio::awaitable<Status> write_in_place(std::string path, std::string text) override;
   boost::asio::awaitable<Status> remove(std::string path) override;
   boost::asio::awaitable<Result<bool>> exists(std::string path) override;

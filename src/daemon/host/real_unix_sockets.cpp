@@ -3,10 +3,13 @@
 
 #include <fmt/format.h>
 #include <sys/socket.h>
+#include <systemd/sd-daemon.h>
 #include <sys/un.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 #include "daemon/host/deadline.h"
@@ -86,7 +89,14 @@ class SocketStream : public ByteStream {
     co_return Error(ErrorCode::connection_lost, fmt::format("the connection was lost: {}", code.message()));
   }
 
+  void finish_writing() override {
+    boost::system::error_code ignored;
+    transport_->stream().shutdown(Local::socket::shutdown_send, ignored);
+  }
+
   void close() override { transport_->close(); }
+
+  int descriptor() { return transport_->stream().native_handle(); }
 
  private:
   std::shared_ptr<LocalTransport> transport_;
@@ -119,6 +129,50 @@ asio::awaitable<Result<HttpResponse>> RealUnixSockets::http(std::string path, Ht
     co_return Error(ErrorCode::timed_out, fmt::format("{}: no answer within {:g} s", what, bound));
   }
   co_return std::move(response).error().with_context(what);
+}
+
+namespace {
+
+// Apart from sockets the unit may be activated with.
+constexpr std::string_view kept_prefix = "mcv-kept-";
+
+}  // namespace
+
+void RealUnixSockets::keep(const std::string& name, ByteStream& stream) {
+  auto* const own = dynamic_cast<SocketStream*>(&stream);
+  if (own == nullptr) return;
+  const int descriptor = own->descriptor();
+  if (descriptor < 0) return;
+  const std::string state = fmt::format("FDSTORE=1\nFDNAME={}{}", kept_prefix, name);
+  sd_pid_notify_with_fds(0, 0, state.c_str(), &descriptor, 1);
+}
+
+void RealUnixSockets::release(const std::string& name) {
+  const std::string state = fmt::format("FDSTOREREMOVE=1\nFDNAME={}{}", kept_prefix, name);
+  sd_notify(0, state.c_str());
+}
+
+std::unique_ptr<ByteStream> RealUnixSockets::take_kept(const std::string& name) {
+  if (!std::exchange(kept_is_read_, true)) {
+    char** names = nullptr;
+    const int count = sd_listen_fds_with_names(0, &names);
+    for (int i = 0; i < count; ++i) {
+      const std::string_view kept = names[i];
+      if (kept.starts_with(kept_prefix)) {
+        Local::socket socket(loop_);
+        boost::system::error_code code;
+        socket.assign(Local(), SD_LISTEN_FDS_START + i, code);
+        if (!code) kept_[std::string(kept.substr(kept_prefix.size()))] = make_byte_stream(std::move(socket));
+      }
+      std::free(names[i]);
+    }
+    std::free(names);
+  }
+  const auto found = kept_.find(name);
+  if (found == kept_.end()) return nullptr;
+  std::unique_ptr<ByteStream> stream = std::move(found->second);
+  kept_.erase(found);
+  return stream;
 }
 
 Status RealUnixSockets::send_datagram(const std::string& path, const std::string& bytes) {

@@ -13,10 +13,11 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr host::Duration start_bound = 30s;
+constexpr host::Duration start_bound = 60s;
 constexpr host::Duration event_poll = 150ms;
 // One request is served at a time: a boot that opens slow disks holds up everything behind it.
-constexpr std::chrono::milliseconds quick = 3s;
+constexpr std::chrono::milliseconds quick = 3s;   // a look, whose failure only means "unknown"
+constexpr std::chrono::milliseconds ordinary = 15s;
 constexpr std::chrono::milliseconds slow = 60s;
 
 }  // namespace
@@ -74,7 +75,8 @@ asio::awaitable<Status> CloudHypervisor::create(VmLaunch launch) {
   if (ready.ok()) co_return success();
   Status ended = co_await end(vm, false);
   if (!ended.ok()) co_return std::move(ended).error().with_context(ready.error().message());
-  co_return ready;
+  // Ended, so this is certain, whatever kept it from starting.
+  co_return Error(ErrorCode::vmm_failed, ready.error().message()).with_safe("nothing is left running").with_next("journalctl --unit=" + unit_name(vm));
 }
 
 asio::awaitable<Status> CloudHypervisor::wait_for_api(VmName vm) {
@@ -100,11 +102,11 @@ asio::awaitable<Status> CloudHypervisor::wait_for_api(VmName vm) {
 asio::awaitable<Status> CloudHypervisor::boot(VmName vm) {
   MCV_CO_TRY(const VmmLook seen, co_await look(vm));
   if (seen.phase == VmmPhase::running) co_return success();
-  if (seen.phase == VmmPhase::paused) co_return co_await put(vm, "vm.resume", "", quick);
+  if (seen.phase == VmmPhase::paused) co_return co_await put(vm, "vm.resume", "", ordinary);
   co_return co_await put(vm, "vm.boot", "", slow);
 }
 
-asio::awaitable<Status> CloudHypervisor::power_button(VmName vm) { return put(std::move(vm), "vm.power-button", "", quick); }
+asio::awaitable<Status> CloudHypervisor::power_button(VmName vm) { return put(std::move(vm), "vm.power-button", "", ordinary); }
 asio::awaitable<Status> CloudHypervisor::reset(VmName vm) { return put(std::move(vm), "vm.reboot", "", slow); }
 
 asio::awaitable<Result<EventFacts>> CloudHypervisor::events(VmName vm) {
@@ -114,6 +116,15 @@ asio::awaitable<Result<EventFacts>> CloudHypervisor::events(VmName vm) {
   if (!text.ok()) co_return EventFacts();
   seen_[vm].event_bytes = text->size();
   co_return summarize(parse_events(*text));
+}
+
+asio::awaitable<std::optional<std::string>> CloudHypervisor::info_state(VmName vm) {
+  Result<host::HttpResponse> info = co_await call(vm, "GET", "vm.info", "", quick);
+  if (info.ok() && info->status == 404) co_return std::string();
+  if (!info.ok() || !info->ok()) co_return std::nullopt;
+  Result<std::string> text = state_of_info(info->body);
+  if (!text.ok()) co_return std::nullopt;
+  co_return std::move(*text);
 }
 
 asio::awaitable<Result<VmmLook>> CloudHypervisor::adopt(VmName vm) {
@@ -135,18 +146,12 @@ asio::awaitable<Result<VmmLook>> CloudHypervisor::look(VmName vm) {
     co_return seen;
   }
   seen.pid = seen_[vm].pid;
-  // The state is asked for before the events are read: an event between the two only makes the picture newer.
-  std::optional<std::string> state;
-  Result<host::HttpResponse> info = co_await call(vm, "GET", "vm.info", "", quick);
-  if (info.ok() && info->status == 404) state = "";
-  if (info.ok() && info->ok()) {
-    Result<std::string> text = state_of_info(info->body);
-    if (text.ok()) state = *text;
-  }
+  std::optional<std::string> state = co_await info_state(vm);
   MCV_CO_TRY(EventFacts facts, co_await events(vm));
-  if (phase_of(state, facts) == VmmPhase::powered_off) {
-    // A VMM that is going down says "vm shutdown" just before "vm deleted": look again before calling it a power-off.
-    co_await clock_.sleep_for(event_poll);
+  if (facts.powered_off) {
+    // A VMM that was told to end says "vm shutdown" as well. It does so inside its control loop and never answers a
+    // question asked after that; one whose guest turned itself off does.
+    state = co_await info_state(vm);
     MCV_CO_TRY(const EventFacts later, co_await events(vm));
     facts = later;
   }

@@ -39,6 +39,8 @@ class CloudHypervisor final : public Hypervisor {
   boost::asio::awaitable<Status> put(VmName vm, std::string endpoint, std::string body, std::chrono::milliseconds deadline);
   boost::asio::awaitable<Status> wait_for_api(VmName vm);
   boost::asio::awaitable<Result<EventFacts>> events(VmName vm);
+  /// The state in vm.info: nullopt without an answer, "" before vm.create.
+  boost::asio::awaitable<std::optional<std::string>> info_state(VmName vm);
 
   host::Clock& clock_;
   host::Files& files_;

@@ -46,7 +46,7 @@ EventFacts summarize(const std::vector<Event>& events);
 
 /// "Created", "Running", … of a vm.info body.
 Result<std::string> state_of_info(std::string_view body);
-/// The phase from the two sources. `info_state`: nullopt when vm.info gave no answer; "" for 404 (nothing created yet).
+/// The phase from the two sources; `info_state` was asked for after the `vm shutdown` in `events`, if there is one. `info_state`: nullopt when vm.info gave no answer; "" for 404 (nothing created yet).
 VmmPhase phase_of(const std::optional<std::string>& info_state, const EventFacts& events);
 /// The error chain of a failed request, outermost first, as one line.
 std::string error_text(int status, std::string_view body);

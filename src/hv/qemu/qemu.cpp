@@ -13,9 +13,9 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
 namespace {
-constexpr host::Duration answer_bound = 10s;
-constexpr host::Duration look_bound = 3s;
-constexpr host::Duration start_bound = 30s;
+constexpr host::Duration answer_bound = 15s;
+constexpr host::Duration look_bound = 3s;   // a look, whose failure only means "unknown"
+constexpr host::Duration start_bound = 60s;
 }  // namespace
 
 struct QemuHypervisor::Monitor {
@@ -55,7 +55,7 @@ void QemuHypervisor::drop(const VmName& vm) {
   monitor->changed.notify();
 }
 
-asio::awaitable<Result<std::shared_ptr<QmpConnection>>> QemuHypervisor::connection(VmName vm) {
+asio::awaitable<Result<std::shared_ptr<QmpConnection>>> QemuHypervisor::connection(VmName vm, host::Duration bound) {
   const std::shared_ptr<Monitor> monitor = monitor_of(vm);
   if (monitor->connection && monitor->connection->is_open()) co_return monitor->connection;
   const std::weak_ptr<Monitor> weak = monitor;
@@ -71,7 +71,7 @@ asio::awaitable<Result<std::shared_ptr<QmpConnection>>> QemuHypervisor::connecti
   };
   std::string path = socket_paths(units_.directory(vm)).monitor;
   MCV_CO_TRY(std::shared_ptr<QmpConnection> opened,
-             co_await QmpConnection::open(executor_, clock_, sockets_, std::move(path), look_bound, std::move(on_event), std::move(on_end)));
+             co_await QmpConnection::open(executor_, clock_, sockets_, std::move(path), bound, std::move(on_event), std::move(on_end)));
   // A second look may have connected meanwhile; QEMU serves one client, so the first one stays.
   if (monitor->connection && monitor->connection->is_open()) {
     opened->close();
@@ -97,14 +97,15 @@ asio::awaitable<Status> QemuHypervisor::create(VmLaunch launch) {
   if (ready.ok()) co_return success();
   Status ended = co_await end(launch.name, false);
   if (!ended.ok()) co_return std::move(ended).error().with_context(ready.error().message());
-  co_return ready;
+  // Ended, so this is certain, whatever kept it from starting.
+  co_return Error(ErrorCode::vmm_failed, ready.error().message()).with_safe("nothing is left running").with_next("journalctl --unit=" + unit_name(launch.name));
 }
 
 // QEMU opens disks, taps and KVM before its monitor answers; what goes wrong there it says on stderr and exits.
 asio::awaitable<Status> QemuHypervisor::wait_for_monitor(VmName vm) {
   const host::Instant deadline = clock_.now() + start_bound;
   while (true) {
-    Result<std::shared_ptr<QmpConnection>> opened = co_await connection(vm);
+    Result<std::shared_ptr<QmpConnection>> opened = co_await connection(vm, answer_bound);
     if (opened.ok()) break;
     MCV_CO_TRY(const bool is_alive, co_await units_.alive(vm));
     if (!is_alive) {
@@ -124,7 +125,7 @@ asio::awaitable<Status> QemuHypervisor::wait_for_monitor(VmName vm) {
 asio::awaitable<Status> QemuHypervisor::command(VmName vm, std::string name) {
   MCV_CO_TRY(const bool is_alive, co_await units_.alive(vm));
   if (!is_alive) co_return Error(ErrorCode::guest_stopped, vm.str() + " is not running").with_next("hvctl vm start " + vm.str());
-  MCV_CO_TRY(const std::shared_ptr<QmpConnection> qmp, co_await connection(vm));
+  MCV_CO_TRY(const std::shared_ptr<QmpConnection> qmp, co_await connection(vm, answer_bound));
   Json no_arguments = Json::object();
   Result<Json> done = co_await qmp->execute(std::move(name), std::move(no_arguments), answer_bound);
   if (!done.ok()) co_return std::move(done).error().with_context("QEMU of " + vm.str());
@@ -155,7 +156,7 @@ asio::awaitable<Result<VmmLook>> QemuHypervisor::look(VmName vm) {
   }
   const std::shared_ptr<Monitor> monitor = monitor_of(vm);
   seen.pid = monitor->pid;
-  Result<std::shared_ptr<QmpConnection>> qmp = co_await connection(vm);
+  Result<std::shared_ptr<QmpConnection>> qmp = co_await connection(vm, look_bound);
   if (qmp.ok()) {
     Json no_arguments = Json::object();
     Result<Json> status = co_await (*qmp)->execute("query-status", std::move(no_arguments), look_bound);

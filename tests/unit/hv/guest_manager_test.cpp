@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// What goes wrong around a guest, on modelled VMMs. The ordinary life is in tests/contract/hv/guest_suite.cpp.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "fake_node.h"
+#include "hv/guest_manager.h"
+
+namespace mcv::hv {
+namespace {
+
+using namespace std::chrono_literals;
+
+class GuestManagerTest : public testing::Test {
+ protected:
+  GuestManagerTest() { begin(); }
+  ~GuestManagerTest() override { end(); }
+
+  void begin() {
+    manager_ = std::make_unique<GuestManager>(
+        GuestServices(node_.loop.get_executor(), node_.clock, node_.processes, node_.files, node_.sockets), GuestConfig());
+    manager_->on_change([this](const VmName& vm) { changes_.push_back(std::string(to_text(manager_->facts(vm).state))); });
+    strangers_ = *run(manager_->adopt_all({vm_}));
+  }
+  void end() {
+    bool ended = false;
+    boost::asio::co_spawn(node_.loop, manager_->close(), [&ended](std::exception_ptr) { ended = true; });
+    ASSERT_TRUE(node_.drive([&ended] { return ended; }, 60s));
+    manager_.reset();
+  }
+  template <typename T>
+  T run(boost::asio::awaitable<T> task) {
+    std::optional<T> result;
+    boost::asio::co_spawn(node_.loop, std::move(task), [&result](std::exception_ptr error, T value) {
+      if (error) std::rethrow_exception(error);
+      result.emplace(std::move(value));
+    });
+    node_.drive([&result] { return result.has_value(); }, 1h);
+    return std::move(result).value();
+  }
+  Status start(HypervisorKind kind = HypervisorKind::qemu) {
+    VmLaunch launch;
+    launch.name = vm_;
+    launch.uuid = "00000000-0000-4000-8000-000000000001";
+    launch.memory = Bytes::mib(128);
+    launch.disks = {{"/dev/vg0/d0", "vm1-0"}};
+    launch.boot.kernel = "/boot/vmlinux";
+    launch.boot.cmdline = "mcv.vm=vm1 ";
+    return run(manager_->start(launch, kind));
+  }
+  RunState state() const { return manager_->facts(vm_).state; }
+  bool reaches(RunState wanted) {
+    return node_.drive([this, wanted] { return state() == wanted; }, 120s);
+  }
+
+  fake::Node node_;
+  std::unique_ptr<GuestManager> manager_;
+  std::vector<std::string> strangers_;
+  std::vector<std::string> changes_;
+  const VmName vm_ = VmName::trusted("vm1");
+};
+
+TEST_F(GuestManagerTest, TellsEachChange) {
+  EXPECT_EQ(manager_->installed(), (std::vector<std::string>{"qemu", "cloud-hypervisor"}));
+  ASSERT_TRUE(start(HypervisorKind::automatic).ok());
+  EXPECT_EQ(manager_->facts(vm_).hypervisor, "cloud-hypervisor");
+  ASSERT_TRUE(run(manager_->kill(vm_)).ok());
+  EXPECT_EQ(changes_, (std::vector<std::string>{"starting", "running", "stopping", "stopped"}));
+  EXPECT_EQ(manager_->facts(vm_).hypervisor, "");
+  EXPECT_EQ(manager_->facts(vm_).pid, 0);
+}
+
+TEST_F(GuestManagerTest, AProcessThatDoesNotDieIsNeverCalledStopped) {
+  ASSERT_TRUE(start().ok());
+  node_.ignores_kill = true;
+  const Status killed = run(manager_->kill(vm_));
+  ASSERT_FALSE(killed.ok());
+  EXPECT_EQ(killed.error().code(), ErrorCode::timed_out);
+  EXPECT_NE(killed.error().safe().find("do not start it anywhere else"), std::string::npos);
+  EXPECT_NE(state(), RunState::stopped);
+  const Status again = start();
+  EXPECT_FALSE(again.ok()) << "no second VMM on the same disk";
+  EXPECT_EQ(node_.vmms.size(), 1u);
+  node_.ignores_kill = false;
+  ASSERT_TRUE(run(manager_->kill(vm_)).ok()) << "the kernel let go";
+  EXPECT_EQ(state(), RunState::stopped);
+  EXPECT_EQ(manager_->facts(vm_).last_exit, ExitReason::killed_by_operator);
+}
+
+TEST_F(GuestManagerTest, ALeftOverVmmThatDoesNotDieKeepsItsDiskInUse) {
+  ASSERT_TRUE(start().ok());
+  node_.drive([] { return false; }, 5s);
+  node_.ignores_kill = true;
+  const auto viewer = manager_->console().attach(vm_, 0);
+  ASSERT_TRUE(viewer->send("poweroff\n").ok());
+  ASSERT_TRUE(reaches(RunState::unknown)) << "powered off, and the VMM cannot be ended";
+  node_.ignores_kill = false;
+  EXPECT_TRUE(reaches(RunState::stopped));
+  EXPECT_EQ(manager_->facts(vm_).last_exit, ExitReason::guest_power_off);
+}
+
+TEST_F(GuestManagerTest, AStartCutOffBeforeTheGuestRanIsUndoneAtAdoption) {
+  for (const char* id : {"qemu", "cloud-hypervisor"}) {
+    end();
+    node_.vmms["vm1"] = std::make_shared<fake::Vmm>(
+        node_, "vm1", host::Argv{std::string("/usr/bin/") + id, "-blockdev", "node-name=disk0,filename=/dev/vg0/d0,x", "-append", "mcv.vm=vm1"});
+    node_.files.texts["/run/mcv/runs/vm1.json"] = RunRecord{id, false, Wish::run, ExitReason::none}.to_text();
+    begin();
+    EXPECT_EQ(state(), RunState::stopped) << id;
+    EXPECT_TRUE(node_.vmms.empty()) << id;
+    EXPECT_EQ(manager_->facts(vm_).last_exit, ExitReason::none) << id;
+  }
+}
+
+TEST_F(GuestManagerTest, AdoptsWithoutARecordByTheMonitorThatAnswers) {
+  ASSERT_TRUE(start(HypervisorKind::cloud_hypervisor).ok());
+  end();
+  node_.files.texts.erase("/run/mcv/runs/vm1.json");
+  begin();
+  EXPECT_EQ(state(), RunState::running);
+  EXPECT_EQ(manager_->facts(vm_).hypervisor, "cloud-hypervisor");
+  ASSERT_TRUE(run(manager_->stop(vm_, 60s)).ok());
+  EXPECT_EQ(manager_->facts(vm_).last_exit, ExitReason::stopped_by_operator);
+}
+
+TEST_F(GuestManagerTest, AStopThatDiedWithItsDaemonDoesNotColourALaterPowerOff) {
+  ASSERT_TRUE(start().ok());
+  end();
+  node_.files.texts["/run/mcv/runs/vm1.json"] = RunRecord{"qemu", true, Wish::stop, ExitReason::none}.to_text();
+  begin();
+  EXPECT_EQ(state(), RunState::running);
+  node_.drive([] { return false; }, 5s);
+  ASSERT_TRUE(manager_->console().attach(vm_, 0)->send("poweroff\n").ok());
+  ASSERT_TRUE(reaches(RunState::stopped));
+  EXPECT_EQ(manager_->facts(vm_).last_exit, ExitReason::guest_power_off);
+}
+
+TEST_F(GuestManagerTest, GoesOnWithTheConsoleOfADaemonThatWasKilled) {
+  ASSERT_TRUE(start(HypervisorKind::cloud_hypervisor).ok());
+  node_.drive([] { return false; }, 5s);
+  end();
+  // A daemon that attached and was killed with output unread: that alone would end cloud-hypervisor's console for good.
+  Result<std::unique_ptr<host::ByteStream>> stream = run(node_.sockets.connect("/run/mcv/vm/vm1/console.sock"));
+  ASSERT_TRUE(stream.ok());
+  node_.sockets.keep("console-vm1", **stream);
+  node_.drive([] { return false; }, 2s);
+  stream->reset();
+  node_.drive([] { return false; }, 2s);
+  begin();
+  const std::uint64_t now = node_.disks["/dev/vg0/d0"].records;
+  const auto logged = [this](std::uint64_t number) {
+    return node_.files.texts["/var/log/mcv/console/vm1.log"].find(fmt::format("record {}\r\n", number)) != std::string::npos;
+  };
+  ASSERT_TRUE(node_.drive([&logged, now] { return logged(now + 5); }, 60s));
+  for (std::uint64_t number = 1; number <= now + 5; ++number) EXPECT_TRUE(logged(number)) << "record " << number;
+}
+
+TEST_F(GuestManagerTest, ServicesOfUnknownVmsAreShownAndLeftAlone) {
+  end();
+  node_.vmms["stray"] = std::make_shared<fake::Vmm>(node_, "stray", host::Argv{"/usr/bin/qemu-system-x86_64", "node-name=disk0,filename=/dev/vg0/d0,"});
+  begin();
+  EXPECT_EQ(strangers_, (std::vector<std::string>{"mcv-vm-stray.service"}));
+  EXPECT_TRUE(node_.find("stray")->alive);
+}
+
+TEST_F(GuestManagerTest, AnOldCloudHypervisorIsNotOffered) {
+  node_.files.texts.erase("/usr/bin/cloud-hypervisor");
+  end();
+  begin();
+  EXPECT_EQ(manager_->installed(), (std::vector<std::string>{"qemu"}));
+  EXPECT_EQ(start(HypervisorKind::cloud_hypervisor).error().code(), ErrorCode::hypervisor_missing);
+  EXPECT_EQ(state(), RunState::stopped);
+}
+
+TEST_F(GuestManagerTest, NeverAsksSystemdForAStopJob) {
+  // A guest's stop job waits for mcvd's own (Before=mcvd.service): asked for while mcvd stops, it would wait for itself.
+  ASSERT_TRUE(start().ok());
+  ASSERT_TRUE(run(manager_->stop(vm_, 60s)).ok());
+  ASSERT_TRUE(start().ok());
+  ASSERT_TRUE(run(manager_->kill(vm_)).ok());
+  for (const host::Argv& argv : node_.processes.ran) {
+    const bool stops = argv.size() > 1 && argv[0] == "systemctl" && (argv[1] == "stop" || argv[1] == "restart");
+    EXPECT_FALSE(stops) << host::to_shell_line(argv);
+  }
+}
+
+TEST_F(GuestManagerTest, ForgetsOnlyWhatIsStopped) {
+  ASSERT_TRUE(start().ok());
+  EXPECT_EQ(run(manager_->forget(vm_)).error().code(), ErrorCode::guest_running);
+  ASSERT_TRUE(run(manager_->kill(vm_)).ok());
+  EXPECT_TRUE(run(manager_->forget(vm_)).ok());
+  EXPECT_FALSE(manager_->facts().contains("vm1"));
+  EXPECT_FALSE(node_.files.texts.contains("/run/mcv/runs/vm1.json"));
+}
+
+}  // namespace
+}  // namespace mcv::hv

@@ -5,22 +5,14 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
-<<<<<<< HEAD
-#include <boost/asio/post.hpp>
-=======
 #include <boost/asio/multiple_exceptions.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
->>>>>>> hv
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
 #include <cstdint>
-<<<<<<< HEAD
+#include <exception>
 #include <functional>
 #include <map>
-=======
-#include <exception>
->>>>>>> hv
 #include <utility>
 
 namespace mcv::hv {

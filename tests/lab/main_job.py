@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The main job of mcv on two emulated nodes, command by command: init, join, a replicated VM, a move, a verify.
+
+Run by itself (vagrant/demo.sh does) it shows each command with what it prints and leaves the lab up; main_job_test.py runs
+the same steps as a test.
+"""
+
+import json
+import os
+import pathlib
+import re
+import shlex
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from harness import Lab, wait_until  # noqa: E402
+from harness.lab import TOP  # noqa: E402
+
+GUEST = "/usr/share/mcv-lab/guest"
+VM_OPTIONS = [
+    "--cpus", "1", "--memory", "128M", "--disk-size", "256M", "--storage-type", "drbd", "--network", "lan",
+    "--kernel", f"{GUEST}/vmlinuz", "--initramfs", f"{GUEST}/initramfs",
+]  # fmt: skip
+
+
+def package():
+    """The newest .deb of the release build."""
+    found = sorted((TOP / "build-release").glob("mcv_*.deb"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise SystemExit("there is no package yet: tests/run.sh package")
+    return found[-1]
+
+
+class MainJob:
+    """Each method is one step of the story and checks what it promises."""
+
+    def __init__(self, lab, show=None):
+        self.lab = lab
+        self.show = show or (lambda text: None)
+
+    def hvctl(self, node, *words, timeout=600, check=True, stdin=None):
+        self.show(f"\n{node}# hvctl {shlex.join(words)}")
+        result = self.lab.run(node, ["hvctl", *words], timeout=timeout, check=check, stdin=stdin)
+        self.show((result.stdout + result.stderr).rstrip())
+        return result
+
+    def ask(self, node, *words):
+        """The JSON of a command, without showing it."""
+        return json.loads(self.lab.run(node, ["hvctl", *words, "-o", "json"], timeout=120).stdout)
+
+    def install(self):
+        self.lab.install(package())
+
+    def init_nodes(self):
+        for node, number in (("A", 11), ("B", 12)):
+            self.hvctl(node, "node", "init", "--all")
+            self.hvctl(node, "node", "init", "--all")  # again: idempotent
+            self.hvctl(node, "node", "--set-ip-address", f"10.77.0.{number}")
+            self.hvctl(node, "node", "--set-drbd-address", f"10.77.1.{number}")
+
+    def host_key(self):
+        line = self.lab.text("B", "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub")
+        return re.search(r"SHA256:\S+", line).group()
+
+    def join(self):
+        """By the password of a user with sudo: Debian's sshd lets nobody in with root's password."""
+        self.hvctl("A", "cluster", "--add-node", "--node", "B", "--ip-address", "10.77.0.12", "--user", "vagrant",
+                   "--password-stdin", "--fingerprint", self.host_key(), stdin="vagrant\n")  # fmt: skip
+        for node in ("A", "B"):
+            info = self.ask(node, "info")
+            assert info["cluster_state"] == "cluster", info
+            assert info["peer"]["in_group"], info
+        assert self.ask("A", "info")["hash"] == self.ask("B", "info")["hash"]
+
+    def storage_and_network(self):
+        self.hvctl("A", "storage", "create", "fast", "--vg", "vg0", "--thin")
+        self.hvctl("A", "drbd", "enable")
+        self.hvctl("A", "network", "create", "lan", "--bridge", "br0")
+
+    def create(self, name="vm1"):
+        self.hvctl("A", "vm", "create", name, *VM_OPTIONS, "--cmdline", f"console=ttyS0 quiet panic=1 mcv.vm={name}")
+        volume = next(v for v in self.ask("A", "drbd", "list")["volumes"] if v["vm"] == name)
+        assert (volume["disk"], volume["peer_disk"]) == ("UpToDate", "UpToDate"), volume
+
+    def records(self, node, name="vm1"):
+        """The highest record the guest announced on its console, as the daemon on this node logged it."""
+        log = self.lab.run(node, ["cat", f"/var/log/mcv/console/{name}.log"], check=False).stdout
+        return max((int(n) for n in re.findall(r"^record (\d+)", log, re.MULTILINE)), default=0)
+
+    def start(self, node="A", name="vm1"):
+        before = self.records(node, name)
+        self.hvctl(node, "vm", "start", name)
+        self.writes_on(node, before, name)
+
+    def writes_on(self, node, before, name="vm1"):
+        """A real KVM guest announces records that are on both disks."""
+        seen = wait_until(lambda: self.records(node, name) > before + 2 and self.records(node, name), 600, f"{name} writes on {node}", interval=2)
+        self.show(f"{node}: {name} has written record {seen} (fsynced, on both nodes)")
+        return seen
+
+    def power_off_inside(self, node, name="vm1"):
+        """As its user would: through the console."""
+        self.lab.run(node, f"(echo poweroff; sleep 2) | timeout 60 hvctl vm console {name} >/dev/null 2>&1", check=False)
+
+    def migrate(self, source="A", target="B", name="vm1"):
+        written = self.records(source, name)
+        words = ["hvctl", "migrate", "--node", target, name, "--wait-for-shutdown", "--start-after-migration"]
+        self.show(f"\n{source}# {shlex.join(words)}    (and the guest is shut down from inside meanwhile)")
+        move = self.lab.spawn(source, shlex.join(words), stdout=-1, stderr=-1, text=True)
+
+        def shut_down():
+            self.power_off_inside(source, name)
+            return self.vm(source, name)["state"] == "stopped" or self.vm(source, name)["owner"] == target
+
+        wait_until(shut_down, 300, f"{name} is shut down on {source}", interval=1)
+        out, err = move.communicate(timeout=900)
+        self.show((out + err).rstrip())
+        assert move.returncode == 0, out + err
+        assert self.vm(target, name)["owner"] == target
+        seen = self.writes_on(target, written, name)
+        assert seen > written, f"record {written} was announced on {source}, {target} continued at {seen}"
+
+    def vm(self, node, name="vm1"):
+        return self.ask(node, "vm", "info", name)
+
+    def verify(self, node="B"):
+        result = self.hvctl(node, "verify", "--all", timeout=1800)
+        assert result.returncode == 0, result
+        for asked in ("A", "B"):
+            volumes = self.ask(asked, "drbd", "list")["volumes"]
+            assert all(volume["verdict"]["kind"] == "clean" for volume in volumes), volumes
+
+    def info(self):
+        self.hvctl("A", "info")
+        self.hvctl("A", "vm", "list")
+
+    STEPS = ("install", "init_nodes", "join", "storage_and_network", "create", "start", "migrate", "verify", "info")
+
+    def run(self):
+        for step in self.STEPS:
+            getattr(self, step)()
+
+
+def main():
+    lab = Lab(os.environ.setdefault("LAB_DIR", "/tmp/mcv-demo"))
+    print(f"booting two emulated nodes (lab directory {lab.directory})", flush=True)
+    lab.up()
+    MainJob(lab, show=lambda text: print(text, flush=True)).run()
+    runner = "vagrant/qemu-lab.sh"
+    print(f"\nThe lab stays up. Log in:  LAB_DIR={lab.directory} {runner} ssh A\nEnd it:  LAB_DIR={lab.directory} {runner} down")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# All tests from nothing, on a fresh Debian 12, as root: installs, builds twice (sanitizers for unit tests and simulation,
+# release for the package, contract and lab tests), boots the two-node lab. Prints the minutes each stage took.
+#   tests/run.sh              everything
+#   tests/run.sh STAGE...     install image unit package contract lab
+# Environment: LAB_DIR, LAB_BOX_DIR (see vagrant/README.md), MCV_CLOUD_HYPERVISOR (a real binary for the guest tests).
+set -eu
+top=$(cd "$(dirname "$0")/.." && pwd)
+cd "$top"
+jobs=$(nproc)
+times=
+started=$(date +%s)
+
+stage() { # name, command...
+    name=$1
+    shift
+    echo "=== $name"
+    began=$(date +%s)
+    "$@"
+    took=$(($(date +%s) - began))
+    times="$times$(printf '%-10s %3d min %02d s' "$name" $((took / 60)) $((took % 60)))
+"
+}
+
+build() { # preset, targets...
+    preset=$1
+    shift
+    cmake --preset "$preset" >"build-$preset.configure.log" 2>&1 || { cat "build-$preset.configure.log"; return 1; }
+    ninja -C "build-$preset" -j "$jobs" "$@" | grep -v '^\[' || true
+    ninja -C "build-$preset" -j "$jobs" "$@" >/dev/null
+}
+
+install_packages() { tests/install.sh; }
+image() { vagrant/build-box.sh >/dev/null; }
+unit() {
+    build asan unit_tests
+    # Coroutine frames of a simulated crash are dropped on purpose; LeakSanitizer still sees every other leak.
+    ctest --test-dir build-asan --output-on-failure -j "$jobs" -L '^(unit|sim|lint)$'
+}
+package() {
+    build release mcvd hvctl mcv-drbd-helper contract_tests
+    (cd build-release && cpack -G DEB)
+}
+contract() { ctest --test-dir build-release --output-on-failure -L '^contract$'; }
+lab() {
+    python3 tests/lab/selfcheck.py
+    python3 tests/lab/main_job_test.py -v
+}
+
+for name in ${*:-install image unit package contract lab}; do
+    case $name in
+        install) stage install install_packages ;;
+        image | unit | package | contract | lab) stage "$name" "$name" ;;
+        *) echo "tests/run.sh: no stage is called $name (install image unit package contract lab)" >&2; exit 2 ;;
+    esac
+done
+
+total=$(($(date +%s) - started))
+echo "=== minutes per stage"
+printf '%s' "$times"
+printf '%-10s %3d min %02d s\n' total $((total / 60)) $((total % 60))

@@ -302,6 +302,10 @@ void StateWorld::heal_and_check() {
   run_events([&] { return together() || (up(0) && lives_[0]->failed) || (up(1) && lives_[1]->failed); }, 120s);
   revive();
   run_events(together, 120s);
+  // A commit that was under way may still have drawn its failure: once more, from the disk.
+  run_events([] { return false; }, 15s);
+  revive();
+  run_events(together, 120s);
   if (!report_.violations.empty()) return;
   if (!together()) {
     violation(fmt::format("not together after the heal: A {} ({}), B {} ({})", to_text(state(0).link().state), state(0).link().reason, to_text(state(1).link().state),

@@ -7,7 +7,8 @@
 #   build-box.sh --vagrant   also make mcv-lab.box for vagrant-libvirt
 #   build-box.sh --print     only print the directory the inputs lead to
 #
-# Needs: mmdebstrap e2fsprogs gcc libc6-dev binutils cpio python3 openssh-client (and qemu-utils for --vagrant). Run as root, or as a user with subuids.
+# Needs root to build (files of many owners, chroot), and mmdebstrap e2fsprogs gcc libc6-dev binutils cpio python3
+# openssh-client util-linux (and qemu-utils for --vagrant).
 # Environment: LAB_BOX_DIR (default: box/ beside this script), LAB_KEY_DIR (default: $XDG_CACHE_HOME/mcv-lab, else
 # LAB_BOX_DIR), LAB_ROOT_PASSWORD (default lab-root), LAB_MIRROR (default: mmdebstrap's own).
 set -eu
@@ -78,10 +79,7 @@ have mkfs.ext4 e2fsprogs
 have gcc gcc
 have cpio cpio
 have python3 python3
-if [ "$(id -u)" != 0 ]; then
-    # Files of the image belong to many users; without root they live in a user namespace of the caller's subuids.
-    exec mmdebstrap --unshare-helper "$0" "$@"
-fi
+[ "$(id -u)" = 0 ] || fail "no image for these inputs in $box, and building one needs root: sudo $0"
 
 started=$(date +%s)
 work=$(mktemp -d "$box/.build.XXXXXX")
@@ -89,15 +87,25 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
 say "building $out"
-mmdebstrap --quiet --mode=root --variant=minbase --aptopt='APT::Install-Recommends "false"' \
-    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
-    --include="$packages" \
-    --essential-hook="sh '$here/image/before-packages.sh' \"\$1\"" \
-    "$suite" "$work/root" ${LAB_MIRROR:+"$LAB_MIRROR"} >"$work/mmdebstrap.log" 2>&1 ||
-    { cat "$work/mmdebstrap.log" >&2; fail "mmdebstrap failed"; }
-say "packages done after $(($(date +%s) - started)) s"
+gcc -std=c17 -Os -Wall -Wextra -Werror -static -s -o "$work/kvm-hold" "$here/image/kvm-hold.c"
 
+# The packages alone are kept too: most changes of the image leave them as they are.
+base=$box/base-$({ cat "$here/packages.list" "$here/image/before-packages.sh"; echo "${LAB_MIRROR:-}"; } | sha256sum | cut -c1-16).tar
+if [ ! -f "$base" ]; then
+    mmdebstrap --quiet --mode=root --variant=minbase --aptopt='APT::Install-Recommends "false"' \
+        --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+        --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+        --include="$packages" \
+        --essential-hook="sh '$here/image/before-packages.sh' \"\$1\"" \
+        "$suite" "$work/base.tar" ${LAB_MIRROR:+"$LAB_MIRROR"} >"$work/mmdebstrap.log" 2>&1 ||
+        { cat "$work/mmdebstrap.log" >&2; fail "mmdebstrap failed"; }
+    mv "$work/base.tar" "$base"
+    say "packages done after $(($(date +%s) - started)) s"
+fi
+mkdir "$work/root"
+tar -C "$work/root" --numeric-owner --xattrs --xattrs-include='*' -xpf "$base"
+
+install -D -m 755 "$work/kvm-hold" "$work/root/usr/local/sbin/kvm-hold"
 sh "$here/image/configure.sh" "$work/root" "$key.pub" "$root_password"
 install -D -m 755 "$here/provision.sh" "$work/root/usr/local/sbin/mcv-lab-provision"
 install -D -m 644 "$here/packages.list" "$work/root/usr/share/mcv-lab/packages.list"

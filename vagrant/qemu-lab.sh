@@ -14,9 +14,15 @@
 #   qemu-lab.sh reset                   heal all, resume paused nodes, start dead ones
 #   qemu-lab.sh status | console NODE | dir | down
 #
-# Environment: LAB_DIR (default .lab beside this script), LAB_BOX_DIR, LAB_ACCEL=auto|tcg|kvm (default auto: KVM only when a
-# guest really boots with it), LAB_CACHE=unsafe|writeback (data disks; default unsafe), LAB_MEM (MiB a node), LAB_APPEND (kernel command line), LAB_TIMEOUT
-# (seconds to boot, default 900), LAB_SNAPSHOT=0 (do not keep booted nodes for later labs; a lab without nodes kept boots), LAB_TAP=1 (root: taps mcvt-LINK on every link in the caller's network namespace).
+# Environment:
+#   LAB_DIR        this lab's state; one lab a directory (default .lab beside this script)
+#   LAB_BOX_DIR    images (default box beside this script)      LAB_NODES   the nodes (default nodes.conf)
+#   LAB_ACCEL      auto, tcg or kvm; auto (default) takes KVM only when a guest was seen booting with it
+#   LAB_CACHE      QEMU's cache mode of the data disks: unsafe (default), writeback, …
+#   LAB_SNAPSHOT   0: boot for real, and keep no ready node for later labs
+#   LAB_MEM        MiB a node                 LAB_APPEND   more kernel options
+#   LAB_TIMEOUT    seconds a boot may take (default 900)
+#   LAB_TAP        1 (root): a tap device mcvt-LINK on every link, in the caller's network namespace
 # Needs: qemu-system-x86 qemu-utils openssh-client gcc python3, and what build-box.sh needs.
 set -eu
 
@@ -136,7 +142,7 @@ make_node() {
     [ -d "$lab/$node" ] && return
     mkdir -p "$lab/$node"
     ready=$(ready_dir)/$node
-    if [ -d "$ready" ]; then
+    if snapshots_wanted && [ -d "$ready" ]; then
         for disk in root data; do
             qemu-img create -q -f qcow2 -F qcow2 -b "$ready/$disk.qcow2" "$lab/$node/$disk.qcow2"
         done
@@ -148,6 +154,9 @@ make_node() {
 }
 
 # --- ready nodes: booting costs an emulated node a minute or more, going on from a snapshot a few seconds -----------------
+# Emulated nodes with the usual kernel options only; real KVM boots fast enough.
+snapshots_wanted() { [ "${LAB_SNAPSHOT:-1}" = 1 ] && [ -z "${LAB_APPEND:-}" ] && [ "$(cat "$lab/accel")" = tcg ]; }
+
 # One directory for all that decides what such a node is; what provisioning did is part of the image's own hash.
 ready_dir() {
     key=$({ for name in $(all_nodes); do hardware "$name"; done; cat "$conf"; $qemu --version; } | sha256sum | cut -c1-16)
@@ -169,7 +178,7 @@ wait_migration() {
 keep_ready() {
     node=$1
     ready=$(ready_dir)
-    [ "${LAB_SNAPSHOT:-1}" = 1 ] && [ "$(cat "$lab/accel")" = tcg ] && [ ! -d "$ready/$node" ] || return 0
+    snapshots_wanted && [ ! -d "$ready/$node" ] || return 0
     to_node "$node" 'sync; systemctl is-system-running --wait >/dev/null || true'
     close_ssh "$node"
     mkdir -p "$ready"

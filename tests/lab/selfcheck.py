@@ -78,6 +78,7 @@ class SelfCheck(LabTest):
             self.assertEqual(self.lab.text(node, "uname -n"), node)
             self.lab.run(node, "test -c /dev/kvm && vgs vg0 && grep -q 8.4 /sys/module/drbd/version")
             self.assertEqual(self.lab.text(node, "cat /sys/module/kvm/parameters/tsc_tolerance_ppm"), "5000")
+            self.lab.run(node, "systemctl is-active mcv-lab-kvm-hold && fuser -s /dev/kvm")
             self.assertIn("prohibit-password", self.lab.text(node, "sshd -T | sed s/without-password/prohibit-password/"))
             self.assertEqual(self.lab.text(node, "systemctl is-active corosync || true"), "inactive")
         self.lab.run("A", "ping -c 1 -W 5 10.77.0.12 && ping -c 1 -W 5 10.77.1.12 && ping -c 1 -W 5 10.77.2.12")

@@ -52,7 +52,25 @@ echo drbd >"$root/etc/modules-load.d/mcv-lab.conf"
 # Kernel messages of a crashing node must reach the console log.
 printf 'kernel.panic = 0\nkernel.printk = 4 4 1 7\n' >"$root/etc/sysctl.d/90-mcv-lab.conf"
 
-systemctl --quiet --root="$root" enable mcv-lab-hostkey.service
+# Devices of the emulated board that nothing uses cost seconds of boot.
+printf 'blacklist %s\n' floppy pcspkr psmouse i2c_piix4 >>"$root/etc/modprobe.d/mcv-lab.conf"
+
+# Keeps emulated nodes from hanging at the start or end of a guest; why: kvm-hold.c.
+cat >"$root/etc/systemd/system/mcv-lab-kvm-hold.service" <<'END'
+[Unit]
+Description=Lab: hold one KVM machine open
+DefaultDependencies=no
+After=systemd-modules-load.service
+Conflicts=shutdown.target
+Before=sysinit.target shutdown.target
+[Service]
+ExecStartPre=-/bin/sh -c 'grep -qw svm /proc/cpuinfo && modprobe kvm_amd || modprobe kvm_intel'
+ExecStart=/usr/local/sbin/kvm-hold
+[Install]
+WantedBy=sysinit.target
+END
+
+systemctl --quiet --root="$root" enable mcv-lab-hostkey.service mcv-lab-kvm-hold.service
 # mcv starts what it manages; timers only disturb measurements.
 systemctl --quiet --root="$root" disable corosync.service isc-kea-dhcp4-server.service kea-dhcp4-server.service \
     kea-dhcp6-server.service kea-ctrl-agent.service kea-dhcp-ddns-server.service 2>/dev/null || true

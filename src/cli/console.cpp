@@ -18,7 +18,7 @@ namespace {
 
 constexpr char detach_key = 0x1d;  // Ctrl-]
 
-enum class End { detached, closed, interrupted };
+enum class End { left, closed, interrupted };
 
 bool write_all(int descriptor, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -57,13 +57,13 @@ End copy(UnixStream& stream, bool keyboard) {
       if (count <= 0) {
         watched[1].fd = -1;
         watched[1].revents = 0;
-        if (keyboard) return End::detached;
+        if (keyboard) return End::left;
         continue;
       }
       std::string_view typed(buffer.data(), static_cast<std::size_t>(count));
       const std::size_t leave = keyboard ? typed.find(detach_key) : std::string_view::npos;
       if (!send_all(stream, typed.substr(0, leave))) return End::closed;
-      if (leave != std::string_view::npos) return End::detached;
+      if (leave != std::string_view::npos) return End::left;
     }
   }
 }

@@ -70,14 +70,27 @@ Status check_name(const Arguments& arguments, const ConnectString& parsed) {
       .with_next(fmt::format("--node {} if it is the right machine; otherwise check --ip-address", parsed.name.str()));
 }
 
-void print_suitability(Session& session, const Json& result) {
-  if (session.json()) return;
+void print_suitability(Session& session, const Json& answer) {
   Table table({"CHECK", "RESULT", "FOUND", "WHAT HELPS"});
-  for (const Json& check : list_at(result, "suitability")) {
+  for (const Json& check : list_at(answer, "suitability")) {
     const std::string status = text_at(check, "status");
     table.add({text_at(check, "check"), Cell(status, tone_of(status)), text_at(check, "text"), status == "pass" ? "" : text_at(check, "fix")});
   }
-  if (!table.empty()) session.out() << table.to_text(session.terminal().width, session.terminal().colour);
+  session.out() << table.to_text(session.terminal().width, session.terminal().colour) << std::flush;
+}
+
+/// The table first, so that a refusal is seen whole and a warning before anything is changed.
+Status check_suitability(Session& session, Json body, bool check_only) {
+  body["check_only"] = true;
+  MCV_TRY(const Outcome outcome, session.submit("POST", "/v1/cluster/add-node", {}, body));
+  const bool suitable = flag_at(outcome.body, "suitable");
+  if (session.json()) {
+    if (check_only) session.print(outcome.body);
+  } else if (!session.globals().quiet || !suitable) {
+    print_suitability(session, outcome.body);
+  }
+  if (suitable) return success();
+  return Error(ErrorCode::not_suitable, fmt::format("{} cannot be added", text_at(body, "node"))).with_safe(nothing_changed).with_next("put right what failed above (WHAT HELPS), then the same command again");
 }
 
 void print_notice(Session& session) {
@@ -88,23 +101,26 @@ void print_notice(Session& session) {
 
 Result<int> run(Session& session, const Arguments& arguments) {
   MCV_CHECK(check_options(arguments));
+  if (session.globals().dry_run && arguments.has("--check-only")) return Error(ErrorCode::bad_request, "--check-only changes nothing already; --dry-run shows the steps instead").with_safe(nothing_changed);
   MCV_CHECK(check_this_node(session));
   MCV_TRY(const std::string text, connect_string_text(session, arguments));
   MCV_TRY(const ConnectString parsed, parse_connect_string(text));
   MCV_CHECK(check_name(arguments, parsed));
   const bool check_only = arguments.has("--check-only");
-  Json body = {{"connect_string", encode_connect_string(parsed)}, {"node", parsed.name.str()}, {"check_only", check_only}};
+  Json body = {{"connect_string", encode_connect_string(parsed)}, {"node", parsed.name.str()}, {"check_only", false}};
   if (arguments.has("--ip-address")) {
     MCV_TRY(body["address"], parse_address(arguments.value("--ip-address")));
   }
-  if (!check_only) print_notice(session);
-  MCV_TRY(const Outcome outcome, session.change("POST", "/v1/cluster/add-node", {}, body));
-  const Json result = object_at(outcome.body, "result");
-  if (outcome.kind == Outcome::Kind::ended || check_only) print_suitability(session, result);
-  if (check_only && !result.value("suitable", false)) {
-    return Error(ErrorCode::not_suitable, fmt::format("{} cannot be added yet; the table says why", parsed.name.str())).with_safe(nothing_changed).with_next("mend what failed and repeat the command");
+  if (!session.globals().dry_run) {
+    MCV_CHECK(check_suitability(session, body, check_only));
   }
-  return session.finish(outcome, check_only ? fmt::format("{} can be added. Nothing was changed (--check-only).", parsed.name.str()) : fmt::format("{} is part of the cluster now. See: hvctl info", parsed.name.str()));
+  if (check_only) {
+    if (!session.json() && !session.globals().quiet) session.out() << fmt::format("{} can be added. Nothing was changed (--check-only).\n", parsed.name.str());
+    return 0;
+  }
+  print_notice(session);
+  MCV_TRY(const Outcome outcome, session.change("POST", "/v1/cluster/add-node", {}, body));
+  return session.finish(outcome, fmt::format("{} is part of the cluster now. See: hvctl info", parsed.name.str()));
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace {
 std::string volume_groups(const Json& node) {
   std::string text;
   for (const Json& group : list_at(node, "volume_groups")) {
-    text += fmt::format("{}{}: {} free of {}", text.empty() ? "" : ", ", text_at(group, "name"), size_text(number_at(group, "free")), size_text(number_at(group, "size")));
+    text += fmt::format("{}{}: {} free", text.empty() ? "" : ", ", text_at(group, "name"), size_text(number_at(group, "free")));
   }
   return or_dash(text);
 }

@@ -82,6 +82,12 @@ Result<int> run(Session& session, const Arguments& arguments) {
   const Result<Outcome> outcome = verify_all(session, arguments);
   Result<int> code = outcome.ok() ? finish_verify(session, *outcome) : Result<int>(outcome.error());
   if (code.ok()) return code;
+  // Nothing to compare is no trouble for a nightly job.
+  if (arguments.has("--all") && code.error().code() == ErrorCode::not_found) {
+    if (session.json()) session.print({{"volumes", Json::array()}});
+    else print_volumes(session, Json::array());
+    return 0;
+  }
   session.print_error(arguments.names().empty() ? code.error() : session.with_suggestion(code.error(), Completes::vm, arguments.name()));
   return exit_code_of_failure(code.error());
 }

@@ -10,7 +10,7 @@ namespace mcv::cli::commands {
 namespace {
 
 Result<Json> body_of(const Arguments& arguments) {
-  MCV_TRY(const std::uint32_t cpus, parse_count("--cpus", arguments.value("--cpus", "1"), 1024));
+  MCV_TRY(const std::uint32_t cpus, parse_count("--cpus", arguments.value("--cpus", "1"), 256));
   MCV_TRY(const Bytes memory, Bytes::parse(arguments.value("--memory", "512M")));
   const std::string storage_type = arguments.value("--storage-type", "drbd");
   MCV_CHECK(check_one_of("--storage-type", storage_type, {"drbd", "local"}));

@@ -23,7 +23,7 @@ Command vm_stop() {
           .summary = "ask the guests to shut down, and wait for it",
           .details = "A guest that has not shut down within the time keeps running; the answer then names the choices. Nothing is killed.",
           .operands = {.name = "VM", .min = 1, .max = any_number, .completes = Completes::vm},
-          .options = {{.name = "--timeout", .value = "TIME", .help = "how long to wait: 90, 5m"}},
+          .options = {{.name = "--timeout", .value = "TIME", .help = "how long to wait: 90 seconds unless given, or 5m"}},
           .also = {"stop"},
           .routes = {{"POST", "/v1/vms/{name}/stop"}},
           .examples = {"hvctl vm stop vm1", "hvctl vm stop vm1 vm2 --timeout 5m"},

@@ -19,7 +19,7 @@ Status read_switch(const Arguments& arguments, std::string_view option, const ch
 Result<Json> body_of(const Arguments& arguments) {
   Json body = Json::object();
   if (arguments.has("--cpus")) {
-    MCV_TRY(body["cpus"], parse_count("--cpus", arguments.value("--cpus"), 1024));
+    MCV_TRY(body["cpus"], parse_count("--cpus", arguments.value("--cpus"), 256));
   }
   if (arguments.has("--memory")) {
     MCV_TRY(const Bytes memory, Bytes::parse(arguments.value("--memory")));

@@ -84,7 +84,7 @@ asio::awaitable<api::ApiReply> add_node(Node& node, api::ApiCall call) {
   const join::JoinFacts facts_there = *said_hello;
   const auto rows = join::suitability(node.shared.current(), facts_here, facts_there, request.node, request.address);
   if (request.check_only) {
-    Json answer = {{"result", {{"suitability", join::to_json(rows)}, {"suitable", !join::has_failure(rows)}}}};
+    Json answer = {{"suitability", join::to_json(rows)}, {"suitable", !join::has_failure(rows)}};
     co_return api::reply(std::move(answer));
   }
   if (join::has_failure(rows)) co_return join::to_error(rows, facts_there.node.name);

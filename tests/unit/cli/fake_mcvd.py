@@ -18,8 +18,8 @@ CONNECT_STRING = "mcv1:" + base64.urlsafe_b64encode(json.dumps(
     separators=(",", ":")).encode()).decode().rstrip("=")
 INFO = {"node": "A", "version": "0.1.0", "cluster_state": "single", "generation": 1, "index": 1, "hash": "", "format": 1, "peer": None, "nodes": [], "drbd": {"enabled": False},
         "vms": {"total": 0, "running": 0}, "hypervisors": [], "warnings": []}
-CHECKS = {"suitability": [{"check": "blank", "status": "pass", "text": "B is blank", "fix": ""},
-                          {"check": "clock-skew", "status": "warn", "text": "3 s apart", "fix": "timedatectl set-ntp true"}]}
+CHECKS = {"suitable": True, "suitability": [{"check": "blank", "status": "pass", "text": "B is blank", "fix": ""},
+                                            {"check": "clock-skew", "status": "warn", "text": "3 s apart", "fix": "timedatectl set-ntp true"}]}
 
 
 class Answer:

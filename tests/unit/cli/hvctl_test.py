@@ -274,9 +274,7 @@ class Verify(Case):
     def run_verify(self, verdicts, *words, expect):
         volumes = [{"vm": f"vm{i}", "volume": f"vm{i}-0", "verdict": verdict, "out_of_sync_kib": 4 if verdict == "mismatch" else 0, "ranges": [], "text": f"text {i}"}
                    for i, verdict in enumerate(verdicts)]
-        state = "succeeded" if set(verdicts) <= {"clean"} else "failed"
-        error = None if state == "succeeded" else problem("verify-mismatch", 412, "differences were found").body
-        self.serve({"POST /v1/verify": started(), "GET /v1/operations/A-17/events": Answer(events=[operation(state, result={"volumes": volumes}, error=error)])})
+        self.serve({"POST /v1/verify": started(), "GET /v1/operations/A-17/events": Answer(events=[operation("succeeded", result={"volumes": volumes})])})
         return self.run_hvctl("verify", *words, expect=expect)
 
     def test_clean(self):
@@ -292,6 +290,11 @@ class Verify(Case):
         self.assertNotIn("vm0", done.stdout)
         self.assertIn("mismatch", done.stdout)
 
+    def test_nothing_to_compare_is_fine_for_a_nightly_job(self):
+        self.serve({"POST /v1/verify": problem("not-found", 404, "there is no replicated volume to verify")})
+        self.run_hvctl("verify", "--all", expect=0)
+        self.run_hvctl("verify", "vm1", expect=4)
+
     def test_not_compared(self):
         self.run_verify(["clean", "could-not-verify"], "--all", expect=21)
 
@@ -301,14 +304,15 @@ class Verify(Case):
 
 
 class Join(Case):
-    def answers(self, state="succeeded", error=None):
-        return {"GET /v1/info": Answer(body=INFO), "POST /v1/cluster/add-node": started(),
-                "GET /v1/operations/A-17/events": Answer(events=[operation(state, result=CHECKS, error=error)])}
+    def answers(self, checks=CHECKS):
+        return {"GET /v1/info": Answer(body=INFO), "POST /v1/cluster/add-node": [Answer(body=checks), started()],
+                "GET /v1/operations/A-17/events": Answer(events=[operation("succeeded")])}
 
     def test_with_a_connect_string(self):
         self.serve(self.answers())
         done = self.run_hvctl("cluster", "add-node", "--connect-string", CONNECT_STRING)
-        self.assertEqual(self.fake.bodies("POST", "/v1/cluster/add-node"), [{"connect_string": CONNECT_STRING, "node": "B", "check_only": False}])
+        body = {"connect_string": CONNECT_STRING, "node": "B"}
+        self.assertEqual(self.fake.bodies("POST", "/v1/cluster/add-node"), [{**body, "check_only": True}, {**body, "check_only": False}])
         self.assertIn("timedatectl set-ntp true", done.stdout)
         self.assertIn("NOT encrypted", done.stderr)
         self.assertNotIn("secret", done.stdout + done.stderr)
@@ -316,13 +320,16 @@ class Join(Case):
     def test_the_connect_string_need_not_be_on_the_command_line(self):
         self.serve(self.answers())
         done = self.run_hvctl("-v", "cluster", "--node", "B", "--ip-address", "10.77.0.12", "--add-node", "--check-only", "--connect-string", "-", text_in=CONNECT_STRING + "\n")
-        self.assertEqual(self.fake.bodies("POST", "/v1/cluster/add-node")[0]["check_only"], True)
+        self.assertEqual([body["check_only"] for body in self.fake.bodies("POST", "/v1/cluster/add-node")], [True])
         self.assertIn("Nothing was changed", done.stdout)
         self.assertNotIn(CONNECT_STRING[10:60], done.stdout + done.stderr)
 
-    def test_not_suitable_shows_the_table_and_fails(self):
-        self.serve(self.answers("failed", problem("node-not-suitable", 412, "B cannot be added").body))
-        self.assertIn("clock-skew", self.run_hvctl("cluster", "add-node", "--connect-string", CONNECT_STRING, expect=6).stdout)
+    def test_not_suitable_shows_the_table_and_asks_for_nothing_more(self):
+        self.serve(self.answers({"suitable": False, "suitability": [{"check": "clock-skew", "status": "fail", "text": "2 h apart", "fix": "timedatectl set-ntp true"}]}))
+        done = self.run_hvctl("cluster", "add-node", "--connect-string", CONNECT_STRING, expect=6)
+        self.assertIn("clock-skew", done.stdout)
+        self.assertIn("node-not-suitable", done.stderr)
+        self.assertEqual(len(self.fake.bodies("POST", "/v1/cluster/add-node")), 1)
 
     def test_another_name_is_refused_before_anything_is_asked(self):
         self.serve(self.answers())

@@ -141,8 +141,8 @@ echo '{{"connect_string":"{CONNECT_STRING}","expires_seconds":600}}'""")
         self.directory = tempfile.TemporaryDirectory(prefix="hvctl-")
         self.addCleanup(self.directory.cleanup)
         self.socket = str(pathlib.Path(self.directory.name) / "s")
-        self.fake = FakeMcvd(self.socket, {"GET /v1/info": Answer(body=INFO), "POST /v1/cluster/add-node": started(),
-                                           "GET /v1/operations/A-17/events": Answer(events=[operation("succeeded", result=CHECKS)])})
+        self.fake = FakeMcvd(self.socket, {"GET /v1/info": Answer(body=INFO), "POST /v1/cluster/add-node": [Answer(body=CHECKS), started()],
+                                           "GET /v1/operations/A-17/events": Answer(events=[operation("succeeded")])})
         self.addCleanup(self.fake.close)
         os.environ.pop("SSH_AUTH_SOCK", None)
         sudo_rule("")
@@ -181,7 +181,7 @@ echo '{{"connect_string":"{CONNECT_STRING}","expires_seconds":600}}'""")
 
     def assert_joined(self):
         self.assertEqual(self.fake.violations, [])
-        self.assertEqual([body["connect_string"] for body in self.fake.bodies("POST", "/v1/cluster/add-node")], [CONNECT_STRING])
+        self.assertEqual([body["connect_string"] for body in self.fake.bodies("POST", "/v1/cluster/add-node")], [CONNECT_STRING] * 2)
 
 
 class Keys(SshCase):

@@ -2,6 +2,7 @@
 """The hvctl binary against a socket that answers as told: what it asks, shows and returns."""
 import json
 import os
+import re
 import pathlib
 import signal
 import subprocess
@@ -93,7 +94,7 @@ class Lists(Case):
         self.serve({"GET /v1/vms": Answer(body={"vms": [vm("a-rather-long-name-for-a-machine-1", nics=[{"network": f"network-{i}", "mac": ""} for i in range(6)])]})})
         code, text = Pty(self.command("vm", "list"), columns=80).end()
         self.assertEqual(code, 0)
-        plain = text.decode().replace("\x1b[1m", "").replace("\x1b[32m", "").replace("\x1b[33m", "").replace("\x1b[0m", "")
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", text.decode())
         self.assertLessEqual(max(len(line) for line in plain.splitlines()), 80)
         for i in range(6):
             self.assertIn(f"network-{i}", plain)

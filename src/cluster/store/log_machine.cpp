@@ -373,7 +373,7 @@ Error LogMachine::unknown(const Waiting& waiting) const {
                peer_id_ == 0 ? fmt::format("whether '{}' was applied is not known: the store failed", waiting.change.summary)
                              : fmt::format("whether '{}' was applied is not known: {} did not report it in time", waiting.change.summary, peer_name()))
       .with_safe("it is applied completely or not at all, and alike on both nodes")
-      .with_next(fmt::format("hvctl cluster outcome {}@{}", waiting.change.id, waiting.asked_at));
+      .with_next(fmt::format("hvctl info, once both nodes are connected: then the change is there or it is not (id {}@{})", waiting.change.id, waiting.asked_at));
 }
 
 Error LogMachine::refusal() const {
@@ -386,7 +386,7 @@ Error LogMachine::refusal() const {
     case LinkState::diverged:
       return Error(ErrorCode::diverged, fmt::format("the nodes hold two different histories of the configuration: {}", link_reason()))
           .with_safe("both are kept, nothing was changed")
-          .with_next("hvctl cluster diverged");
+          .with_next("hvctl info on both nodes shows which");
     default: break;
   }
   Error error = Error(ErrorCode::no_authority, fmt::format("a change of the shared configuration needs both nodes: {}", link_reason()))

@@ -76,7 +76,7 @@ Result<Router::Admitted> Router::admit(ApiCall call, const std::string& text) co
   call.path = target.path();
   call.query = std::move(target.query);
   if (admitted.route == nullptr) {
-    return Error(ErrorCode::unknown_route, fmt::format("this daemon does not know {} {}", valid_utf8(call.method), call.path)).with_next("hvctl version");
+    return Error(ErrorCode::unknown_route, fmt::format("this daemon does not know {} {}", valid_utf8(call.method), call.path)).with_next("hvctl --version");
   }
   MCV_CHECK(authorizer_(call, admitted.route->permission));
   admitted.call = std::move(call);

@@ -1,7 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/join/join_facts.h"
 
+#include <fmt/format.h>
+
 namespace mcv::join {
+
+std::vector<std::string> own_objects(const ClusterState& state) {
+  const struct { Kind kind; const char* name; } kinds[] = {{Kind::vm, "VM"}, {Kind::volume, "volume"}, {Kind::pool, "storage pool"}, {Kind::network, "network"}};
+  std::vector<std::string> found;
+  for (const auto& [kind, name] : kinds) {
+    const std::size_t count = state.all(kind).size();
+    if (count > 0) found.push_back(fmt::format("{} {}{}", count, name, count == 1 ? "" : "s"));
+  }
+  return found;
+}
 
 Json to_json(const JoinFacts& facts) {
   return {{"node", facts.node.to_json()},
@@ -9,8 +21,7 @@ Json to_json(const JoinFacts& facts) {
           {"format", facts.format},
           {"wall_seconds", facts.wall_seconds},
           {"in_cluster", facts.in_cluster},
-          {"vm_count", facts.vm_count},
-          {"volume_count", facts.volume_count},
+          {"own_objects", facts.own_objects},
           {"foreign_corosync", facts.foreign_corosync},
           {"foreign_drbd", facts.foreign_drbd},
           {"drbd_version", facts.drbd_version},
@@ -29,8 +40,7 @@ Result<JoinFacts> join_facts_from_json(const Json& json) {
   facts.format = fields.required<std::uint32_t>("format");
   facts.wall_seconds = fields.required<std::int64_t>("wall_seconds");
   facts.in_cluster = fields.required<bool>("in_cluster");
-  facts.vm_count = fields.required<std::uint32_t>("vm_count");
-  facts.volume_count = fields.required<std::uint32_t>("volume_count");
+  facts.own_objects = fields.required<std::vector<std::string>>("own_objects");
   facts.foreign_corosync = fields.required<bool>("foreign_corosync");
   facts.foreign_drbd = fields.required<std::vector<std::string>>("foreign_drbd");
   facts.drbd_version = fields.required<std::string>("drbd_version");

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/model/cluster_state.h"
 #include "cluster/model/observation.h"
 #include "cluster/model/records.h"
 
@@ -17,8 +18,7 @@ struct JoinFacts {
   std::uint32_t format = 1;                  ///< of the shared configuration
   std::int64_t wall_seconds = 0;             ///< for the clock skew check only
   bool in_cluster = false;
-  std::uint32_t vm_count = 0;
-  std::uint32_t volume_count = 0;
+  std::vector<std::string> own_objects;      ///< what a join would replace: "2 VMs", "1 network"; empty = blank
   bool foreign_corosync = false;             ///< a corosync.conf that mcv did not write
   std::vector<std::string> foreign_drbd;     ///< DRBD resources that are not mcv's
   std::string drbd_version;                  ///< of the kernel module, empty = not loadable
@@ -29,6 +29,9 @@ struct JoinFacts {
   bool calls_back = false;                   ///< the asked node reached the asking one on its peer port
   NodeFacts facts;
 };
+
+/// What this configuration holds that its operator made; nodes and settings are not counted.
+std::vector<std::string> own_objects(const ClusterState& state);
 
 Json to_json(const JoinFacts& facts);
 Result<JoinFacts> join_facts_from_json(const Json& json);

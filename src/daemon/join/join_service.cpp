@@ -2,6 +2,7 @@
 #include "daemon/join/join_service.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include "cluster/membership/corosync_config.h"
@@ -21,8 +22,10 @@ Status still_blank(const Node& node) {
   if (state.is_cluster()) {
     return Error(ErrorCode::already_clustered, fmt::format("{} is in a cluster already", node.self().str())).with_next("hvctl info there shows which");
   }
-  if (!state.all(Kind::vm).empty() || !state.all(Kind::volume).empty()) {
-    return Error(ErrorCode::not_blank, fmt::format("{} has VMs or volumes of its own", node.self().str())).with_next("delete them there: hvctl vm delete NAME");
+  if (const auto own = own_objects(state); !own.empty()) {
+    return Error(ErrorCode::not_blank, fmt::format("{} has a configuration of its own: {}", node.self().str(), fmt::join(own, ", ")))
+        .with_safe("it is kept")
+        .with_next("delete it there, or run the join there instead");
   }
   return success();
 }

@@ -34,11 +34,11 @@ void check_blank(Table& table, const JoinFacts& there) {
   if (there.in_cluster) {
     table.fail("blank", ErrorCode::already_clustered, fmt::format("{} is in a cluster already", name),
                fmt::format("on {}: hvctl info shows which; a node joins one cluster only", name));
-  } else if (there.vm_count > 0 || there.volume_count > 0) {
-    table.fail("blank", ErrorCode::not_blank, fmt::format("{} has {} VMs and {} volumes of its own", name, there.vm_count, there.volume_count),
-               fmt::format("run the join on {} instead, or delete them there: hvctl vm delete NAME", name));
+  } else if (!there.own_objects.empty()) {
+    table.fail("blank", ErrorCode::not_blank, fmt::format("{} has a configuration of its own: {}", name, fmt::join(there.own_objects, ", ")),
+               fmt::format("run the join on {} instead, or delete them there (vm, storage and network have a delete)", name));
   } else {
-    table.pass("blank", fmt::format("{} has no VMs and no volumes", name));
+    table.pass("blank", fmt::format("{} has no VMs, volumes, pools or networks", name));
   }
   if (there.foreign_corosync) {
     table.fail("corosync", ErrorCode::not_blank, fmt::format("{} has a corosync.conf that mcv did not write", name),

@@ -30,8 +30,7 @@ asio::awaitable<Result<join::JoinFacts>> Node::join_facts() {
   facts.version = settings.version;
   facts.wall_seconds = host.clock.wall_seconds();
   facts.in_cluster = state.is_cluster();
-  facts.vm_count = static_cast<std::uint32_t>(state.all(Kind::vm).size());
-  facts.volume_count = static_cast<std::uint32_t>(state.all(Kind::volume).size());
+  facts.own_objects = join::own_objects(state);
   auto corosync = co_await host.files.read(std::string(corosync_conf_path));
   facts.foreign_corosync = corosync.ok() && is_foreign_corosync(*corosync);
   // No module is a fact of the table, not an error of the question.

@@ -61,7 +61,7 @@ TEST_P(SuitabilityRefuses, WithTheCodeOfTheReason) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, SuitabilityRefuses,
-                         testing::Values(Refusal{"has VMs", [](JoinFacts& f) { f.vm_count = 1; }, ErrorCode::not_blank},
+                         testing::Values(Refusal{"has VMs", [](JoinFacts& f) { f.own_objects = {"1 VM"}; }, ErrorCode::not_blank},
                                          Refusal{"in a cluster", [](JoinFacts& f) { f.in_cluster = true; }, ErrorCode::already_clustered},
                                          Refusal{"older build", [](JoinFacts& f) { f.version = "0.0.9"; }, ErrorCode::version_mismatch},
                                          Refusal{"clock", [](JoinFacts& f) { f.wall_seconds += 3600; }, ErrorCode::clock_skew},

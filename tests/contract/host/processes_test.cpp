@@ -87,15 +87,22 @@ TEST_F(RealProcessesTest, NoDescriptorIsInherited) {
   ::close(fd);
 }
 
+/// More than any pipe holds. Appended: GCC 12 at -O2 sees an overflow in a moved string whose size it knows.
+std::string five_megabytes() {
+  std::string text;
+  while (text.size() < 5'000'000) text.append(1000, 'i');
+  return text;
+}
+
 TEST_F(RealProcessesTest, FeedsInputOfAnySize) {
   Command made = command({"wc", "-c"});
-  made.input.assign(5'000'000, 'i');
+  made.input = five_megabytes();
   EXPECT_EQ(run(std::move(made))->out, "5000000\n");
 }
 
 TEST_F(RealProcessesTest, AToolThatDoesNotReadItsInputIsNoError) {
   Command made = command({"true"});
-  made.input.assign(5'000'000, 'i');
+  made.input = five_megabytes();
   EXPECT_EQ(run(std::move(made))->exit_code, 0);
 }
 

@@ -49,11 +49,12 @@ pid_of() {
     [ -r "/proc/${pid:-none}/cmdline" ] && tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qxF "$2" && echo "$pid"
 }
 node_pid() { pid_of "$lab/$1/pid" "mcv-lab-$1"; }
+# A zombie is gone for us; its parent may take its time.
+is_alive() { [ -d "/proc/$1" ] && ! grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null; }
 end_process() {
     kill "-$2" "$1" 2>/dev/null || return 0
     tries=0
-    # A zombie is gone for us; its parent may take its time.
-    while [ -d "/proc/$1" ] && ! grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null; do
+    while is_alive "$1"; do
         tries=$((tries + 1))
         [ "$tries" -gt 100 ] && kill -9 "$1" 2>/dev/null
         sleep 0.05
@@ -289,9 +290,11 @@ start_hub() {
     fi
     # shellcheck disable=SC2086 # words
     (cd "$lab" && exec setsid ./hub run hub.sock $ports </dev/null >>hub.log 2>&1) &
-    echo $! >"$lab/hub.pid"
+    hub=$!
+    echo "$hub" >"$lab/hub.pid"
     while [ ! -S "$lab/hub.sock" ]; do
-        pid_of "$lab/hub.pid" hub.sock >/dev/null || { cat "$lab/hub.log" >&2; fail "the network process does not start"; }
+        # Not by its command line: it may not have got to its exec yet.
+        is_alive "$hub" || { cat "$lab/hub.log" >&2; fail "the network process does not start"; }
         sleep 0.02
     done
 }

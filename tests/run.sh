@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Tests from nothing, on a fresh Debian 12, as root: installs, builds, runs unit, simulation and lint tests. Prints the
-# minutes each stage took. The other stages run when named: sanitizers, package (release .deb), contract, image, lab.
-#   tests/run.sh              install unit
-#   tests/run.sh STAGE...     install unit sanitizers package contract image lab
+# Tests from nothing, on a fresh Debian 12, as root: installs what it needs, builds twice (sanitizers for unit tests and
+# simulation, release for the package, contract and lab) and runs everything. Prints the minutes each stage took.
+#   tests/run.sh              install image sanitizers package contract lab
+#   tests/run.sh STAGE...     one of these; or unit (debug build without sanitizers), tsan, tidy (every file): the full checks
 # Environment: LAB_DIR, LAB_BOX_DIR (see vagrant/README.md), MCV_CLOUD_HYPERVISOR (a real binary for the guest tests).
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -40,7 +40,16 @@ unit() {
 sanitizers() {
     build asan unit_tests
     # Coroutine frames of a simulated crash are dropped on purpose; LeakSanitizer still sees every other leak.
-    ctest --test-dir build-asan --output-on-failure -j "$jobs" -L '^(unit|sim|lint)$'
+    ctest --test-dir build-asan --output-on-failure -j "$jobs" -L '^(unit|sim|lint|tidy)$'
+}
+tsan() {
+    build tsan unit_tests
+    ctest --test-dir build-tsan --output-on-failure -j "$jobs" -L '^(unit|sim)$'
+}
+tidy() {
+    cmake --preset dev >/dev/null
+    python3 tests/lint/coroutines.py build-dev --all
+    python3 tests/lint/clang_tidy.py build-dev --all
 }
 package() {
     build release mcvd hvctl mcv-drbd-helper contract_tests
@@ -48,15 +57,16 @@ package() {
 }
 contract() { ctest --test-dir build-release --output-on-failure -L '^contract$'; }
 lab() {
-    python3 tests/lab/selfcheck.py
+    tests/lab/vagrant-validate.sh 2>/dev/null
     python3 tests/lab/main_job_test.py -v
+    python3 tests/lab/join_test.py -v
 }
 
-for name in ${*:-install unit}; do
+for name in ${*:-install image sanitizers package contract lab}; do
     case $name in
         install) stage install install_packages ;;
-        image | unit | sanitizers | package | contract | lab) stage "$name" "$name" ;;
-        *) echo "tests/run.sh: no stage is called $name (install unit sanitizers package contract image lab)" >&2; exit 2 ;;
+        image | unit | sanitizers | tsan | tidy | package | contract | lab) stage "$name" "$name" ;;
+        *) echo "tests/run.sh: no stage is called $name (install image sanitizers package contract lab unit tsan tidy)" >&2; exit 2 ;;
     esac
 done
 

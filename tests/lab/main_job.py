@@ -67,6 +67,9 @@ class MainJob:
         """By the password of a user with sudo: Debian's sshd lets nobody in with root's password."""
         self.hvctl("A", "cluster", "--add-node", "--node", "B", "--ip-address", "10.77.0.12", "--user", "vagrant",
                    "--password-stdin", "--fingerprint", self.host_key(), stdin="vagrant\n")  # fmt: skip
+        self.are_together()
+
+    def are_together(self):
         for node in ("A", "B"):
             info = self.ask(node, "info")
             assert info["cluster_state"] == "cluster", info

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Coroutine lint: runs coroutines.query over files of a compilation database.
 
-  coroutines.py BUILD_DIR            files changed against the merge base with main (and uncommitted ones)
+  coroutines.py BUILD_DIR            files changed against origin/main, on main itself those of the last commit (and uncommitted ones)
   coroutines.py BUILD_DIR --all      every file that mentions co_await or co_return
   coroutines.py BUILD_DIR FILE…      these
   coroutines.py --self-test          the query finds each of its known bad statements and none of the good ones
@@ -11,41 +11,15 @@ import json
 import os
 import pathlib
 import re
-import shlex
 import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from compile_db import ROOT, arguments_of, chosen_entries
+
 QUERY = pathlib.Path(__file__).resolve().parent / "coroutines.query"
 TOOL = os.environ.get("CLANG_QUERY", "clang-query-14")
-# GCC's own flags and the precompiled header are unknown to clang.
-DROP_WITH_VALUE = {"-include", "-o", "-MF", "-MT", "-MQ"}
-DROP = re.compile(r"^(-Winvalid-pch|-W.*|-MD|-MMD|-c|-fsanitize=.*|-fno-omit-frame-pointer|-fstack-protector.*|-g\d?|-O\d|-fuse-ld=.*)$")
 FINDING = re.compile(r'^(.*?):(\d+):(\d+): note: "root" binds here')
-
-
-def changed_files():
-    def git(*arguments):
-        return subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True).stdout.split()
-    base = git("merge-base", "HEAD", "main") or git("merge-base", "HEAD", "origin/main") or ["HEAD~1"]
-    names = set(git("diff", "--name-only", base[0])) | set(git("ls-files", "--others", "--exclude-standard"))
-    return {str(ROOT / name) for name in names}
-
-
-def arguments_of(entry):
-    words = entry["arguments"] if "arguments" in entry else shlex.split(entry["command"])
-    kept, skip = [], False
-    # A launcher (ccache, cmake -E env) stands in front of the compiler.
-    begin = next((i for i, w in enumerate(words) if re.search(r"(\+\+|clang|gcc|cc)(-\d+)?$", w) and not w.endswith("ccache")), 0)
-    for word in words[begin + 1:]:
-        if skip:
-            skip = False
-        elif word in DROP_WITH_VALUE:
-            skip = True
-        elif not DROP.match(word) and word != entry["file"]:
-            kept.append(word)
-    return ["clang++", *kept, "-Wno-everything", "-c", entry["file"]]
 
 
 def check(entries):
@@ -112,25 +86,7 @@ def self_test():
 def main():
     if sys.argv[1:] == ["--self-test"]:
         return self_test()
-    build = pathlib.Path(sys.argv[1])
-    entries = json.loads((build / "compile_commands.json").read_text())
-    rest = sys.argv[2:]
-    if rest == ["--all"]:
-        wanted = None
-    elif rest:
-        wanted = {str(pathlib.Path(name).resolve()) for name in rest}
-    else:
-        changed = changed_files()
-        wanted = {name for name in changed if name.endswith(".cpp")}
-    chosen = []
-    for entry in entries:
-        path = pathlib.Path(entry["file"])
-        if not path.is_file() or str(ROOT) not in str(path) or str(build.resolve()) in str(path):
-            continue
-        if wanted is not None and str(path) not in wanted:
-            continue
-        if re.search(r"\bco_(await|return)\b", path.read_text()):
-            chosen.append(entry)
+    chosen = [entry for entry in chosen_entries(sys.argv[1:]) if re.search(r"\bco_(await|return)\b", pathlib.Path(entry["file"]).read_text())]
     findings = check(chosen)
     for path, line, what in sorted(findings):
         print(f"{path}:{line}: {what}")

@@ -228,8 +228,10 @@ power_on() {
             -chardev "file,id=console,path=$node/console.log,append=on" \
             -qmp "unix:$node/qmp.sock,server=on,wait=off" \
             $(hardware "$node") $incoming </dev/null >>"$node/qemu.log" 2>&1) &
-        echo $! >"$lab/$node/pid"
-        while node_pid "$node" >/dev/null && [ ! -S "$lab/$node/qmp.sock" ]; do sleep 0.05; done
+        booted=$!
+        echo "$booted" >"$lab/$node/pid"
+        # Not by its command line: it may not have got to its exec yet.
+        while is_alive "$booted" && [ ! -S "$lab/$node/qmp.sock" ]; do sleep 0.05; done
         # The socket appears before the forwarding is set up: an answer means that all arguments were taken.
         if qmp "$node" query-status >/dev/null 2>&1; then
             go_on "$node"

@@ -51,6 +51,13 @@ class MainJob:
 
     def install(self):
         self.lab.install(package())
+        binary = os.environ.get("MCV_CLOUD_HYPERVISOR")
+        if binary:
+            for node in ("A", "B"):
+                self.lab.push(node, binary, "/usr/bin/cloud-hypervisor")
+                self.lab.run(node, "chmod 755 /usr/bin/cloud-hypervisor && systemctl restart mcvd")
+        else:
+            self.show("SKIPPED: cloud-hypervisor is not used here (MCV_CLOUD_HYPERVISOR names no binary); the guest runs in QEMU")
 
     def init_nodes(self):
         for node, number in (("A", 11), ("B", 12)):
@@ -94,6 +101,8 @@ class MainJob:
     def start(self, node="A", name="vm1"):
         before = self.records(node, name)
         self.hvctl(node, "vm", "start", name)
+        wanted = "cloud-hypervisor" if os.environ.get("MCV_CLOUD_HYPERVISOR") else "qemu"
+        assert self.vm(node, name)["hypervisor"] == wanted, self.vm(node, name)
         self.writes_on(node, before, name)
 
     def writes_on(self, node, before, name="vm1"):

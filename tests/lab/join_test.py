@@ -58,13 +58,13 @@ class Join(LabTest):
         self.refused("name-mismatch", "cluster", "add-node", "--node", "C", *add[4:])
         # B has something of its own: it would be lost, so it is refused, and stays.
         self.job.hvctl("B", "network", "create", "mine", "--bridge", "br0")
-        shown = self.refused("not-suitable", *add)
+        shown = self.refused("node-not-suitable", *add)
         self.assertRegex(shown, r"blank\s+fail")
         self.assertIn("mine", self.lab.text("B", "hvctl network list"))
         self.job.hvctl("B", "network", "delete", "mine", "--yes")
         # A clock that is far off would make every log useless.
         self.lab.run("B", "timedatectl set-ntp false; date -s '+2 hours'")
-        shown = self.refused("not-suitable", *add)
+        shown = self.refused("node-not-suitable", *add)
         self.assertRegex(shown, r"clock\s+fail")
         self.lab.run("B", "date -s '-2 hours'")
         self.job.hvctl("A", *add, "--check-only")

@@ -43,7 +43,9 @@ Json volume_json(const ClusterState& state, const VolumeRecord& volume, const Vm
   const auto owner = facts.find(vm.owner.str());
   if (owner != facts.end()) {
     const auto seen = owner->second.volumes.find(volume.name.str());
-    json["redundant"] = seen != owner->second.volumes.end() && seen->second.redundant();
+    const bool known = seen != owner->second.volumes.end();
+    json["redundant"] = known && seen->second.redundant();
+    json["io_held"] = known && seen->second.suspended != "no";
   }
   return json;
 }
@@ -96,6 +98,9 @@ Json vm(const ClusterState& state, const VmRecord& record, const plans::Facts& f
   for (const VolumeRecord& volume : state.volumes_of(record)) {
     if (volume.verdict.kind == VerdictKind::mismatch) warnings.push_back("the sides of " + volume.name.str() + " differ");
   }
+  for (const Json& volume : json["volumes"]) {
+    if (volume.value("io_held", false)) warnings.push_back("writes to " + volume.value("name", "") + " are held until the other node is back");
+  }
   json["warnings"] = std::move(warnings);
   return json;
 }
@@ -147,7 +152,11 @@ Json warnings_of(const Node& node, const plans::Facts& facts) {
     if (volume.kind != VolumeKind::drbd) continue;
     const auto here = facts.find(node.self().str());
     const bool known = here != facts.end() && here->second.volumes.contains(volume.name.str());
-    if (!known || !here->second.volumes.at(volume.name.str()).redundant()) {
+    if (known && here->second.volumes.at(volume.name.str()).suspended != "no") {
+      // Only the other node's return decides this: alone, nothing proves that it is off.
+      warn(warnings, "disk-not-up-to-date", "writes of " + volume.vm.str() + " to " + volume.name.str() + " are held, none is lost: the other node is not there",
+           "bring the other node and the replication link back; the writes then go on by themselves (hvctl drbd list)");
+    } else if (!known || !here->second.volumes.at(volume.name.str()).redundant()) {
       warn(warnings, "disk-not-up-to-date", volume.name.str() + " is not redundant now", "hvctl drbd list");
     }
     if (volume.verdict.kind == VerdictKind::mismatch) warn(warnings, "verify-mismatch", "the sides of " + volume.name.str() + " differ", "hvctl drbd list");

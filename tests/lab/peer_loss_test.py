@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""One node loses the other. Nothing starts twice, no acknowledged record is lost, and each state says what to do.
+
+There is no fencing here: the node that stays holds its guests' writes until the other one is back.
+"""
+
+import pathlib
+import re
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from harness import LabTest, wait_until  # noqa: E402
+from main_job import MainJob  # noqa: E402
+
+
+class PeerLoss(LabTest):
+    """Steps of one story, in the order of their names; a later one stands on the earlier ones."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.job = MainJob(cls.lab, show=lambda text: print(text, file=sys.stderr, flush=True))
+        cls.job.install()
+        cls.job.init_nodes()
+        cls.job.join()
+        cls.job.storage_and_network()
+        cls.job.create()
+        cls.job.start()
+
+    def refused(self, node, code, *words):
+        result = self.job.hvctl(node, *words, check=False)
+        self.assertNotEqual(0, result.returncode, result.stdout)
+        self.assertIn(f"[{code}]", result.stderr)
+        self.assertIn("next:", result.stderr)
+        self.assertIn("safe:", result.stderr)
+
+    def is_held(self, node):
+        return any(volume["suspended"] != "no" for volume in self.job.ask(node, "drbd", "list")["volumes"])
+
+    def is_redundant(self, node):
+        volumes = self.job.ask(node, "drbd", "list")["volumes"]
+        return volumes and all((v["disk"], v["peer_disk"], v["suspended"]) == ("UpToDate", "UpToDate", "no") for v in volumes)
+
+    def test_1_the_other_node_loses_power(self):
+        before = self.job.records("A")
+        self.lab.kill("B")
+        wait_until(lambda: self.is_held("A"), 120, "A holds writes", interval=1)
+        held_at = self.job.records("A")
+        info = self.lab.run("A", ["hvctl", "info"], check=False)
+        self.assertEqual(22, info.returncode, info.stdout)
+        self.assertIn("writes of vm1 to vm1-0 are held", info.stdout)
+        self.assertIn("next:", info.stdout)
+        self.assertIn("writes held", self.lab.run("A", ["hvctl", "vm", "list"], check=False).stdout)
+        self.refused("A", "no-authority", "network", "create", "other", "--bridge", "br0")
+        self.refused("A", "peer-unreachable", "migrate", "--node", "B", "vm1", "--wait-for-shutdown")
+        # The helper has had its bound by now; held stays held.
+        self.lab.expect("A", "journalctl -b -k --no-pager", lambda text: "fence-peer" in text and re.search(r"fence-peer .*exit code 1", text), 180, "the helper gives no answer and the kernel holds I/O")
+        self.assertTrue(self.is_held("A"))
+        self.assertLessEqual(self.job.records("A") - held_at, 1)
+        self.lab.start("B")
+        wait_until(lambda: self.is_redundant("A"), 300, "both copies are current again", interval=2)
+        self.job.writes_on("A", max(before, held_at))
+
+    def test_2_the_node_with_the_guest_loses_power(self):
+        announced = self.job.records("A")
+        self.lab.kill("A")
+        # B promotes nothing and starts nothing, and says so.
+        wait_until(lambda: self.lab.run("B", ["hvctl", "info"], check=False).returncode == 22, 120, "B sees that A is away")
+        self.assertEqual(["Secondary"], [v["role"] for v in self.job.ask_partial("B", "drbd", "list")["volumes"]])
+        self.refused("B", "peer-unreachable", "vm", "start", "vm1")
+        self.assertEqual("", self.lab.text("B", "systemctl list-units --plain --no-legend 'mcv-vm-*'"))
+        self.lab.start("A")
+        wait_until(lambda: self.is_redundant("A") and self.is_redundant("B"), 300, "both copies are current again", interval=2)
+        self.assertEqual("stopped", self.job.vm("A")["state"])
+        self.job.start("A")
+        self.assertGreater(self.job.records("A"), announced, "the guest went on where it had said it was")
+
+    def test_3_the_replication_link_alone_is_cut(self):
+        self.lab.cut("B", "drbd")
+        wait_until(lambda: self.is_held("A"), 120, "A holds writes", interval=1)
+        self.refused("B", "guest-running", "vm", "start", "vm1")
+        self.lab.heal()
+        wait_until(lambda: self.is_redundant("A"), 300, "both copies are current again", interval=2)
+        self.job.writes_on("A", self.job.records("A"))
+
+    def test_4_corosync_alone_is_cut(self):
+        before = self.job.records("A")
+        self.lab.cut("B", "cluster")
+        wait_until(lambda: self.lab.run("A", ["hvctl", "info"], check=False).returncode == 22, 120, "A sees that B does not answer")
+        self.refused("A", "no-authority", "network", "create", "other", "--bridge", "br0")
+        self.job.writes_on("A", before)
+        self.lab.heal()
+        self.lab.expect("A", "hvctl info", lambda text: "connected" in text, 180, "the nodes share the configuration again")
+        self.job.hvctl("A", "network", "create", "other", "--bridge", "br0")
+        wait_until(lambda: self.job.ask("A", "info")["hash"] == self.job.ask("B", "info")["hash"], 30, "both configurations are equal")
+
+    def test_5_a_reboot_of_the_idle_node(self):
+        before = self.job.records("A")
+        self.lab.run("B", "systemctl reboot", check=False)
+        wait_until(lambda: self.lab.run("A", ["hvctl", "info"], check=False).returncode == 22, 180, "A sees that B is away")
+        wait_until(lambda: self.is_redundant("A"), 600, "both copies are current again", interval=2)
+        self.job.writes_on("A", before)
+        self.job.verify("A")
+
+
+if __name__ == "__main__":
+    unittest.main()

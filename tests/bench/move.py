@@ -31,7 +31,7 @@ def cursor(lab, node):
 
 def home(lab):
     """Back to A and stopped, untimed."""
-    lab.run("B", ["hvctl", "-q", "vm", "kill", "vm1", "--yes"])
+    lab.run("B", ["hvctl", "-q", "vm", "kill", "vm1"])
     lab.run("A", ["hvctl", "-q", "migrate", "--node", "A", "vm1"])
 
 

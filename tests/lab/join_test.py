@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "unit" / "cli"))
 from harness import LabTest  # noqa: E402
 from harness.wait import SLOW  # noqa: E402
-from main_job import MainJob  # noqa: E402
+from main_job import VM_OPTIONS, MainJob  # noqa: E402
 from terminal import Pty  # noqa: E402
 
 ADD = ["cluster", "--add-node", "--node", "B", "--ip-address", "10.77.0.12"]
@@ -72,13 +72,26 @@ class Join(LabTest):
         self.job.hvctl("A", *add)
         self.together()
 
-    def test_connect_string(self):
+    def test_connect_string_while_a_guest_runs(self):
+        """A cluster of one runs VMs on local disks; what it has is on both nodes afterwards, and the guest noticed nothing."""
+        self.job.hvctl("A", "storage", "create", "fast", "--vg", "vg0", "--thin")
+        self.job.hvctl("A", "network", "create", "lan", "--bridge", "br0")
+        options = ["local" if word == "drbd" else word for word in VM_OPTIONS]
+        self.job.hvctl("A", "vm", "create", "early", *options, "--cmdline", "console=ttyS0 quiet panic=1 mcv.vm=early")
+        self.job.start("A", "early")
+        pid = self.lab.text("A", "systemctl show -p MainPID --value mcv-vm-early.service")
+        self.assertNotEqual("0", pid)
         wrong = self.job.hvctl("B", "cluster", "get-connect-string", "--ip-address", "10.77.0.99", check=False)
         self.assertNotEqual(0, wrong.returncode)
         self.assertIn("next:", wrong.stderr)
         line = re.search(r"mcv1:\S+", self.lab.text("B", "hvctl cluster get-connect-string --ip-address 10.77.0.12")).group()
         self.job.hvctl("A", "cluster", "add-node", "--connect-string", "-", stdin=line + "\n")
         self.together()
+        self.assertEqual(pid, self.lab.text("A", "systemctl show -p MainPID --value mcv-vm-early.service"))
+        self.job.writes_on("A", self.job.records("A", "early"), "early")
+        for words, name in ((("storage", "list"), "fast"), (("network", "list"), "lan"), (("vm", "list"), "early")):
+            self.assertIn(name, self.lab.text("B", ["hvctl", *words]))
+        self.lab.run("B", "lvs vg0 | grep -w mcv-fast")
         # Used once: it lets nobody in again.
         again = self.job.hvctl("A", "cluster", "add-node", "--connect-string", "-", stdin=line + "\n", check=False)
         self.assertIn("[already-clustered]", again.stderr)

@@ -37,6 +37,7 @@ class MainJobOnTwoNodes(LabTest):
         self.daemon_restart_keeps_the_guest(job)
         job.migrate()
         job.verify()
+        self.a_difference_closes_the_gate(job)
         self.stop_and_delete_leave_nothing(job)
 
     def daemon_restart_keeps_the_guest(self, job):
@@ -48,8 +49,21 @@ class MainJobOnTwoNodes(LabTest):
             job.writes_on("A", before)
             self.assertEqual(pid, job.lab.text("A", "systemctl show -p MainPID --value mcv-vm-vm1.service"))
 
-    def stop_and_delete_leave_nothing(self, job):
+    def a_difference_closes_the_gate(self, job):
+        """A block of A's leg is changed behind DRBD's back: found, and the VM neither starts nor moves without a reason."""
         job.hvctl("A", "vm", "stop", "vm1")
+        job.lab.expect("B", "hvctl vm list", lambda text: "stopped" in text, 60)
+        job.lab.run("A", "dd if=/dev/urandom of=/dev/vg0/mcv-vm1-0 bs=4096 count=1 seek=30000 conv=notrunc oflag=direct status=none")
+        found = job.hvctl("A", "verify", "vm1", check=False, timeout=1800)
+        self.assertEqual(20, found.returncode, found.stdout + found.stderr)
+        self.assertIn("mismatch", found.stdout)
+        self.refused(job, "verify-gate", 6, "vm", "start", "vm1")
+        self.refused(job, "verify-gate", 6, "migrate", "--node", "A", "vm1")
+        job.hvctl("A", "vm", "start", "vm1", "--override", "a test of the override")
+        job.lab.expect("B", "journalctl -b -u mcvd -o cat --no-pager", lambda text: "a test of the override" in text, 30)
+
+    def stop_and_delete_leave_nothing(self, job):
+        job.hvctl("A", "vm", "kill", "vm1")
         job.lab.expect("B", "hvctl vm list", lambda text: "stopped" in text, 60)
         job.hvctl("A", "vm", "delete", "vm1", "--yes")
         for node in ("A", "B"):

@@ -53,7 +53,7 @@ class PeerLoss(LabTest):
         self.assertIn("writes of vm1 to vm1-0 are held", info.stdout)
         self.assertIn("next:", info.stdout)
         self.assertIn("writes held", self.lab.run("A", ["hvctl", "vm", "list"], check=False).stdout)
-        self.refused("A", "no-authority", "network", "create", "other", "--bridge", "br0")
+        self.refused("A", "peer-unreachable", "network", "create", "other", "--bridge", "br0")
         self.refused("A", "peer-unreachable", "migrate", "--node", "B", "vm1", "--wait-for-shutdown")
         # The helper has had its bound by now; held stays held.
         self.lab.expect("A", "journalctl -b -k --no-pager", lambda text: "fence-peer" in text and re.search(r"fence-peer .*exit code 1", text), 180, "the helper gives no answer and the kernel holds I/O")
@@ -89,7 +89,7 @@ class PeerLoss(LabTest):
         before = self.job.records("A")
         self.lab.cut("B", "cluster")
         wait_until(lambda: self.lab.run("A", ["hvctl", "info"], check=False).returncode == 22, 120, "A sees that B does not answer")
-        self.refused("A", "no-authority", "network", "create", "other", "--bridge", "br0")
+        self.refused("A", "peer-unreachable", "network", "create", "other", "--bridge", "br0")
         self.job.writes_on("A", before)
         self.lab.heal()
         self.lab.expect("A", "hvctl info", lambda text: "connected" in text, 180, "the nodes share the configuration again")

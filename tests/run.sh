@@ -60,6 +60,7 @@ lab() {
     tests/lab/vagrant-validate.sh 2>/dev/null
     python3 tests/lab/main_job_test.py -v
     python3 tests/lab/join_test.py -v
+    python3 tests/lab/peer_loss_test.py -v
 }
 
 for name in ${*:-install image sanitizers package contract lab}; do

@@ -124,12 +124,11 @@ std::vector<Refusal> offline_refusals(const OfflineQuestion& question) {
     refusals.add("already-there", ErrorCode::migrate_refused, fmt::format("{} belongs to {} already", vm->name.str(), target), fmt::format("hvctl vm start {}", vm->name.str()));
     return refusals.take();
   }
+  // First: an absent node is also why disks are not redundant.
+  if (question.target == nullptr) refusals.add("unreachable", ErrorCode::peer_unreachable, fmt::format("{} does not answer", target), "hvctl info");
   check_guest(refusals, question, *vm);
   for (const VolumeRecord& volume : question.state.volumes_of(*vm)) check_volume(refusals, question, volume);
-  if (question.target == nullptr) {
-    refusals.add("unreachable", ErrorCode::peer_unreachable, fmt::format("{} does not answer", target), "hvctl info");
-    return refusals.take();
-  }
+  if (question.target == nullptr) return refusals.take();
   check_target(refusals, question, *vm);
   return refusals.take();
 }

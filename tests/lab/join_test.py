@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "unit" / "cli"))
 from harness import LabTest  # noqa: E402
 from harness.wait import SLOW  # noqa: E402
-from main_job import VM_OPTIONS, MainJob  # noqa: E402
+from main_job import MainJob  # noqa: E402
 from terminal import Pty  # noqa: E402
 
 ADD = ["cluster", "--add-node", "--node", "B", "--ip-address", "10.77.0.12"]
@@ -76,8 +76,7 @@ class Join(LabTest):
         """A cluster of one runs VMs on local disks; what it has is on both nodes afterwards, and the guest noticed nothing."""
         self.job.hvctl("A", "storage", "create", "fast", "--vg", "vg0", "--thin")
         self.job.hvctl("A", "network", "create", "lan", "--bridge", "br0")
-        options = ["local" if word == "drbd" else word for word in VM_OPTIONS]
-        self.job.hvctl("A", "vm", "create", "early", *options, "--cmdline", "console=ttyS0 quiet panic=1 mcv.vm=early")
+        self.job.create_local("early")
         self.job.start("A", "early")
         pid = self.lab.text("A", "systemctl show -p MainPID --value mcv-vm-early.service")
         self.assertNotEqual("0", pid)

@@ -97,6 +97,10 @@ class MainJob:
         volume = next(v for v in self.ask("A", "drbd", "list")["volumes"] if v["vm"] == name)
         assert (volume["disk"], volume["peer_disk"]) == ("UpToDate", "UpToDate"), volume
 
+    def create_local(self, name):
+        options = ["local" if word == "drbd" else word for word in VM_OPTIONS]
+        self.hvctl("A", "vm", "create", name, *options, "--cmdline", f"console=ttyS0 quiet panic=1 mcv.vm={name}")
+
     def records(self, node, name="vm1"):
         """The highest record the guest announced on its console, as the daemon on this node logged it."""
         log = self.lab.run(node, ["cat", f"/var/log/mcv/console/{name}.log"], check=False).stdout

@@ -23,7 +23,8 @@ std::string problem_text(const Error& error, std::size_t width, bool colour) {
   std::string text;
   append_wrapped(text, "error:", Tone::bad, fmt::format("{} [{}]", error.message(), to_text(error.code())), width, colour);
   if (!error.safe().empty()) append_wrapped(text, " safe:", Tone::good, error.safe(), width, colour);
-  if (!error.next().empty()) append_wrapped(text, " next:", Tone::strong, error.next(), width, colour);
+  const std::string next = error.next().empty() ? std::string(default_next(error.kind())) : error.next();
+  append_wrapped(text, " next:", Tone::strong, next, width, colour);
   return text;
 }
 

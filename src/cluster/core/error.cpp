@@ -61,6 +61,23 @@ ErrorCode error_code_from_text(std::string_view text) {
 }
 
 // 1 is left to crashes of the runtime, 2 to usage errors as every shell tool does; 20 and up belong to verify.
+std::string_view default_next(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::invalid_request: return "hvctl --help";
+    case ErrorKind::denied: return "the same command as root (sudo)";
+    case ErrorKind::not_found:
+    case ErrorKind::unavailable:
+    case ErrorKind::outcome_unknown: return "hvctl info";
+    case ErrorKind::conflict:
+    case ErrorKind::timed_out: return "hvctl op list";
+    case ErrorKind::precondition:
+    case ErrorKind::needs_operator: return "hvctl info, and the section of this code in operations.md";
+    case ErrorKind::command_failed:
+    case ErrorKind::internal: break;
+  }
+  return "journalctl -u mcvd -n 50";
+}
+
 int exit_code_of(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::invalid_request: return 2;

@@ -38,6 +38,9 @@ ErrorCode error_code_from_text(std::string_view text);
 /// All codes, in the order of error_codes.def.
 const std::vector<ErrorCode>& all_error_codes();
 
+/// What to type when the error itself names nothing better.
+std::string_view default_next(ErrorKind kind);
+
 int exit_code_of(ErrorKind kind);
 int http_status_of(ErrorKind kind);
 

@@ -60,7 +60,7 @@ Json to_problem(const Error& error) {
                {"detail", valid_utf8(error.message())},
                {"code", code}};
   if (!error.safe().empty()) problem["safe"] = valid_utf8(error.safe());
-  if (!error.next().empty()) problem["next"] = valid_utf8(error.next());
+  problem["next"] = error.next().empty() ? std::string(default_next(error.kind())) : valid_utf8(error.next());
   return problem;
 }
 

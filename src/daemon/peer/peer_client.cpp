@@ -12,7 +12,7 @@ namespace asio = boost::asio;
 host::PeerEndpoint endpoint_of(const NodeRecord& node) { return {node.cluster_address, node.peer_port, node.fingerprint}; }
 
 asio::awaitable<Result<Json>> PeerClient::post(NodeRecord node, std::string target, Json body, std::chrono::milliseconds deadline) {
-  if (node.cluster_address.empty()) co_return Error(ErrorCode::peer_unreachable, fmt::format("{} has no cluster address yet", node.name.str()));
+  if (node.cluster_address.empty()) co_return Error(ErrorCode::peer_unreachable, fmt::format("{} has no cluster address yet", node.name.str())).with_next(fmt::format("on {}: hvctl node set-ip-address IP", node.name.str()));
   host::PeerEndpoint endpoint = endpoint_of(node);
   auto answer = co_await post_to(std::move(endpoint), std::move(target), std::move(body), deadline);
   co_return answer;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/routes/forward.h"
 
+#include <fmt/format.h>
 #include <variant>
 
 #include "daemon/node/node.h"
@@ -17,8 +18,24 @@ asio::awaitable<Result<Json>> forward_json(Node& node, NodeName target_node, api
   co_return result;
 }
 
+namespace {
+
+/// Who owns the object is away: whether it is off or only out of reach cannot be known here.
+Error owner_away(const NodeName& self, const NodeName& owner, const Error& cause) {
+  return Error(ErrorCode::peer_unreachable, fmt::format("{} owns this and does not answer ({})", owner.str(), cause.message()))
+      .with_safe(fmt::format("nothing was started or changed: {} cannot know whether {} is off or only out of reach", self.str(), owner.str()))
+      .with_next(fmt::format("bring {} or the link to it back; hvctl info shows both nodes", owner.str()));
+}
+
+}  // namespace
+
 asio::awaitable<api::ApiReply> forward(Node& node, NodeName target_node, api::ApiCall call, std::chrono::milliseconds deadline) {
-  MCV_CO_TRY(Json answer, co_await forward_json(node, std::move(target_node), std::move(call), deadline));
+  auto sent = co_await forward_json(node, target_node, std::move(call), deadline);
+  if (!sent.ok()) {
+    if (sent.error().code() == ErrorCode::peer_unreachable) co_return owner_away(node.self(), target_node, sent.error());
+    co_return std::move(sent).error();
+  }
+  Json answer = std::move(*sent);
   const int status = answer.value("status", 500);
   co_return api::reply(answer.value("body", Json()), status);
 }

@@ -64,7 +64,8 @@ asio::awaitable<Result<Json>> backing(Node& node, StepContext context) {
 
 asio::awaitable<Status> undo_backing(Node& node, StepContext context) {
   MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
-  // A daemon that started meanwhile may have brought it up once more.
+  co_await node.leave_down(step.volume.name);
+  // A daemon that started meanwhile may have brought it up once more after it was taken down.
   if (node.drbd.find(step.volume.name) != nullptr) {
     MCV_CO_CHECK(co_await drbd::ensure_down(node.host, node.drbd, step.volume.name));
   }
@@ -108,6 +109,7 @@ asio::awaitable<Result<Json>> configure(Node& node, StepContext context) {
 
 asio::awaitable<Status> undo_configure(Node& node, StepContext context) {
   MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  co_await node.leave_down(step.volume.name);
   co_return co_await drbd::remove_resource_file(node.host, step.volume.name);
 }
 
@@ -119,6 +121,7 @@ asio::awaitable<Result<Json>> up(Node& node, StepContext context) {
 
 asio::awaitable<Status> undo_up(Node& node, StepContext context) {
   MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  co_await node.leave_down(step.volume.name);
   co_return co_await drbd::ensure_down(node.host, node.drbd, step.volume.name);
 }
 
@@ -172,6 +175,7 @@ asio::awaitable<Result<Json>> secondary(Node& node, StepContext context) {
 
 asio::awaitable<Result<Json>> remove(Node& node, StepContext context) {
   MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  co_await node.leave_down(step.volume.name);
   if (step.volume.kind == VolumeKind::local) {
     MCV_CO_CHECK(co_await lvm::remove_backing(node.host, step.pool, step.volume.name));
   } else {

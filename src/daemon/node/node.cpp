@@ -41,7 +41,8 @@ Node::Node(host::Host& given_host, NodeSettings given_settings)
       observer(host, self_, drbd, guests),
       local_steps(host.executor, actions),
       router(self_, local_steps, peer, [this](const NodeName& name) { return member(name); }, tasks),
-      operations(host.executor, host.clock, host.store, router, operation_settings(self_, settings)) {
+      operations(host.executor, host.clock, host.store, router, operation_settings(self_, settings)),
+      brought_up_(host.executor) {
   add_actions(*this);
   shared.on_failure(settings.on_failure);
   guests.on_change([this](const VmName& vm) { on_guest_change(vm); });

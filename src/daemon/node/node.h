@@ -14,6 +14,7 @@
 #include "cluster/core/task_group.h"
 #include "cluster/host/host.h"
 #include "cluster/plan/action_table.h"
+#include "cluster/plan/change_signal.h"
 #include "cluster/plan/local_steps.h"
 #include "cluster/plan/operations.h"
 #include "cluster/plans/vm_plans.h"
@@ -74,6 +75,8 @@ class Node {
   boost::asio::awaitable<Status> ensure_drbd();
   /// This node's leg, from its records: attached, looking for the peer, Secondary.
   boost::asio::awaitable<Status> bring_up(VolumeRecord volume);
+  /// Whoever takes a leg away calls this first: it is not brought up again, nor in the middle of it.
+  boost::asio::awaitable<void> leave_down(VolumeName volume);
 
   host::Host& host;
   NodeSettings settings;
@@ -114,6 +117,7 @@ class Node {
   boost::asio::awaitable<Status> realise_networks();
   boost::asio::awaitable<Status> start_cluster();
   boost::asio::awaitable<void> bring_up_volumes();
+  boost::asio::awaitable<Status> attach_and_connect(VolumeRecord volume);
   bool is_being_built(const VmName& vm) const;
 
   bool drbd_reading_ = false;
@@ -121,6 +125,8 @@ class Node {
   std::map<std::string, std::string> start_problems_;  ///< part of the start -> why it is not done; empty: done
   bool finishing_start_ = false;
   std::set<std::string> bridges_realised_;             ///< those that were wanted when they were last made
+  std::multiset<VolumeName> being_brought_up_;
+  ChangeSignal brought_up_;
   std::set<VolumeName> volumes_to_bring_up_;           ///< as of the start; nothing replicated survives a reboot in the kernel
 };
 

@@ -154,6 +154,7 @@ asio::awaitable<Status> Node::start_cluster() {
 asio::awaitable<void> Node::bring_up_volumes() {
   const std::set<VolumeName> names = volumes_to_bring_up_;
   for (const VolumeName& name : names) {
+    if (!volumes_to_bring_up_.contains(name)) continue;
     const auto volume = shared.current().volume(name);
     const auto vm = volume.ok() ? shared.current().vm(volume->vm) : Result<VmRecord>(volume.error());
     if (!vm.ok() || vm->deleting) {
@@ -177,12 +178,26 @@ bool Node::is_being_built(const VmName& vm) const {
 }
 
 asio::awaitable<Status> Node::bring_up(VolumeRecord volume) {
+  const VolumeName name = volume.name;
+  being_brought_up_.insert(name);
+  const Status up = co_await attach_and_connect(std::move(volume));
+  being_brought_up_.erase(being_brought_up_.find(name));
+  brought_up_.notify_all();
+  co_return up;
+}
+
+asio::awaitable<Status> Node::attach_and_connect(VolumeRecord volume) {
   MCV_CO_TRY(const PoolRecord pool, shared.current().pool(volume.pool));
   lvm::Pool here = lvm::pool_on(pool, self_);
   MCV_CO_TRY(const auto backing, co_await lvm::find_backing(host, std::move(here), volume.name));
   if (!backing) co_return Error(ErrorCode::not_found, fmt::format("the logical volume of {} is not here", volume.name.str()));
   const Status up = co_await drbd::ensure_up(host, drbd, volume.name, false);
   co_return up;
+}
+
+asio::awaitable<void> Node::leave_down(VolumeName volume) {
+  volumes_to_bring_up_.erase(volume);
+  while (being_brought_up_.contains(volume)) co_await brought_up_.wait();
 }
 
 }  // namespace mcv

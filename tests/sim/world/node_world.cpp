@@ -141,7 +141,9 @@ NodeWorld::Answer NodeWorld::call(std::size_t node, const std::string& method, c
   const auto reply = start(lives_[node]->clients, ask(*lives_[node]->api, std::move(request), target));
   if (with_faults) {
     wait_for_fault([&] { return reply->has_value(); }, 0, 2999);
+    in_flight_ = fmt::format("{} {}", method, target);
     if (!reply->has_value()) maybe_fault();
+    in_flight_.clear();
   }
   run_events([&] { return reply->has_value() || !scheduler_.alive(life); }, 300s);
   if (!reply->has_value()) {
@@ -211,6 +213,7 @@ void NodeWorld::maybe_fault() {
   const auto begin = [&](const char* name) {
     fault_ = name;
     scheduler_.say(fmt::format("FAULT {} ({})", name, node_name(node)));
+    if (!in_flight_.empty()) ++report_.covered[fmt::format("{} × {}", in_flight_, name)];
     for (const std::size_t side : both) {
       if (!up(side)) continue;
       for (const OperationView& view : daemon(side).operations.list()) {

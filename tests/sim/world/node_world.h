@@ -119,6 +119,7 @@ class NodeWorld {
   std::array<std::unique_ptr<NodeLife>, 2> lives_;
   ScheduleReport report_;
   std::string fault_ = "none";
+  std::string in_flight_;          ///< the request that a fault meets before it is answered
   bool faults_at_events_ = false;  ///< after some events, so between any two steps; else after some time
   std::map<std::string, std::map<std::uint64_t, std::uint64_t>> acknowledged_;  ///< VM -> block -> value
 

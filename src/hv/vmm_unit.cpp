@@ -143,7 +143,8 @@ asio::awaitable<Status> VmmUnits::run(UnitSpec spec) {
   if (done.ok()) co_return success();
   std::string words = co_await last_words(spec.vm);
   if (words.empty()) words = done.err;
-  Status cleared = co_await clear(spec.vm, tidy_bound);
+  // systemd-run may fail after systemd began the service: what did start is ended again, or it is not said to be gone.
+  MCV_CO_CHECK(co_await end(spec.vm, false));
   co_return Error(ErrorCode::vmm_failed, fmt::format("the VMM of {} did not start: {}", spec.vm.str(), words))
       .with_safe("nothing is left running")
       .with_next("journalctl --unit=" + unit_name(spec.vm));

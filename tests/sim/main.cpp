@@ -29,6 +29,7 @@ const std::vector<std::pair<std::string, Schedule>> kinds = {
     {"state", state_schedule},
     {"plan", plan_schedule},
     {"node", node_schedule},
+    {"job", main_job_schedule},
 };
 
 int usage() {
@@ -84,6 +85,7 @@ void run_one(const std::string& kind, const Schedule& schedule, std::uint64_t se
   for (const std::string& line : report.trace) std::printf("    %s\n", line.c_str());
   for (const std::string& violation : report.violations) std::printf("  %s\n", violation.c_str());
   std::printf("  replay: mcv_sim --kind %s --seed %llu --schedules 1 --replay --trace\n", kind.c_str(), static_cast<unsigned long long>(seed));
+  std::fflush(stdout);  // a long run is read while it goes on
 }
 
 }  // namespace

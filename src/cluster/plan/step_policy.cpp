@@ -18,6 +18,8 @@ milliseconds backoff(std::size_t count) { return milliseconds(std::min<std::size
 
 /// The machine will answer differently by itself once something came back: wait for it, do not give up.
 bool may_pass(const Error& error) {
+  // The nodes meet again, or somebody decides: what is begun waits for that, and says so.
+  if (error.code() == ErrorCode::no_authority) return true;
   return error.kind() == ErrorKind::unavailable || error.kind() == ErrorKind::outcome_unknown || error.kind() == ErrorKind::timed_out;
 }
 

@@ -4,6 +4,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include "cluster/model/records.h"
 #include "cluster/plan/action.h"
 
 namespace mcv {
@@ -21,6 +22,9 @@ struct ActionFunctions {
 boost::asio::awaitable<Status> nothing_to_undo(Node& node, StepContext context);
 /// For steps that never commit a plan: nobody asks whether they landed.
 boost::asio::awaitable<Result<Landed>> never_asked(Node& node, StepContext context);
+
+/// Primary here, brought up first where a reboot took it out of the kernel. At once when it is.
+boost::asio::awaitable<Status> promote(Node& node, VolumeRecord volume);
 
 void add_action(Node& node, const char* name, ActionFunctions functions);
 

@@ -89,6 +89,10 @@ asio::awaitable<Status> remove_taps(Node& node, VmRecord vm) {
 asio::awaitable<Result<Json>> start(Node& node, StepContext context) {
   MCV_CO_TRY(const GuestParams params, guest_params(context));
   MCV_CO_TRY(hv::VmLaunch launch, launch_of(node, params));
+  // A plan promotes before this step; the node may have rebooted since, and this step be repeated.
+  for (const VolumeRecord& volume : params.volumes) {
+    MCV_CO_CHECK(co_await promote(node, volume));
+  }
   MCV_CO_CHECK(co_await make_taps(node, params.vm));
   MCV_CO_CHECK(co_await node.guests.start(std::move(launch), params.vm.hypervisor));
   const VmFacts facts = node.guests.facts(params.vm.name);

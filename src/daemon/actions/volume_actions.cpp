@@ -64,6 +64,11 @@ asio::awaitable<Result<Json>> backing(Node& node, StepContext context) {
 
 asio::awaitable<Status> undo_backing(Node& node, StepContext context) {
   MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  co_await node.leave_down(step.volume.name);
+  // A daemon that started meanwhile may have brought it up once more after it was taken down.
+  if (node.drbd.find(step.volume.name) != nullptr) {
+    MCV_CO_CHECK(co_await drbd::ensure_down(node.host, node.drbd, step.volume.name));
+  }
   co_return co_await lvm::remove_backing(node.host, step.pool, step.volume.name);
 }
 
@@ -104,6 +109,7 @@ asio::awaitable<Result<Json>> configure(Node& node, StepContext context) {
 
 asio::awaitable<Status> undo_configure(Node& node, StepContext context) {
   MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  co_await node.leave_down(step.volume.name);
   co_return co_await drbd::remove_resource_file(node.host, step.volume.name);
 }
 
@@ -115,6 +121,7 @@ asio::awaitable<Result<Json>> up(Node& node, StepContext context) {
 
 asio::awaitable<Status> undo_up(Node& node, StepContext context) {
   MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  co_await node.leave_down(step.volume.name);
   co_return co_await drbd::ensure_down(node.host, node.drbd, step.volume.name);
 }
 
@@ -151,8 +158,7 @@ asio::awaitable<Result<Json>> redundant(Node& node, StepContext context) {
 
 asio::awaitable<Result<Json>> primary(Node& node, StepContext context) {
   MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
-  if (step.volume.kind != VolumeKind::drbd) co_return Json();
-  MCV_CO_CHECK(co_await drbd::ensure_primary(node.host, node.drbd, step.volume.name));
+  MCV_CO_CHECK(co_await promote(node, step.volume));
   co_return Json();
 }
 
@@ -169,6 +175,7 @@ asio::awaitable<Result<Json>> secondary(Node& node, StepContext context) {
 
 asio::awaitable<Result<Json>> remove(Node& node, StepContext context) {
   MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  co_await node.leave_down(step.volume.name);
   if (step.volume.kind == VolumeKind::local) {
     MCV_CO_CHECK(co_await lvm::remove_backing(node.host, step.pool, step.volume.name));
   } else {
@@ -237,6 +244,17 @@ asio::awaitable<Result<Json>> summarise(Node&, StepContext context) {
 }
 
 }  // namespace
+
+asio::awaitable<Status> promote(Node& node, VolumeRecord volume) {
+  if (volume.kind != VolumeKind::drbd) co_return success();
+  if (node.drbd.complete() && node.drbd.find(volume.name) == nullptr) {
+    MCV_CO_CHECK(co_await node.bring_up(volume));
+    // Alone it is not promoted, so the peer gets its chance; without it the promotion says why.
+    const Status connected = co_await drbd::wait_connected(node.drbd, volume.name, seconds(10));
+    static_cast<void>(connected.ok());
+  }
+  co_return co_await drbd::ensure_primary(node.host, node.drbd, volume.name);
+}
 
 void add_volume_actions(Node& node) {
   add_action(node, "volume.backing", {backing, undo_backing, never_asked});

@@ -85,6 +85,9 @@ asio::awaitable<Result<Json>> serve_pool(Node& node, Json body) {
   MCV_CO_TRY(const PoolRecord record, PoolRecord::from_json(*pool_json));
   const lvm::Pool pool = lvm::pool_on(record, node.self());
   if (remove) {
+    // A pool of this node's own configuration was here before the join.
+    const bool own = !node.shared.current().is_cluster() && node.shared.current().pool(record.name).ok();
+    if (own) co_return Json::object();
     MCV_CO_CHECK(co_await lvm::remove_pool(node.host, pool));
     co_return Json::object();
   }

@@ -7,13 +7,10 @@
 #include <spdlog/spdlog.h>
 
 #include "cluster/core/json.h"
-#include "cluster/membership/corosync_service.h"
 #include "daemon/actions/actions.h"
 #include "daemon/node/paths.h"
 #include "daemon/peer/peer_service.h"
-#include "net/bridge.h"
 #include "storage/drbd/volume_life.h"
-#include "storage/lvm/backing.h"
 
 namespace mcv {
 
@@ -44,44 +41,14 @@ Node::Node(host::Host& given_host, NodeSettings given_settings)
       observer(host, self_, drbd, guests),
       local_steps(host.executor, actions),
       router(self_, local_steps, peer, [this](const NodeName& name) { return member(name); }, tasks),
-      operations(host.executor, host.clock, host.store, router, operation_settings(self_, settings)) {
+      operations(host.executor, host.clock, host.store, router, operation_settings(self_, settings)),
+      brought_up_(host.executor) {
   add_actions(*this);
   shared.on_failure(settings.on_failure);
   guests.on_change([this](const VmName& vm) { on_guest_change(vm); });
 }
 
 Node::~Node() = default;
-
-asio::awaitable<Status> Node::start() {
-  MCV_CO_CHECK(co_await host.files.make_directory(paths::state_directory, 0700));
-  MCV_CO_CHECK(co_await secrets.load());
-  MCV_CO_CHECK(co_await shared.load());
-  MCV_CO_CHECK(co_await read_prepared_for());
-  // Facts before intent: what runs and what the kernel holds is known before any journal is looked at.
-  std::vector<VmName> known;
-  for (const VmRecord& vm : shared.current().vms()) known.push_back(vm.name);
-  MCV_CO_TRY(const std::vector<std::string> strangers, co_await guests.adopt_all(std::move(known)));
-  for (const std::string& stranger : strangers) spdlog::warn("a VMM service runs for {}, which is not in the configuration", stranger);
-  bool replicated = false;
-  if (shared.current().setting("drbd") == "enabled") {
-    // Without DRBD local VMs still work: say it and go on.
-    auto ready = co_await ensure_drbd();
-    replicated = ready.ok();
-    if (!replicated) spdlog::error("replication is not available: {}", ready.error().to_text());
-  }
-  co_await realise_networks();
-  auto listening = listen_for_peer();
-  if (!listening.ok()) spdlog::error("the peer cannot reach this node: {}", listening.error().to_text());
-  if (shared.current().is_cluster()) {
-    auto running = co_await ensure_corosync_running(host.processes, Written::no);
-    if (!running.ok()) spdlog::error("corosync: {}", running.error().to_text());
-    auto grouped = co_await shared.start_group();
-    if (!grouped.ok()) spdlog::error("corosync: {}", grouped.error().to_text());
-  }
-  MCV_CO_CHECK(co_await operations.resume_all());
-  if (replicated) tasks.spawn(bring_up_volumes());
-  co_return success();
-}
 
 asio::awaitable<void> Node::stop() {
   co_await operations.stop();
@@ -159,38 +126,6 @@ asio::awaitable<Result<std::uint32_t>> Node::user_id(std::string user) {
     co_return static_cast<std::uint32_t>(std::strtoul(line.c_str() + password_end + 1, nullptr, 10));
   }
   co_return Error(ErrorCode::not_found, fmt::format("there is no user {}", user)).with_next("systemd-sysusers, or install the mcv package again");
-}
-
-/// Bridges that mcv made live until the node's reboot: those the networks need are made again.
-asio::awaitable<void> Node::realise_networks() {
-  std::vector<NetworkRecord> networks;
-  for (const auto& [key, entry] : shared.current().all(Kind::network)) {
-    if (auto network = NetworkRecord::from_json(entry.value); network.ok()) networks.push_back(std::move(*network));
-  }
-  for (const NetworkRecord& network : networks) {
-    auto made = co_await net::ensure_bridge(host, network.bridge, std::nullopt);
-    if (!made.ok()) spdlog::error("network {}: {}", network.name.str(), made.error().to_text());
-  }
-}
-
-/// After a reboot nothing replicated is in the kernel. Each leg is attached and connected as Secondary, nothing is promoted.
-asio::awaitable<void> Node::bring_up_volumes() {
-  const std::vector<VolumeRecord> volumes = shared.current().volumes();
-  for (const VolumeRecord& volume : volumes) {
-    if (volume.kind != VolumeKind::drbd) continue;
-    const auto pool = shared.current().pool(volume.pool);
-    if (!pool.ok()) continue;
-    // An operation that was interrupted builds or removes this volume: it goes on by itself.
-    if (operations.holder_of("vm/" + volume.vm.str())) continue;
-    lvm::Pool here = lvm::pool_on(*pool, self_);
-    auto backing = co_await lvm::find_backing(host, std::move(here), volume.name);
-    if (!backing.ok() || !*backing) {
-      spdlog::error("{}: its logical volume is not here", volume.name.str());
-      continue;
-    }
-    auto up = co_await drbd::ensure_up(host, drbd, volume.name, false);
-    if (!up.ok()) spdlog::error("{}: {}", volume.name.str(), up.error().to_text());
-  }
 }
 
 asio::awaitable<Status> Node::read_prepared_for() {

@@ -4,14 +4,17 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "cluster/core/task_group.h"
 #include "cluster/host/host.h"
 #include "cluster/plan/action_table.h"
+#include "cluster/plan/change_signal.h"
 #include "cluster/plan/local_steps.h"
 #include "cluster/plan/operations.h"
 #include "cluster/plans/vm_plans.h"
@@ -70,6 +73,10 @@ class Node {
 
   /// The DRBD module is there, has a tested version, and calls our helper.
   boost::asio::awaitable<Status> ensure_drbd();
+  /// This node's leg, from its records: attached, looking for the peer, Secondary.
+  boost::asio::awaitable<Status> bring_up(VolumeRecord volume);
+  /// Whoever takes a leg away calls this first: it is not brought up again, nor in the middle of it.
+  boost::asio::awaitable<void> leave_down(VolumeName volume);
 
   host::Host& host;
   NodeSettings settings;
@@ -98,11 +105,29 @@ class Node {
   void on_guest_change(const VmName& vm);
   boost::asio::awaitable<void> release_after_power_off(VmName vm);
   boost::asio::awaitable<Status> read_prepared_for();
-  boost::asio::awaitable<void> realise_networks();
+  void on_commit();
+  void finish_start_soon();
+  boost::asio::awaitable<void> finish_start();
+  boost::asio::awaitable<void> start_parts();
+  bool is_started(const std::string& part) const;
+  bool start_is_finished() const;
+  void note_start(const std::string& part, const Status& status);
+  boost::asio::awaitable<Status> start_replication();
+  std::set<std::string> bridges_wanted() const;
+  boost::asio::awaitable<Status> realise_networks();
+  boost::asio::awaitable<Status> start_cluster();
   boost::asio::awaitable<void> bring_up_volumes();
+  boost::asio::awaitable<Status> attach_and_connect(VolumeRecord volume);
+  bool is_being_built(const VmName& vm) const;
 
   bool drbd_reading_ = false;
   std::optional<NodeRecord> prepared_for_;
+  std::map<std::string, std::string> start_problems_;  ///< part of the start -> why it is not done; empty: done
+  bool finishing_start_ = false;
+  std::set<std::string> bridges_realised_;             ///< those that were wanted when they were last made
+  std::multiset<VolumeName> being_brought_up_;
+  ChangeSignal brought_up_;
+  std::set<VolumeName> volumes_to_bring_up_;           ///< as of the start; nothing replicated survives a reboot in the kernel
 };
 
 }  // namespace mcv

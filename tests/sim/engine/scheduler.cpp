@@ -96,18 +96,19 @@ void Scheduler::drop(Owner owner) {
   }
   auto held = std::move(held_[owner]);
   held_.erase(owner);
-  for (auto& [key, waiting] : held) waiting->drop();
+  for (auto& [place, waiting] : held) waiting->drop();
   jobs.clear();
 }
 
 void Scheduler::hold(Owner owner, std::shared_ptr<Droppable> waiting) {
-  const Droppable* key = waiting.get();
-  if (alive(owner)) held_[owner].emplace(key, std::move(waiting));
+  waiting->held_as = next_held_++;
+  const std::uint64_t place = waiting->held_as;
+  if (alive(owner)) held_[owner].emplace(place, std::move(waiting));
 }
 
 void Scheduler::release(Owner owner, const Droppable* waiting) {
   const auto found = held_.find(owner);
-  if (found != held_.end()) found->second.erase(waiting);
+  if (found != held_.end()) found->second.erase(waiting->held_as);
 }
 
 void Scheduler::say(std::string text) {

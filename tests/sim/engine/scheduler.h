@@ -29,6 +29,7 @@ class Droppable {
  public:
   virtual ~Droppable() = default;
   virtual void drop() = 0;
+  std::uint64_t held_as = 0;  ///< they are dropped in this order, whatever their addresses
 };
 
 class Scheduler : public boost::asio::execution_context {
@@ -102,7 +103,8 @@ class Scheduler : public boost::asio::execution_context {
   std::vector<Ready> ready_;
   std::map<std::pair<Time, Timer>, Due> timers_;
   std::map<Timer, Time> due_of_;
-  std::map<Owner, std::map<const Droppable*, std::shared_ptr<Droppable>>> held_;
+  std::uint64_t next_held_ = 1;
+  std::map<Owner, std::map<std::uint64_t, std::shared_ptr<Droppable>>> held_;
   std::set<Owner> dead_;
 };
 

@@ -1,401 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// Both daemons whole, over the machine models. The auditor looks after every event.
-#include <algorithm>
-#include <array>
+// VMs of a healthy pair: created, started, moved, compared, stopped and killed while things fail.
 #include <fmt/format.h>
-#include <memory>
-#include <optional>
-#include <set>
 
-#include "daemon/node/node.h"
-#include "daemon/routes/api.h"
-#include "engine/run.h"
-#include "world/schedule.h"
-#include "world/sim_host.h"
-#include "world/sim_machine.h"
-#include "world/sim_processes.h"
+#include "world/node_world.h"
 
 namespace mcv::sim {
 namespace {
 
-using namespace std::chrono_literals;
 using std::chrono::milliseconds;
+using namespace std::chrono_literals;
 
-std::string name_of(std::size_t node) { return node == 0 ? "A" : "B"; }
-std::string address_of(std::size_t node) { return fmt::format("10.0.0.{}", node + 1); }
-
-struct Life {
-  Life(Scheduler& scheduler, NodeDisk& disk, SimCorosync& corosync, SimPeerWorld& network, SimMachine& machine, ToolFaults& faults, std::size_t node, Owner owner)
-      : processes(scheduler, owner, machine, faults),
-        sockets(scheduler, owner, machine),
-        parts(scheduler, disk, corosync, network, processes, sockets, node, name_of(node), owner),
-        clients(parts.host.executor) {
-    NodeSettings settings;
-    settings.version = "sim";
-    settings.on_failure = [this](Error error) { failed = std::move(error); };
-    daemon = std::make_unique<Node>(parts.host, std::move(settings));
-    api = std::make_unique<Api>(*daemon);
-  }
-  SimProcesses processes;
-  SimSockets sockets;
-  SimHost parts;
-  std::unique_ptr<Node> daemon;
-  std::unique_ptr<Api> api;
-  TaskGroup clients;
-  std::optional<Error> failed;
-  std::shared_ptr<std::optional<Status>> started;
-};
-
-class NodeWorld {
+class NodeSchedule : public NodeWorld {
  public:
-  NodeWorld(std::uint64_t seed, bool print);
-  ~NodeWorld() {
-    for (const std::size_t node : both) end_daemon(node);
-  }
+  using NodeWorld::NodeWorld;
   ScheduleReport run(std::uint64_t seed);
 
  private:
-  static constexpr std::array<std::size_t, 2> both = {0, 1};
-
-  Scheduler scheduler_;
-  SimCorosync corosync_;
-  SimPeerWorld network_;
-  std::array<NodeDisk, 2> disks_;
-  std::array<std::unique_ptr<SimMachine>, 2> machines_;
-  std::unique_ptr<SimDrbd> drbd_;
-  ToolFaults tool_faults_;
-  std::array<std::unique_ptr<Life>, 2> lives_;
-  ScheduleReport report_;
-  std::string fault_ = "none";
-  std::map<std::string, std::map<std::uint64_t, std::uint64_t>> acknowledged_;  ///< VM -> block -> value
-
-  Chance& chance() { return scheduler_.chance(); }
-  bool up(std::size_t node) const { return lives_[node] != nullptr; }
-  Node& daemon(std::size_t node) { return *lives_[node]->daemon; }
-  void violation(std::string text) {
-    scheduler_.say("VIOLATION " + text);
-    if (report_.violations.size() < 10) report_.violations.push_back(std::move(text));
-  }
-  void start_daemon(std::size_t node);
-  void end_daemon(std::size_t node);
-  void power_cut(std::size_t node);
-  void keep_alive();
-  void audit();
-  void audit_open(SimMachine& machine, SimVmm& vmm);
-  template <typename Condition>
-  bool run_events(Condition condition, Time limit) {
-    return scheduler_.run_until(
-        [&] {
-          audit();
-          return condition() || !report_.violations.empty();
-        },
-        limit);
-  }
-  void pass(Time time) {
-    run_events([] { return false; }, time);
-  }
-
-  struct Answer {
-    std::optional<Error> error;
-    Json body;
-    bool answered = false;
-    bool ok() const { return answered && !error; }
-  };
-  Answer call(std::size_t node, const std::string& method, const std::string& target, const Json& body, bool with_faults);
-  /// The call and, when it is long work, its end. True when it succeeded.
-  bool command(std::size_t node, const std::string& method, const std::string& target, const Json& body, bool with_faults = false);
-  bool insist(std::size_t node, const std::string& method, const std::string& target, const Json& body, const char* what);
-  void maybe_fault();
-  void heal();
-  void wait_idle();
   bool set_up();
-  void look_for_orphans();
-  void check_configuration();
 };
 
-NodeWorld::NodeWorld(std::uint64_t seed, bool print) : scheduler_(seed), corosync_(scheduler_), network_(scheduler_) {
-  scheduler_.trace().set_print(print);
-  if (chance().one_in(2)) scheduler_.set_order(Scheduler::Order::first_come);
-  std::array<SimDrbd::Node, 2> drbd_nodes;
-  for (const std::size_t node : both) {
-    FileDisk& files = disks_[node].files;
-    machines_[node] = std::make_unique<SimMachine>(scheduler_, node, name_of(node), files, corosync_);
-    SimMachine& machine = *machines_[node];
-    machine.lvm.groups["vg0"] = std::uint64_t{20} << 30;
-    SimLink uplink;
-    uplink.up = true;
-    uplink.address = address_of(node);
-    machine.links["eth0"] = uplink;
-    files.put("/etc/passwd", "root:x:0:0:root:/root:/bin/bash\nmcv-guest:x:998:998::/nonexistent:/usr/sbin/nologin\n", true);
-    files.put("/usr/bin/qemu-system-x86_64", "binary", true);
-    files.put("/usr/lib/mcv/mcv-drbd-helper", "binary", true);
-    files.put("/boot/vmlinuz", "kernel", true);
-    files.put("/boot/initrd", "initramfs", true);
-    machine.on_acknowledged = [this](const std::string& vm, std::uint64_t block, std::uint64_t value) { acknowledged_[vm][block] = value; };
-    machine.on_open = [this](SimMachine& where, SimVmm& vmm) { audit_open(where, vmm); };
-    drbd_nodes[node] = SimDrbd::Node{&machine.lvm, &files, name_of(node)};
-  }
-  drbd_ = std::make_unique<SimDrbd>(scheduler_, drbd_nodes);
-  for (const std::size_t node : both) machines_[node]->attach(*drbd_);
-  tool_faults_.seen = [this](const host::Argv& argv, const std::string& fault) {
-    if (fault == "ok") return;
-    std::string tool = argv.front();
-    if ((tool == "drbdadm" || tool == "drbdsetup" || tool == "systemctl") && argv.size() > 1) tool += " " + (tool == "drbdadm" && argv.size() > 3 ? argv[3] : argv[1]);
-    ++report_.covered[fmt::format("{} × {}", tool, fault)];
-  };
-}
-
-void NodeWorld::start_daemon(std::size_t node) {
-  scheduler_.say("mcvd starts on " + name_of(node));
-  lives_[node] = std::make_unique<Life>(scheduler_, disks_[node], corosync_, network_, *machines_[node], tool_faults_, node, scheduler_.new_owner());
-  Life& life = *lives_[node];
-  life.started = start(life.clients, life.daemon->start());
-  run_events([&] { return life.started->has_value(); }, 300s);
-  if (life.started->has_value() && !(*life.started)->ok()) {
-    scheduler_.say(fmt::format("mcvd on {} cannot start: {}", name_of(node), (*life.started)->error().message()));
-    life.failed = (*life.started)->error();
-  }
-}
-
-void NodeWorld::end_daemon(std::size_t node) {
-  if (!lives_[node]) return;
-  scheduler_.say("mcvd ends on " + name_of(node));
-  scheduler_.drop(lives_[node]->parts.owner);
-  lives_[node].reset();
-}
-
-void NodeWorld::power_cut(std::size_t node) {
-  end_daemon(node);
-  machines_[node]->power_off();
-  pass(milliseconds(chance().between(500, 20'000)));
-  disks_[node].booted = scheduler_.now();
-  machines_[node]->boot();
-  corosync_.start(node);
-  start_daemon(node);
-}
-
-/// systemd starts a daemon that ended.
-void NodeWorld::keep_alive() {
-  for (const std::size_t node : both) {
-    for (int tries = 0; tries < 5 && (!up(node) || lives_[node]->failed); ++tries) {
-      end_daemon(node);
-      pass(1s);
-      start_daemon(node);
-    }
-  }
-}
-
-/// I1 and the state of both machines, after every event.
-void NodeWorld::audit() {
-  std::map<std::string, int> executing;
-  for (const std::size_t node : both) {
-    for (const auto& [unit, vmm] : machines_[node]->vmms) {
-      if (vmm->executes()) ++executing[vmm->vm];
-    }
-  }
-  for (const auto& [vm, count] : executing) {
-    if (count > 1) violation("I1: " + vm + " executes twice");
-  }
-  std::set<std::string> primary;
-  for (const SimDrbd::Seen& seen : drbd_->look(0)) {
-    if (seen.primary) primary.insert(seen.resource);
-  }
-  for (const SimDrbd::Seen& seen : drbd_->look(1)) {
-    if (seen.primary && primary.count(seen.resource) != 0) violation("I1: " + seen.resource + " is Primary on both nodes");
-  }
-}
-
-/// I2: whoever opens the disk finds every write its guest was told is there.
-void NodeWorld::audit_open(SimMachine& machine, SimVmm& vmm) {
-  for (const auto& [block, value] : acknowledged_[vmm.vm]) {
-    if (machine.read(vmm, block) < value) {
-      violation(fmt::format("I2: {} starts on {} without the acknowledged write {} to block {} (it has {})", vmm.vm, machine.name(), value, block, machine.read(vmm, block)));
-      return;
-    }
-  }
-}
-
-boost::asio::awaitable<api::ApiReply> ask(Api& api, api::ApiCall call, std::string target) { co_return co_await api.answer(std::move(call), std::move(target)); }
-
-NodeWorld::Answer NodeWorld::call(std::size_t node, const std::string& method, const std::string& target, const Json& body, bool with_faults) {
-  Answer answer;
-  if (!up(node) || !lives_[node]->started->has_value()) return answer;
-  api::ApiCall request;
-  request.method = method;
-  request.path = target;
-  if (!body.is_null()) request.body = body.dump();
-  request.caller.uid = 0;
-  scheduler_.say(fmt::format("client on {}: {} {}", name_of(node), method, target));
-  const Owner life = lives_[node]->parts.owner;
-  const auto reply = start(lives_[node]->clients, ask(*lives_[node]->api, std::move(request), target));
-  if (with_faults) {
-    run_events([&] { return reply->has_value(); }, milliseconds(chance().below(3000)));
-    if (!reply->has_value()) maybe_fault();
-  }
-  run_events([&] { return reply->has_value() || !scheduler_.alive(life); }, 300s);
-  if (!reply->has_value()) {
-    if (scheduler_.alive(life) && report_.violations.empty()) violation(fmt::format("I4: {} {} does not answer within five minutes", method, target));
-    return answer;
-  }
-  answer.answered = true;
-  if (const auto* error = std::get_if<Error>(&**reply)) {
-    answer.error = *error;
-    scheduler_.say(fmt::format("  refused: {}: {}", to_text(error->code()), error->message()));
-  }
-  if (const auto* json = std::get_if<api::JsonReply>(&**reply)) answer.body = json->body;
-  return answer;
-}
-
-bool NodeWorld::command(std::size_t node, const std::string& method, const std::string& target, const Json& body, bool with_faults) {
-  const Answer answer = call(node, method, target, body, with_faults);
-  if (!answer.ok()) return false;
-  if (!answer.body.is_object() || !answer.body.contains("operation")) return true;
-  const std::string id = answer.body["operation"].value("id", "");
-  const std::size_t coordinator = id.starts_with("A-") ? 0 : 1;
-  const auto state_of = [&]() -> std::string {
-    if (!up(coordinator)) return "";
-    const auto view = daemon(coordinator).operations.get(OperationId::trusted(id));
-    if (!view.ok()) return "";
-    return view->outcome ? std::string(to_text(*view->outcome)) : "running";
-  };
-  const auto ended = [&] { return !state_of().empty() && state_of() != "running"; };
-  for (int round = 0; round < 12 && !ended() && report_.violations.empty(); ++round) {
-    run_events(ended, milliseconds(with_faults ? chance().between(100, 8000) : 120'000));
-    if (ended() || !with_faults) break;
-    maybe_fault();
-    keep_alive();
-  }
-  if (with_faults) heal();
-  run_events(ended, 900s);
-  const std::string state = state_of();
-  scheduler_.say(fmt::format("  {} {}: {}", id, target, state.empty() ? "unknown" : state));
-  const std::string kind = answer.body["operation"].value("kind", "?");
-  ++report_.covered[fmt::format("{} {} × {}", kind, state.empty() ? "unknown" : state, fault_)];
-  if (up(coordinator)) {
-    const auto view = daemon(coordinator).operations.get(OperationId::trusted(id));
-    if (view.ok() && view->error) scheduler_.say("    " + view->error->message());
-    if (view.ok() && !view->final()) violation(fmt::format("I4: {} ({}) does not end after the faults healed: {}", id, kind, view->progress));
-  }
-  return state == "succeeded";
-}
-
-/// In a healthy world a command works, at the latest when what was disturbed has settled.
-bool NodeWorld::insist(std::size_t node, const std::string& method, const std::string& target, const Json& body, const char* what) {
-  for (int tries = 0; tries < 6 && report_.violations.empty(); ++tries) {
-    if (command(node, method, target, body)) return true;
-    pass(20s);
-    keep_alive();
-  }
-  violation(fmt::format("{} does not work in a healthy world", what));
-  return false;
-}
-
-void NodeWorld::maybe_fault() {
-  if (!chance().percent(70)) return;
-  const std::size_t node = chance().below(2);
-  const auto begin = [&](const char* name) {
-    fault_ = name;
-    scheduler_.say(fmt::format("FAULT {} ({})", name, name_of(node)));
-    for (const std::size_t side : both) {
-      if (!up(side)) continue;
-      for (const OperationView& view : daemon(side).operations.list()) {
-        if (view.final()) continue;
-        for (const StepView& step : view.steps) {
-          if (step.state == StepState::running) ++report_.covered[fmt::format("{}{} × {}", step.action, view.progress == "undoing" ? " undo" : "", name)];
-        }
-      }
-    }
-  };
-  switch (chance().below(10)) {
-    case 0:
-    case 1:
-    case 2:
-      begin("daemon crash");
-      end_daemon(node);
-      pass(milliseconds(chance().below(4000)));
-      start_daemon(node);
-      return;
-    case 3:
-      begin("tools fail");
-      tool_faults_.fail_percent = 15;
-      return;
-    case 4:
-      begin("tools hang");
-      tool_faults_.hang_percent = 8;
-      return;
-    case 5:
-      begin("peer link loses");
-      network_.refuse_percent = 10;
-      network_.lose_request_percent = 10;
-      network_.lose_answer_percent = 10;
-      return;
-    case 6:
-      begin("cluster link cut");
-      network_.cut = true;
-      corosync_.cut();
-      pass(milliseconds(chance().between(100, 10'000)));
-      network_.cut = false;
-      corosync_.heal();
-      return;
-    case 7:
-      begin("replication link cut");
-      drbd_->cut();
-      pass(milliseconds(chance().between(100, 10'000)));
-      drbd_->heal();
-      return;
-    case 8:
-      begin("power cut");
-      power_cut(node);
-      return;
-    case 9:
-      begin("disk full");
-      disks_[node].store.full = true;
-      disks_[node].files.full = chance().one_in(2);
-      return;
-  }
-}
-
-void NodeWorld::heal() {
-  scheduler_.say("heal");
-  tool_faults_.fail_percent = 0;
-  tool_faults_.hang_percent = 0;
-  network_.refuse_percent = network_.lose_request_percent = network_.lose_answer_percent = 0;
-  for (NodeDisk& disk : disks_) {
-    disk.store.full = false;
-    disk.files.full = false;
-  }
-  keep_alive();
-}
-
-/// Operations that need a person are retried, as one would.
-void NodeWorld::wait_idle() {
-  const auto idle = [&] {
-    return up(0) && up(1) && daemon(0).operations.running() + daemon(1).operations.running() == 0;
-  };
-  for (int tries = 0; tries < 4 && report_.violations.empty(); ++tries) {
-    if (!run_events(idle, 1800s)) {
-      violation("I6: an operation does not end after the faults healed");
-      return;
-    }
-    bool failed = false;
-    for (const std::size_t node : both) {
-      for (const OperationView& view : daemon(node).operations.list()) {
-        if (view.outcome != OperationOutcome::failed) continue;
-        scheduler_.say(fmt::format("retry {}: {}", view.id.str(), view.error ? view.error->message() : ""));
-        const auto retried = start(lives_[node]->clients, daemon(node).operations.retry(view.id));
-        run_events([&] { return retried->has_value(); }, 60s);
-        failed = failed || (retried->has_value() && (*retried)->ok());
-      }
-    }
-    if (!failed) return;
-  }
-}
-
-bool NodeWorld::set_up() {
+bool NodeSchedule::set_up() {
   for (const std::size_t node : both) start_daemon(node);
   for (const std::size_t node : both) {
     if (!command(node, "POST", "/v1/node/init", {{"all", true}})) return false;
-    if (!command(node, "PUT", "/v1/node/addresses", {{"cluster_address", address_of(node)}})) return false;
+    if (!command(node, "PUT", "/v1/node/addresses", {{"cluster_address", node_address(node)}})) return false;
   }
   const Answer invited = call(1, "POST", "/v1/cluster/connect-string", Json::object(), false);
   if (!invited.ok()) return false;
@@ -405,42 +33,10 @@ bool NodeWorld::set_up() {
          command(0, "POST", "/v1/networks", {{"name", "lan"}, {"bridge", "br0"}});
 }
 
-void NodeWorld::look_for_orphans() {
-  for (const std::size_t node : both) {
-    for (const auto& [name, volume] : machines_[node]->lvm.volumes) {
-      if (!volume.thin_pool) violation(fmt::format("I6: orphan logical volume {} on {}", name, name_of(node)));
-    }
-    for (const SimDrbd::Seen& seen : drbd_->look(node)) violation(fmt::format("I6: orphan DRBD resource {} on {}", seen.resource, name_of(node)));
-    for (const auto& [path, file] : disks_[node].files.files) {
-      if (path.ends_with(".res")) violation(fmt::format("I6: orphan {} on {}", path, name_of(node)));
-    }
-    for (const auto& [name, link] : machines_[node]->links) {
-      if (link.tap) violation(fmt::format("I6: orphan tap {} on {}", name, name_of(node)));
-    }
-    for (const auto& [unit, state] : machines_[node]->units) violation(fmt::format("I6: orphan service {} on {}", unit, name_of(node)));
-  }
-}
-
-void NodeWorld::check_configuration() {
-  const auto together = [&] {
-    return up(0) && up(1) && daemon(0).shared.link().state == LinkState::together && daemon(1).shared.link().state == LinkState::together;
-  };
-  if (!run_events(together, 300s)) {
-    if (report_.violations.empty()) violation("I3: the nodes do not come together: " + daemon(0).shared.link().reason);
-    return;
-  }
-  pass(5s);
-  if (!(daemon(0).shared.position() == daemon(1).shared.position()) || daemon(0).shared.current().hash() != daemon(1).shared.current().hash()) {
-    violation("I3: the configurations differ after the heal");
-  }
-}
-
-ScheduleReport NodeWorld::run(std::uint64_t seed) {
-  report_.seed = seed;
-  report_.kind = "node";
+ScheduleReport NodeSchedule::run(std::uint64_t seed) {
   if (!set_up()) violation("two healthy nodes cannot be set up");
   const std::uint64_t vms = chance().between(1, 2);
-  for (std::uint64_t i = 1; i <= vms && report_.violations.empty(); ++i) {
+  for (std::uint64_t i = 1; i <= vms && well(); ++i) {
     const std::string vm = fmt::format("vm{}", i);
     const std::string path = "/v1/vms/" + vm;
     const Json boot = {{"kernel", "/boot/vmlinuz"}, {"initramfs", "/boot/initrd"}, {"cmdline", "console=ttyS0"}};
@@ -448,20 +44,20 @@ ScheduleReport NodeWorld::run(std::uint64_t seed) {
     const Json create = {{"name", vm}, {"cpus", 1}, {"memory", std::uint64_t{128} << 20}, {"disks", Json::array({disk})}, {"storage_type", "drbd"}, {"networks", {"lan"}}, {"boot", boot}, {"hypervisor", "qemu"}};
     command(chance().below(2), "POST", "/v1/vms", create, true);
     wait_idle();
-    if (!report_.violations.empty()) break;
+    if (!well()) break;
     if (!daemon(0).shared.current().vm(VmName::trusted(vm)).ok()) {
       // Undone: nothing may be left, and it must be possible now.
       check_configuration();
       if (i == 1) look_for_orphans();
-      if (report_.violations.empty()) insist(0, "POST", "/v1/vms", create, "vm create");
+      if (well()) insist(0, "POST", "/v1/vms", create, "vm create");
     }
-    for (std::uint64_t round = chance().between(2, 5); round > 0 && report_.violations.empty(); --round) {
+    for (std::uint64_t round = chance().between(2, 5); round > 0 && well(); --round) {
       const std::size_t entry = chance().below(2);
       switch (chance().below(5)) {
         case 0: command(entry, "POST", path + "/start", Json::object(), true); break;
         case 1: command(entry, "POST", path + "/stop", {{"timeout_seconds", 30}}, true); break;
         case 2:
-          command(entry, "POST", path + "/migrate", {{"node", name_of(chance().below(2))}, {"wait_for_shutdown", true}, {"timeout_seconds", 60}, {"start_after_migration", true}}, true);
+          command(entry, "POST", path + "/migrate", {{"node", node_name(chance().below(2))}, {"wait_for_shutdown", true}, {"timeout_seconds", 60}, {"start_after_migration", true}}, true);
           break;
         case 3: command(entry, "POST", "/v1/verify", {{"all", true}}, true); break;
         case 4: command(entry, "POST", path + "/kill", Json::object(), true); break;
@@ -472,31 +68,28 @@ ScheduleReport NodeWorld::run(std::uint64_t seed) {
     }
   }
   fault_ = "healed";
-  if (report_.violations.empty()) {
+  if (well()) {
     heal();
     wait_idle();
     check_configuration();
   }
-  for (std::uint64_t i = 1; i <= vms && report_.violations.empty(); ++i) {
+  for (std::uint64_t i = 1; i <= vms && well(); ++i) {
     const std::string path = fmt::format("/v1/vms/vm{}", i);
     if (!daemon(0).shared.current().vm(VmName::trusted(fmt::format("vm{}", i))).ok()) continue;
     command(0, "POST", path + "/kill", Json::object());
     if (insist(0, "DELETE", path, Json(), "vm delete")) acknowledged_.erase(fmt::format("vm{}", i));
   }
-  if (report_.violations.empty()) {
+  if (well()) {
     wait_idle();
     pass(10s);
     check_configuration();
     look_for_orphans();
   }
-  report_.events = scheduler_.steps();
-  report_.trace.assign(scheduler_.trace().last().begin(), scheduler_.trace().last().end());
-  report_.trace_hash = scheduler_.trace().hash();
-  return report_;
+  return finish("node", seed);
 }
 
 }  // namespace
 
-ScheduleReport node_schedule(std::uint64_t seed, bool print_trace) { return NodeWorld(seed, print_trace).run(seed); }
+ScheduleReport node_schedule(std::uint64_t seed, bool print_trace) { return NodeSchedule(seed, print_trace).run(seed); }
 
 }  // namespace mcv::sim

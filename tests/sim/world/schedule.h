@@ -26,7 +26,10 @@ using Schedule = std::function<ScheduleReport(std::uint64_t seed, bool print_tra
 ScheduleReport state_schedule(std::uint64_t seed, bool print_trace);
 /// Operations over LocalSteps on both sides.
 ScheduleReport plan_schedule(std::uint64_t seed, bool print_trace);
-/// Two whole nodes on the machine models: init, join, pool, network, VM, start, migrate, verify, delete.
+/// Two whole nodes on the machine models, set up in peace: VMs are created, started, moved, verified, stopped and killed.
 ScheduleReport node_schedule(std::uint64_t seed, bool print_trace);
+/// The same from two bare machines, faults in every command: init, addresses, join, pool, replication, network, VM, start,
+/// migrate, stop, verify, and the way back.
+ScheduleReport main_job_schedule(std::uint64_t seed, bool print_trace);
 
 }  // namespace mcv::sim

@@ -497,7 +497,10 @@ void SimDrbd::handshake(const std::string& resource) {
     return;
   }
   establish(resource);
-  if (source >= 0) {
+  if (source < 0) {
+    settle_crashed_primary(*a, *ma);
+    settle_crashed_primary(*b, *mb);
+  } else {
     const auto from = static_cast<std::size_t>(source);
     DrbdMeta* meta = meta_of(from, *find(from, resource));
     DrbdMeta* target = meta_of(1 - from, *find(1 - from, resource));
@@ -547,6 +550,12 @@ void SimDrbd::begin_sync(const std::string& resource, std::size_t source) {
   scheduler_.after(0, duration, [this, resource, source, run]() { finish_sync(resource, source, run); });
 }
 
+/// With the peer equal again, a Primary that crashed is a Secondary like any other.
+void SimDrbd::settle_crashed_primary(const Leg& leg, DrbdMeta& meta) {
+  meta.primary = leg.primary;
+  if (!leg.primary) meta.active.clear();
+}
+
 void SimDrbd::finish_sync(const std::string& resource, std::size_t source, std::uint64_t run) {
   Leg* from = find(source, resource);
   Leg* to = find(1 - source, resource);
@@ -568,6 +577,7 @@ void SimDrbd::finish_sync(const std::string& resource, std::size_t source, std::
   target->dirty.clear();
   target->active.clear();
   target->primary = to->primary;
+  settle_crashed_primary(*from, *origin);
   target->full_sync = false;
   target->bitmap = 0;
   target->current = origin->current;
@@ -774,17 +784,20 @@ ToolAnswer SimDrbd::verify(std::size_t node, std::uint32_t minor, std::uint64_t 
     return ToolAnswer{};
   }
   if (leg->replication != "Established") return state_refused(-15, "Resync is running");
+  // No peer: its power went a moment ago, and the kernel has not noticed yet.
   Leg* peer = find(1 - node, leg->resource);
   leg->verify_at = start;
   leg->verify_stop = stop;
   leg->replication = "VerifyS";
-  peer->replication = "VerifyT";
+  if (peer != nullptr) peer->replication = "VerifyT";
   const std::uint64_t run = ++leg->verify_run;
   log(node, fmt::format("block drbd{}: conn( Connected -> VerifyS ) ", minor));
   log(node, fmt::format("block drbd{}: Starting Online Verify from sector {}", minor, start));
-  log(1 - node, fmt::format("block drbd{}: conn( Connected -> VerifyT ) ", minor));
   tell_peer_device(node, *leg);
-  tell_peer_device(1 - node, *peer);
+  if (peer != nullptr) {
+    log(1 - node, fmt::format("block drbd{}: conn( Connected -> VerifyT ) ", minor));
+    tell_peer_device(1 - node, *peer);
+  }
   const std::string resource = leg->resource;
   scheduler_.after(0, milliseconds(scheduler_.chance().between(20, 500)), [this, node, resource, run]() { verify_step(node, resource, run); });
   return ToolAnswer{};

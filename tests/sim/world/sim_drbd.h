@@ -114,6 +114,7 @@ class SimDrbd {
   void handshake(const std::string& resource);
   void establish(const std::string& resource);
   void begin_sync(const std::string& resource, std::size_t source);
+  static void settle_crashed_primary(const Leg& leg, DrbdMeta& meta);
   void finish_sync(const std::string& resource, std::size_t source, std::uint64_t run);
   void lose_connection(std::size_t node, Leg& leg, bool graceful);
   void fresh_uuid(std::size_t node, Leg& leg);

@@ -381,6 +381,7 @@ host::ProcessResult Processes::systemd_run(const host::Argv& argv) {
   if (node_.find(vm) != nullptr) return exit_with(1, "", "Unit already exists.");
   host::Argv own(std::find(argv.begin(), argv.end(), "--") + 1, argv.end());
   node_.vmms[vm] = std::make_shared<Vmm>(node_, vm, std::move(own));
+  if (node_.systemd_run_fails_late) return exit_with(1, "", "Connection timed out");
   return exit_with(0, "");
 }
 

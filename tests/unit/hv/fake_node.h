@@ -186,6 +186,7 @@ class Node {
   std::map<std::string, Disk> disks;
   std::int64_t next_pid = 1000;
   bool ignores_kill = false;  ///< processes in D state
+  bool systemd_run_fails_late = false;  ///< the service begins, and the tool fails all the same
 };
 
 }  // namespace mcv::hv::fake

@@ -102,6 +102,15 @@ TEST_F(GuestManagerTest, ALeftOverVmmThatDoesNotDieKeepsItsDiskInUse) {
   EXPECT_EQ(manager_->facts(vm_).last_exit, ExitReason::guest_power_off);
 }
 
+TEST_F(GuestManagerTest, AVmmThatBeganAlthoughItsStartFailedIsEnded) {
+  node_.systemd_run_fails_late = true;
+  const Status started = start();
+  ASSERT_FALSE(started.ok());
+  EXPECT_EQ(started.error().code(), ErrorCode::vmm_failed);
+  EXPECT_TRUE(node_.vmms.empty()) << "it would hold the disk, and nobody would know";
+  EXPECT_EQ(state(), RunState::stopped);
+}
+
 TEST_F(GuestManagerTest, AStartCutOffBeforeTheGuestRanIsUndoneAtAdoption) {
   for (const char* id : {"qemu", "cloud-hypervisor"}) {
     end();

@@ -54,6 +54,7 @@ TEST(StepPolicy, DecidesWhatAnAnswerToRunMeans) {
       // after it
       {ErrorCode::peer_unreachable, 2, attempt(99), "wait"},
       {ErrorCode::outcome_unknown, 2, attempt(99), "wait"},
+      {ErrorCode::no_authority, 2, attempt(99), "wait"},
       {ErrorCode::command_failed, 2, attempt(4), "again"},
       {ErrorCode::command_failed, 2, attempt(5), "stuck"},
   };
@@ -76,6 +77,7 @@ TEST(StepPolicy, AnUndoThatFailsAgainAndAgainAsksForAPerson) {
   const OperationState state = at(0, false);
   EXPECT_EQ(shown(react_to_undo(state, 0, attempt(1), success())), "undone");
   EXPECT_EQ(shown(react_to_undo(state, 0, attempt(4), Error(ErrorCode::device_busy, "x"))), "again");
+  EXPECT_EQ(shown(react_to_undo(state, 0, attempt(99), Error(ErrorCode::no_authority, "apart"))), "wait");
   const Reaction last = react_to_undo(state, 0, attempt(5), Error(ErrorCode::device_busy, "held by fio"));
   ASSERT_EQ(shown(last), "stuck");
   const Error& error = *std::get<reaction::Write>(last).entry.error;

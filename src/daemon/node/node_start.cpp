@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+// From nothing to a node that takes part: what the daemon needs at once, and what it goes on trying for.
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "cluster/membership/corosync_service.h"
+#include "daemon/node/node.h"
+#include "daemon/node/paths.h"
+#include "net/bridge.h"
+#include "storage/drbd/volume_life.h"
+#include "storage/lvm/backing.h"
+
+namespace mcv {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr host::Duration first_pause = 2s;
+constexpr host::Duration longest_pause = 60s;
+
+/// What the log calls them.
+namespace part {
+constexpr const char* replication = "replication";
+constexpr const char* networks = "networks";
+constexpr const char* peer_port = "peer port";
+constexpr const char* cluster = "corosync";
+constexpr std::array all = {replication, networks, peer_port, cluster};
+}  // namespace part
+
+}  // namespace
+
+asio::awaitable<Status> Node::start() {
+  MCV_CO_CHECK(co_await host.files.make_directory(paths::state_directory, 0700));
+  MCV_CO_CHECK(co_await secrets.load());
+  MCV_CO_CHECK(co_await shared.load());
+  MCV_CO_CHECK(co_await read_prepared_for());
+  // Facts before intent: what runs and what the kernel holds is known before any journal is looked at.
+  std::vector<VmName> known;
+  for (const VmRecord& vm : shared.current().vms()) known.push_back(vm.name);
+  MCV_CO_TRY(const std::vector<std::string> strangers, co_await guests.adopt_all(std::move(known)));
+  for (const std::string& stranger : strangers) spdlog::warn("a VMM service runs for {}, which is not in the configuration", stranger);
+  for (const VolumeRecord& volume : shared.current().volumes()) {
+    if (volume.kind == VolumeKind::drbd) volumes_to_bring_up_.insert(volume.name);
+  }
+  co_await start_parts();
+  shared.on_commit([this]() { on_commit(); });
+  MCV_CO_CHECK(co_await operations.resume_all());
+  finish_start_soon();
+  co_return success();
+}
+
+/// A network that another node made while this one was away needs its bridge here, too.
+void Node::on_commit() {
+  if (bridges_wanted() == bridges_realised_ || !is_started(part::networks)) return;
+  start_problems_.erase(part::networks);
+  finish_start_soon();
+}
+
+void Node::finish_start_soon() {
+  if (finishing_start_ || start_is_finished()) return;
+  finishing_start_ = true;
+  tasks.spawn(finish_start());
+}
+
+/// A tool that hung once, or an address that comes late, must not leave the node half started until the next restart.
+asio::awaitable<void> Node::finish_start() {
+  host::Duration pause = first_pause;
+  for (;;) {
+    co_await start_parts();
+    co_await bring_up_volumes();
+    if (start_is_finished()) break;
+    co_await host.clock.sleep_for(pause);
+    pause = std::min(pause * 2, longest_pause);
+  }
+  finishing_start_ = false;
+}
+
+/// Every part is tried even if another one fails: without DRBD local VMs still work, without corosync guests go on.
+asio::awaitable<void> Node::start_parts() {
+  if (!is_started(part::replication)) {
+    auto ready = co_await start_replication();
+    note_start(part::replication, ready);
+  }
+  if (!is_started(part::networks)) {
+    auto realised = co_await realise_networks();
+    note_start(part::networks, realised);
+  }
+  if (!is_started(part::peer_port)) note_start(part::peer_port, listen_for_peer());
+  if (!is_started(part::cluster)) {
+    auto grouped = co_await start_cluster();
+    note_start(part::cluster, grouped);
+  }
+}
+
+bool Node::is_started(const std::string& part) const {
+  const auto found = start_problems_.find(part);
+  return found != start_problems_.end() && found->second.empty();
+}
+
+bool Node::start_is_finished() const {
+  const auto started = [this](const char* name) { return is_started(name); };
+  return std::all_of(part::all.begin(), part::all.end(), started) && volumes_to_bring_up_.empty();
+}
+
+/// Said once, not at each attempt.
+void Node::note_start(const std::string& part, const Status& status) {
+  std::string& problem = start_problems_[part];
+  std::string now = status.ok() ? std::string() : status.error().to_text();
+  if (now == problem) return;
+  if (status.ok()) spdlog::info("{}: well now", part);
+  else spdlog::error("{}: {}", part, now);
+  problem = std::move(now);
+}
+
+asio::awaitable<Status> Node::start_replication() {
+  if (shared.current().setting("drbd") != "enabled") co_return success();
+  const Status ready = co_await ensure_drbd();
+  co_return ready;
+}
+
+std::set<std::string> Node::bridges_wanted() const {
+  std::set<std::string> bridges;
+  for (const auto& [key, entry] : shared.current().all(Kind::network)) {
+    if (const auto network = NetworkRecord::from_json(entry.value); network.ok()) bridges.insert(network->bridge);
+  }
+  return bridges;
+}
+
+/// Bridges that mcv made live until the node's reboot: those the networks need are made again.
+asio::awaitable<Status> Node::realise_networks() {
+  const std::set<std::string> bridges = bridges_wanted();
+  Status all = success();
+  for (const std::string& bridge : bridges) {
+    auto made = co_await net::ensure_bridge(host, bridge, std::nullopt);
+    if (!made.ok()) all = std::move(made).error().with_context("bridge " + bridge);
+  }
+  bridges_realised_ = bridges;
+  co_return all;
+}
+
+asio::awaitable<Status> Node::start_cluster() {
+  if (!shared.current().is_cluster()) co_return success();
+  const Status running = co_await ensure_corosync_running(host.processes, Written::no);
+  MCV_CO_CHECK(co_await shared.start_group());
+  co_return running;
+}
+
+/// After a reboot nothing replicated is in the kernel. Each leg is attached and connected as Secondary, nothing is promoted.
+asio::awaitable<void> Node::bring_up_volumes() {
+  const std::set<VolumeName> names = volumes_to_bring_up_;
+  for (const VolumeName& name : names) {
+    if (!volumes_to_bring_up_.contains(name)) continue;
+    const auto volume = shared.current().volume(name);
+    const auto vm = volume.ok() ? shared.current().vm(volume->vm) : Result<VmRecord>(volume.error());
+    if (!vm.ok() || vm->deleting) {
+      // Who deletes it finishes that.
+      volumes_to_bring_up_.erase(name);
+      continue;
+    }
+    if (is_being_built(volume->vm)) continue;
+    const Status up = co_await bring_up(*volume);
+    note_start(name.str(), up);
+    if (up.ok()) volumes_to_bring_up_.erase(name);
+  }
+}
+
+/// By an interrupted operation that goes on by itself; afterwards we look again. Every other operation may need the volume.
+bool Node::is_being_built(const VmName& vm) const {
+  const auto holder = operations.holder_of("vm/" + vm.str());
+  if (!holder) return false;
+  const auto view = operations.get(*holder);
+  return view.ok() && (view->kind == "vm-create" || view->kind == "vm-delete");
+}
+
+asio::awaitable<Status> Node::bring_up(VolumeRecord volume) {
+  const VolumeName name = volume.name;
+  being_brought_up_.insert(name);
+  const Status up = co_await attach_and_connect(std::move(volume));
+  being_brought_up_.erase(being_brought_up_.find(name));
+  brought_up_.notify_all();
+  co_return up;
+}
+
+asio::awaitable<Status> Node::attach_and_connect(VolumeRecord volume) {
+  MCV_CO_TRY(const PoolRecord pool, shared.current().pool(volume.pool));
+  lvm::Pool here = lvm::pool_on(pool, self_);
+  MCV_CO_TRY(const auto backing, co_await lvm::find_backing(host, std::move(here), volume.name));
+  if (!backing) co_return Error(ErrorCode::not_found, fmt::format("the logical volume of {} is not here", volume.name.str()));
+  const Status up = co_await drbd::ensure_up(host, drbd, volume.name, false);
+  co_return up;
+}
+
+asio::awaitable<void> Node::leave_down(VolumeName volume) {
+  volumes_to_bring_up_.erase(volume);
+  while (being_brought_up_.contains(volume)) co_await brought_up_.wait();
+}
+
+}  // namespace mcv

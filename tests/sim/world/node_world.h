@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Both daemons whole, over the machine models. The auditor looks after every event.
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/node/node.h"
+#include "daemon/routes/api.h"
+#include "engine/run.h"
+#include "world/schedule.h"
+#include "world/sim_host.h"
+#include "world/sim_machine.h"
+#include "world/sim_processes.h"
+
+namespace mcv::sim {
+
+std::string node_name(std::size_t node);
+std::string node_address(std::size_t node);
+
+/// One life of a whole daemon, from its start to its crash.
+struct NodeLife {
+  NodeLife(Scheduler& scheduler, NodeDisk& disk, SimCorosync& corosync, SimPeerWorld& network, SimMachine& machine, ToolFaults& faults, std::size_t node, Owner owner)
+      : processes(scheduler, owner, machine, faults),
+        sockets(scheduler, owner, machine),
+        parts(scheduler, disk, corosync, network, processes, sockets, node, node_name(node), owner),
+        clients(parts.host.executor) {
+    NodeSettings settings;
+    settings.version = "sim";
+    settings.on_failure = [this](Error error) { failed = std::move(error); };
+    daemon = std::make_unique<Node>(parts.host, std::move(settings));
+    api = std::make_unique<Api>(*daemon);
+  }
+  SimProcesses processes;
+  SimSockets sockets;
+  SimHost parts;
+  std::unique_ptr<Node> daemon;
+  std::unique_ptr<Api> api;
+  TaskGroup clients;
+  std::optional<Error> failed;
+  std::shared_ptr<std::optional<Status>> started;
+};
+
+/// The models of two machines, the daemons on them, a client, faults, and the auditor. Schedules derive from it.
+class NodeWorld {
+ public:
+  NodeWorld(std::uint64_t seed, bool print);
+  ~NodeWorld();
+
+ protected:
+  static constexpr std::array<std::size_t, 2> both = {0, 1};
+
+  struct Answer {
+    std::optional<Error> error;
+    Json body;
+    bool answered = false;
+    bool ok() const { return answered && !error; }
+  };
+
+  Chance& chance() { return scheduler_.chance(); }
+  bool up(std::size_t node) const { return lives_[node] != nullptr; }
+  Node& daemon(std::size_t node) { return *lives_[node]->daemon; }
+  bool well() const { return report_.violations.empty(); }
+  void violation(std::string text);
+
+  void start_daemon(std::size_t node);
+  void end_daemon(std::size_t node);
+  void power_cut(std::size_t node);
+  /// systemd starts a daemon that ended.
+  void keep_alive();
+  /// I1 and the state of both machines; runs after every event.
+  void audit();
+  template <typename Condition>
+  bool run_events(Condition condition, Time limit) {
+    return scheduler_.run_until(
+        [&] {
+          audit();
+          return condition() || !well();
+        },
+        limit);
+  }
+  void pass(Time time);
+  /// Until the next fault, or until there is nothing left to disturb.
+  template <typename Condition>
+  void wait_for_fault(Condition over, std::uint64_t least_ms, std::uint64_t most_ms) {
+    if (!faults_at_events_) {
+      run_events(over, std::chrono::milliseconds(chance().between(least_ms, most_ms)));
+      return;
+    }
+    std::uint64_t events = chance().below(chance().one_in(3) ? 1000 : 100);
+    run_events([&] { return over() || events-- == 0; }, std::chrono::seconds(60));
+  }
+
+  Answer call(std::size_t node, const std::string& method, const std::string& target, const Json& body, bool with_faults);
+  /// The call and, when it is long work, its end. True when it succeeded.
+  bool command(std::size_t node, const std::string& method, const std::string& target, const Json& body, bool with_faults = false);
+  /// In a healthy world a command works, at the latest when what was disturbed has settled.
+  bool insist(std::size_t node, const std::string& method, const std::string& target, const Json& body, const char* what);
+  void maybe_fault();
+  void heal();
+  /// Operations that need a person are retried, as one would.
+  void wait_idle();
+  /// Nothing of any VM may be left on either machine.
+  void look_for_orphans();
+  void check_configuration();
+  /// Figures and trace of the run.
+  ScheduleReport finish(const char* kind, std::uint64_t seed);
+
+  Scheduler scheduler_;
+  SimCorosync corosync_;
+  SimPeerWorld network_;
+  std::array<NodeDisk, 2> disks_;
+  std::array<std::unique_ptr<SimMachine>, 2> machines_;
+  std::unique_ptr<SimDrbd> drbd_;
+  ToolFaults tool_faults_;
+  std::array<std::unique_ptr<NodeLife>, 2> lives_;
+  ScheduleReport report_;
+  std::string fault_ = "none";
+  std::string in_flight_;          ///< the request that a fault meets before it is answered
+  bool faults_at_events_ = false;  ///< after some events, so between any two steps; else after some time
+  std::map<std::string, std::map<std::uint64_t, std::uint64_t>> acknowledged_;  ///< VM -> block -> value
+
+ private:
+  void audit_open(SimMachine& machine, SimVmm& vmm);
+};
+
+}  // namespace mcv::sim

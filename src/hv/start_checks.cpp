@@ -31,7 +31,7 @@ std::string join(const std::vector<std::string>& words) { return fmt::format("{}
 
 StartCheck locked(const StartQuestion& q) {
   if (!q.vm.lock) return ok("locked", "not locked");
-  return refuse("locked", fmt::format("locked by {}: {}", q.vm.lock->by, q.vm.lock->reason), fmt::format("hvctl vm unlock {}", q.vm.name.str()));
+  return refuse("locked", fmt::format("locked by {}: {}", q.vm.lock->by, q.vm.lock->reason), fmt::format("hvctl vm update {} --unlock", q.vm.name.str()));
 }
 
 StartCheck owner_here(const StartQuestion& q) {
@@ -193,7 +193,7 @@ StartCheck verify_gate(const StartQuestion& q) {
   if (closed.empty()) return ok("verify-gate", "no volume failed its last verify");
   const std::string& vm = q.vm.name.str();
   if (q.override_verify_gate) return warn("verify-gate", join(closed) + " (overridden)", fmt::format("hvctl verify {}", vm));
-  return refuse("verify-gate", join(closed), fmt::format("hvctl verify {} with both nodes up, or with a reason: hvctl vm start {} --override-verify REASON", vm, vm));
+  return refuse("verify-gate", join(closed), fmt::format("hvctl verify {} with both nodes up, or with a reason: hvctl vm start {} --override REASON", vm, vm));
 }
 
 }  // namespace

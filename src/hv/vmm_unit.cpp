@@ -14,7 +14,9 @@ using namespace std::chrono_literals;
 constexpr std::string_view prefix = "mcv-vm-";
 constexpr std::string_view suffix = ".service";
 constexpr host::Duration polite_bound = 10s;
-constexpr host::Duration kill_bound = 20s;
+constexpr std::chrono::milliseconds signal_bound = 5s;  // for systemd to pass a signal on
+constexpr host::Duration systemd_kill_bound = 3s;
+constexpr host::Duration kill_bound = 30s;  // a VMM with much memory takes seconds to be taken apart
 constexpr host::Duration tidy_bound = 3s;
 constexpr host::Duration start_bound = 60s;
 constexpr host::Duration poll = 50ms;
@@ -29,7 +31,7 @@ std::string without_expansion(const std::string& word) {
   return text;
 }
 
-std::string cgroup_events(const VmName& vm) { return fmt::format("/sys/fs/cgroup/mcv.slice/{}/cgroup.events", unit_name(vm)); }
+std::string cgroup_file(const VmName& vm, std::string_view name) { return fmt::format("/sys/fs/cgroup/mcv.slice/{}/{}", unit_name(vm), name); }
 
 bool is_populated(std::string_view events) {
   constexpr std::string_view key = "populated ";
@@ -157,7 +159,7 @@ asio::awaitable<Result<UnitFacts>> VmmUnits::show(VmName vm) {
 }
 
 asio::awaitable<Result<bool>> VmmUnits::alive(VmName vm) {
-  Result<std::string> events = co_await files_.read(cgroup_events(vm));
+  Result<std::string> events = co_await files_.read(cgroup_file(vm, "cgroup.events"));
   if (events.ok()) co_return is_populated(*events);
   if (events.error().code() == ErrorCode::not_found) co_return false;
   co_return std::move(events).error().with_context("is the VMM of " + vm.str() + " alive");
@@ -175,25 +177,36 @@ asio::awaitable<Result<bool>> VmmUnits::dies_within(VmName vm, host::Duration bo
 
 // Signals, not `systemctl stop`: a stop job of the guest waits for mcvd's own stop job (Before=mcvd.service), and mcvd ends
 // guests while it is being stopped.
-asio::awaitable<Status> VmmUnits::signal(VmName vm, std::string signal, std::string whom) {
+asio::awaitable<void> VmmUnits::signal(VmName vm, std::string signal, std::string whom) {
   host::Command command;
   command.argv = {"systemctl", "kill", "--kill-whom=" + whom, "--signal=" + signal, "--", unit_name(vm)};
-  MCV_CO_TRY(const host::ProcessResult done, co_await processes_.run(std::move(command)));
+  command.deadline = signal_bound;
   // A failure means mostly that the service is gone; whether it is, the caller reads from the cgroup.
+  Result<host::ProcessResult> done = co_await processes_.run(std::move(command));
   static_cast<void>(done);
-  co_return success();
+}
+
+asio::awaitable<Result<bool>> VmmUnits::kill(VmName vm) {
+  co_await signal(vm, "SIGKILL", "all");
+  MCV_CO_TRY(const bool died, co_await dies_within(vm, systemd_kill_bound));
+  if (died) co_return true;
+  // systemd may be stuck or slow, and a guest must be killed all the same: the kernel does it without it.
+  std::string switch_file = cgroup_file(vm, "cgroup.kill");
+  std::string on = "1";
+  Status asked = co_await files_.write_in_place(std::move(switch_file), std::move(on));
+  static_cast<void>(asked);
+  co_return co_await dies_within(vm, kill_bound);
 }
 
 asio::awaitable<Status> VmmUnits::end(VmName vm, bool politely) {
   MCV_CO_TRY(bool is_alive, co_await alive(vm));
   if (is_alive && politely) {
-    MCV_CO_CHECK(co_await signal(vm, "SIGTERM", "main"));
+    co_await signal(vm, "SIGTERM", "main");
     MCV_CO_TRY(const bool died, co_await dies_within(vm, polite_bound));
     is_alive = !died;
   }
   if (is_alive) {
-    MCV_CO_CHECK(co_await signal(vm, "SIGKILL", "all"));
-    MCV_CO_TRY(const bool died, co_await dies_within(vm, kill_bound));
+    MCV_CO_TRY(const bool died, co_await kill(vm));
     if (!died) {
       co_return Error(ErrorCode::timed_out, fmt::format("the VMM of {} does not die: the kernel holds it, probably in I/O to a frozen disk", vm.str()))
           .with_safe("its disks stay open here and may still be written; do not start it anywhere else")

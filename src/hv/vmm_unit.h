@@ -67,7 +67,8 @@ class VmmUnits {
 
  private:
   boost::asio::awaitable<Result<bool>> dies_within(VmName vm, host::Duration bound);
-  boost::asio::awaitable<Status> signal(VmName vm, std::string signal, std::string whom);
+  boost::asio::awaitable<void> signal(VmName vm, std::string signal, std::string whom);
+  boost::asio::awaitable<Result<bool>> kill(VmName vm);
   boost::asio::awaitable<Status> clear(VmName vm, host::Duration bound);
 
   host::Processes& processes_;

@@ -188,6 +188,8 @@ void Vmm::type(const std::string& bytes) {
     if (line == "poweroff") {
       print("powering off\r\n");
       power_off();
+    } else if (line == "crash") {
+      reset();  // panic=-1
     } else {
       print(fmt::format("heard: {}\r\n", line));
     }
@@ -305,6 +307,13 @@ asio::awaitable<Status> Files::write_durably(std::string path, std::string text,
 }
 
 asio::awaitable<Status> Files::write_in_place(std::string path, std::string text) {
+  if (path.starts_with(slice) && path.ends_with("/cgroup.kill")) {
+    const std::string rest = path.substr(slice.size() + 1);
+    Vmm* vmm = node_.find(vm_of_unit(rest.substr(0, rest.find('/'))));
+    if (vmm == nullptr || !vmm->alive) co_return Error(ErrorCode::not_found, path);
+    vmm->terminate(true);
+    co_return success();
+  }
   texts[path] = std::move(text);
   co_return success();
 }
@@ -336,6 +345,12 @@ asio::awaitable<Result<host::ProcessResult>> Processes::run(host::Command comman
   ran.push_back(command.argv);
   co_await node_.clock.sleep_for(5ms);
   const std::string& tool = command.argv.front();
+  if (node_.systemd_is_stuck && tool == "systemctl" && command.argv[1] == "kill") {
+    const host::Duration deadline = command.deadline;
+    co_await node_.clock.sleep_for(deadline);
+    co_return Error(ErrorCode::timed_out, "systemctl did not end");
+  }
+  if (node_.systemd_is_silent && tool == "systemctl" && command.argv[1] == "show") co_return Error(ErrorCode::timed_out, "systemctl did not end");
   if (tool == "systemctl") co_return systemctl(command.argv);
   if (tool == "systemd-run") co_return systemd_run(command.argv);
   if (tool == "truncate") node_.files.texts[command.argv.back()].clear();
@@ -348,6 +363,7 @@ asio::awaitable<Result<host::ProcessResult>> Processes::run(host::Command comman
     const Vmm* vmm = node_.find(invocation);
     co_return exit_with(0, vmm == nullptr ? std::string() : vmm->last_words);
   }
+  if (command.argv.back() == "--version" && node_.is_too_busy) co_return Error(ErrorCode::timed_out, "did not end");
   if (command.argv.back() == "--version") co_return exit_with(0, "cloud-hypervisor v53.0.0\nMigration Protocol Versions: 0\n");
   co_return exit_with(0, "");
 }

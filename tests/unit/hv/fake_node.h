@@ -82,6 +82,7 @@ class Vmm : public std::enable_shared_from_this<Vmm> {
  public:
   Vmm(Node& node, std::string vm, host::Argv argv);
   bool is_qemu() const { return qemu_; }
+  bool is_off() const { return guest_ == Guest::off; }
   bool alive = true;
   bool started = true;           ///< false: QEMU said `last_words` and ended
   int signal = 0;                ///< what it died of
@@ -186,6 +187,9 @@ class Node {
   std::map<std::string, Disk> disks;
   std::int64_t next_pid = 1000;
   bool ignores_kill = false;  ///< processes in D state
+  bool systemd_is_stuck = false;   ///< `systemctl kill` does nothing until its deadline
+  bool systemd_is_silent = false;  ///< `systemctl show` gives no answer
+  bool is_too_busy = false;        ///< for `--version` within its deadline
 };
 
 }  // namespace mcv::hv::fake

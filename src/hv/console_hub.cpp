@@ -150,6 +150,9 @@ asio::awaitable<void> catch_up(ConsolePointer console) {
     tail.argv = {"tail", fmt::format("--bytes={}", console->limits.ring_bytes), *console->source.spool};
     spool = co_await host::run_ok(console->processes, std::move(tail));
     if (!spool.ok()) co_return;
+    console->push(*spool);
+    console->spool_is_due = true;
+    co_return;
   }
   const std::string_view missed = missed_output(*spool, console->seen_of_spool(console->ring.end()));
   if (!missed.empty()) console->push(missed);

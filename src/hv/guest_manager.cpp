@@ -71,7 +71,7 @@ struct GuestManager::AdoptionMark {
 GuestManager::GuestManager(GuestServices host, GuestConfig config) : GuestManager(std::move(host), std::move(config), std::vector<Hypervisor*>()) {
   const VmmUnits units(host_.processes, host_.files, host_.clock, config_.run_directory, config_.user);
   owned_.push_back(std::make_unique<qemu::QemuHypervisor>(host_.executor, host_.clock, host_.sockets, units, config_.qemu));
-  owned_.push_back(std::make_unique<ch::CloudHypervisor>(host_.clock, host_.files, host_.sockets, units, config_.cloud_hypervisor));
+  owned_.push_back(std::make_unique<ch::CloudHypervisor>(host_.clock, host_.files, host_.processes, host_.sockets, units, config_.cloud_hypervisor));
   for (const auto& owned : owned_) drivers_.push_back(owned.get());
 }
 

@@ -79,13 +79,19 @@ std::vector<Event> parse_events(std::string_view text) {
     Event event;
     if (json->contains("source") && (*json)["source"].is_string()) event.source = (*json)["source"].get<std::string>();
     if (json->contains("event") && (*json)["event"].is_string()) event.name = (*json)["event"].get<std::string>();
-    events.push_back(std::move(event));
+    if (event.source == "vm" || event.source == "vmm" || event.source == "guest") events.push_back(std::move(event));
   }
   return events;
 }
 
-EventFacts summarize(const std::vector<Event>& events) {
-  EventFacts facts;
+std::string_view whole_events(std::string_view tail) {
+  constexpr std::string_view between = "\n\n";
+  const std::size_t at = tail.find(between);
+  return at == std::string_view::npos ? std::string_view() : tail.substr(at + between.size());
+}
+
+EventFacts summarize(const std::vector<Event>& events, EventFacts before) {
+  EventFacts facts = before;
   for (const Event& event : events) {
     if (event.source == "guest" && event.name == "panic") facts.panicked = true;
     if (event.source == "vmm" && event.name == "shutdown") facts.leaving = true;

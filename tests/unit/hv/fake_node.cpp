@@ -298,6 +298,7 @@ asio::awaitable<Result<std::string>> Files::read(std::string path) {
   }
   const auto found = texts.find(path);
   if (found == texts.end()) co_return Error(ErrorCode::not_found, path);
+  if (found->second.size() > (std::size_t{16} << 20)) co_return Error(ErrorCode::too_large, path);
   co_return found->second;
 }
 
@@ -353,6 +354,18 @@ asio::awaitable<Result<host::ProcessResult>> Processes::run(host::Command comman
   if (node_.systemd_is_silent && tool == "systemctl" && command.argv[1] == "show") co_return Error(ErrorCode::timed_out, "systemctl did not end");
   if (tool == "systemctl") co_return systemctl(command.argv);
   if (tool == "systemd-run") co_return systemd_run(command.argv);
+  if (tool == "stat") co_return exit_with(0, fmt::format("{}\n", node_.files.texts[command.argv.back()].size()));
+  if (tool == "tail") {
+    const std::string& text = node_.files.texts[command.argv.back()];
+    const std::size_t bytes = std::stoul(value_after(command.argv[1] + " ", "--bytes=", " "));
+    co_return exit_with(0, text.substr(text.size() - std::min(bytes, text.size())));
+  }
+  if (tool == "fallocate") {
+    const std::size_t offset = std::stoul(value_after(command.argv[2] + " ", "--offset=", " "));
+    const std::size_t length = std::stoul(value_after(command.argv[3] + " ", "--length=", " "));
+    node_.files.texts[command.argv.back()].replace(offset, length, length, '\0');
+    co_return exit_with(0, "");
+  }
   if (tool == "truncate") node_.files.texts[command.argv.back()].clear();
   if (tool == "rm") {
     const std::string prefix = command.argv.back() + "/";

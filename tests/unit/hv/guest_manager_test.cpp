@@ -248,6 +248,30 @@ TEST_F(GuestManagerTest, AVmmThatWasInstalledLaterOrWasTooSlowToAnswerIsOffered)
   EXPECT_EQ(manager_->installed(), (std::vector<std::string>{"qemu", "cloud-hypervisor"}));
 }
 
+TEST_F(GuestManagerTest, AGuestThatMakesEventsWithoutEndIsStillSeen) {
+  ASSERT_TRUE(start(HypervisorKind::cloud_hypervisor).ok());
+  node_.drive([] { return false; }, 5s);
+  std::string& events = node_.files.texts["/run/mcv/vm/vm1/events"];
+  const auto spam = [&events](std::size_t bytes) {
+    const std::string event = "{\n  \"source\": \"virtio-device\",\n  \"event\": \"reset\",\n  \"properties\": {\n    \"id\": \"disk0\"\n  }\n}\n\n";
+    for (const std::size_t end = events.size() + bytes; events.size() < end;) events += event;
+  };
+  for (int round = 0; round < 6; ++round) {
+    spam(3 << 20);
+    node_.drive([] { return false; }, 3s);
+    EXPECT_EQ(state(), RunState::running) << "round " << round;
+    EXPECT_LT(events.size() - static_cast<std::size_t>(std::count(events.begin(), events.end(), '\0')), std::size_t{1} << 20) << "the rest was given back";
+  }
+  end();
+  spam(20 << 20);
+  begin();
+  EXPECT_EQ(state(), RunState::running) << "also for a daemon that comes later";
+  node_.drive([] { return false; }, 3s);
+  ASSERT_TRUE(manager_->console().attach(vm_, 0)->send("poweroff\n").ok());
+  ASSERT_TRUE(reaches(RunState::stopped));
+  EXPECT_EQ(manager_->facts(vm_).last_exit, ExitReason::guest_power_off);
+}
+
 TEST_F(GuestManagerTest, ServicesOfUnknownVmsAreShownAndLeftAlone) {
   end();
   node_.vmms["stray"] = std::make_shared<fake::Vmm>(node_, "stray", host::Argv{"/usr/bin/qemu-system-x86_64", "node-name=disk0,filename=/dev/vg0/d0,"});

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <fmt/format.h>
 
+#include "hv/vmm_words.h"
+
 namespace mcv::hv {
 namespace {
 
@@ -247,10 +249,7 @@ asio::awaitable<std::string> VmmUnits::last_words(VmName vm) {
   command.deadline = 5s;
   Result<host::ProcessResult> done = co_await processes_.run(std::move(command));
   if (!done.ok() || !done->ok()) co_return std::string();
-  std::string text = std::move(done->out);
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  std::replace(text.begin(), text.end(), '\n', ';');
-  co_return text;
+  co_return vmm_words(done->out);
 }
 
 }  // namespace mcv::hv

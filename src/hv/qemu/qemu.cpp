@@ -21,10 +21,22 @@ constexpr host::Duration start_bound = 60s;
 struct QemuHypervisor::Monitor {
   explicit Monitor(asio::any_io_executor executor) : changed(std::move(executor)) {}
   std::shared_ptr<QmpConnection> connection;
+  bool connecting = false;  ///< QEMU serves one client: a second one would wait for its greeting until its bound
   std::int64_t pid = 0;
   std::uint32_t resets = 0;
   bool panicked = false;
   Wakeup changed;
+};
+
+struct QemuHypervisor::Connecting {
+  explicit Connecting(Monitor& marked) : monitor(marked) { monitor.connecting = true; }
+  ~Connecting() {
+    monitor.connecting = false;
+    monitor.changed.notify();
+  }
+  Connecting(const Connecting&) = delete;
+  Connecting& operator=(const Connecting&) = delete;
+  Monitor& monitor;
 };
 
 QemuHypervisor::QemuHypervisor(asio::any_io_executor executor, host::Clock& clock, host::UnixSockets& sockets, VmmUnits units, std::string binary)
@@ -57,7 +69,18 @@ void QemuHypervisor::drop(const VmName& vm) {
 
 asio::awaitable<Result<std::shared_ptr<QmpConnection>>> QemuHypervisor::connection(VmName vm, host::Duration bound) {
   const std::shared_ptr<Monitor> monitor = monitor_of(vm);
+  const host::Instant deadline = clock_.now() + bound;
+  while (monitor->connecting) {
+    const host::Instant now = clock_.now();
+    if (now >= deadline) co_return Error(ErrorCode::timed_out, "QEMU's monitor said nothing");
+    co_await monitor->changed.wait_for(clock_, deadline - now);
+  }
   if (monitor->connection && monitor->connection->is_open()) co_return monitor->connection;
+  const Connecting mark(*monitor);
+  co_return co_await connect(vm, monitor, bound);
+}
+
+asio::awaitable<Result<std::shared_ptr<QmpConnection>>> QemuHypervisor::connect(VmName vm, std::shared_ptr<Monitor> monitor, host::Duration bound) {
   const std::weak_ptr<Monitor> weak = monitor;
   QmpConnection::OnEvent on_event = [weak](const QmpEvent& event) {
     const auto self = weak.lock();
@@ -72,11 +95,6 @@ asio::awaitable<Result<std::shared_ptr<QmpConnection>>> QemuHypervisor::connecti
   std::string path = socket_paths(units_.directory(vm)).monitor;
   MCV_CO_TRY(std::shared_ptr<QmpConnection> opened,
              co_await QmpConnection::open(executor_, clock_, sockets_, std::move(path), bound, std::move(on_event), std::move(on_end)));
-  // A second look may have connected meanwhile; QEMU serves one client, so the first one stays.
-  if (monitor->connection && monitor->connection->is_open()) {
-    opened->close();
-    co_return monitor->connection;
-  }
   monitor->connection = opened;
   co_return opened;
 }

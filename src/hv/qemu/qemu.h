@@ -33,10 +33,12 @@ class QemuHypervisor final : public Hypervisor {
 
  private:
   struct Monitor;
+  struct Connecting;
 
   std::shared_ptr<Monitor> monitor_of(const VmName& vm);
   void drop(const VmName& vm);
   boost::asio::awaitable<Result<std::shared_ptr<QmpConnection>>> connection(VmName vm, host::Duration bound);
+  boost::asio::awaitable<Result<std::shared_ptr<QmpConnection>>> connect(VmName vm, std::shared_ptr<Monitor> monitor, host::Duration bound);
   boost::asio::awaitable<Status> wait_for_monitor(VmName vm);
   boost::asio::awaitable<Status> command(VmName vm, std::string name);
 

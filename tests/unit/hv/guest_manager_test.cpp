@@ -9,6 +9,7 @@
 
 #include "fake_node.h"
 #include "hv/guest_manager.h"
+#include "hv/qemu/qemu.h"
 
 namespace mcv::hv {
 namespace {
@@ -270,6 +271,20 @@ TEST_F(GuestManagerTest, AGuestThatMakesEventsWithoutEndIsStillSeen) {
   ASSERT_TRUE(manager_->console().attach(vm_, 0)->send("poweroff\n").ok());
   ASSERT_TRUE(reaches(RunState::stopped));
   EXPECT_EQ(manager_->facts(vm_).last_exit, ExitReason::guest_power_off);
+}
+
+TEST_F(GuestManagerTest, TwoQuestionsAtATimeShareOneMonitor) {
+  ASSERT_TRUE(start().ok());
+  end();
+  const VmmUnits units(node_.processes, node_.files, node_.clock, "/run/mcv", "mcv-guest");
+  qemu::QemuHypervisor qemu(node_.loop.get_executor(), node_.clock, node_.sockets, units, "/usr/bin/qemu-system-x86_64");
+  std::vector<VmmPhase> phases;
+  for (int i = 0; i < 3; ++i) {
+    boost::asio::co_spawn(node_.loop, qemu.look(vm_), [&phases](std::exception_ptr, Result<VmmLook> look) { phases.push_back(look.ok() ? look->phase : VmmPhase::unknown); });
+  }
+  EXPECT_TRUE(node_.drive([&phases] { return phases.size() == 3; }, 1s));
+  EXPECT_EQ(phases, (std::vector<VmmPhase>(3, VmmPhase::running)));
+  begin();
 }
 
 TEST_F(GuestManagerTest, ServicesOfUnknownVmsAreShownAndLeftAlone) {

@@ -43,7 +43,7 @@ struct Console {
 
   struct Viewer {
     std::uint64_t position = 0;
-    std::uint64_t sessions = 0;  ///< ended sessions at the time it came
+    std::uint64_t runs = 0;  ///< runs of the VMM that had ended when it came
   };
 
   const VmName vm;
@@ -57,12 +57,12 @@ struct Console {
   const ConsoleLimits limits;
 
   ConsoleRing ring;
-  Wakeup changed;  ///< output, connection or session
+  Wakeup changed;  ///< output, connection or the end of a run
   Wakeup typed;
   ConsoleSource source;
   bool open = false;
   bool connected = false;
-  std::uint64_t sessions_ended = 0;
+  std::uint64_t runs_ended = 0;
   std::shared_ptr<host::ByteStream> stream;
   std::string input;
   std::map<std::uint64_t, Viewer> viewers;
@@ -272,7 +272,7 @@ asio::awaitable<std::string> ConsoleViewer::next() {
     skipped += piece.skipped;
     if (skipped != 0) piece.bytes.insert(0, skip_notice(skipped));
     if (!piece.bytes.empty()) co_return std::move(piece.bytes);
-    if (console->sessions_ended > viewer.sessions) co_return std::string();
+    if (console->runs_ended > viewer.runs) co_return std::string();
     co_await console->changed.wait();
   }
 }
@@ -395,7 +395,7 @@ asio::awaitable<void> ConsoleHub::stop(std::shared_ptr<Console> console, std::st
   if (reading && reading == console->reading) {
     console->reading.reset();
     console->logging.reset();
-    ++console->sessions_ended;
+    ++console->runs_ended;
   }
   console->changed.notify();
 }
@@ -422,7 +422,7 @@ std::unique_ptr<ConsoleViewer> ConsoleHub::attach(const VmName& vm, std::size_t 
   const ConsolePointer console = console_of(vm);
   const std::uint64_t id = console->next_viewer++;
   const std::size_t replay = std::min(replay_bytes, limits_.viewer_bytes);
-  console->viewers[id] = Console::Viewer{console->ring.before_end(replay), console->sessions_ended};
+  console->viewers[id] = Console::Viewer{console->ring.before_end(replay), console->runs_ended};
   return std::make_unique<ConsoleViewer>(console, id);
 }
 

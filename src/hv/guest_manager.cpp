@@ -192,7 +192,9 @@ asio::awaitable<Result<bool>> GuestManager::adopt(VmName vm) {
   while (guest->adopting) co_await guest->changed.wait();
   if (guest->watched) co_return true;
   const AdoptionMark mark(*guest);
-  co_return co_await adopt_now(guest);
+  Result<bool> adopted = co_await adopt_now(guest);
+  if (!adopted.ok()) co_return std::move(adopted).error().with_context("looking for the VMM of " + vm.str());
+  co_return adopted;
 }
 
 asio::awaitable<Result<bool>> GuestManager::adopt_now(std::shared_ptr<Guest> guest) {
@@ -326,6 +328,7 @@ asio::awaitable<void> GuestManager::watch(std::shared_ptr<Guest> guest) {
       if (cleared.ok()) co_return;
       continue;  // a process that does not die: `finish` took its whole bound, so this does not spin
     }
+    if (seen->pid != 0) guest->facts.pid = seen->pid;
     if (seen->panicked && !guest->panicked) console_.note(guest->name, "the guest reported a kernel panic");
     guest->panicked = seen->panicked;
     if (guest->record.wish != Wish::run) continue;  // stopping, until it is over or given up

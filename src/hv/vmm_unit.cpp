@@ -17,6 +17,7 @@ constexpr std::string_view prefix = "mcv-vm-";
 constexpr std::string_view suffix = ".service";
 constexpr host::Duration polite_bound = 10s;
 constexpr std::chrono::milliseconds signal_bound = 5s;  // for systemd to pass a signal on
+constexpr std::chrono::milliseconds show_bound = 10s;
 constexpr host::Duration systemd_kill_bound = 3s;
 constexpr host::Duration kill_bound = 30s;  // a VMM with much memory takes seconds to be taken apart
 constexpr host::Duration tidy_bound = 3s;
@@ -156,8 +157,14 @@ asio::awaitable<Status> VmmUnits::run(UnitSpec spec) {
 asio::awaitable<Result<UnitFacts>> VmmUnits::show(VmName vm) {
   host::Command command;
   command.argv = show_argv(vm);
+  command.deadline = show_bound;
   MCV_CO_TRY(const std::string text, co_await host::run_ok(processes_, std::move(command)));
   co_return parse_unit_facts(text);
+}
+
+asio::awaitable<std::int64_t> VmmUnits::main_pid(VmName vm) {
+  Result<UnitFacts> facts = co_await show(vm);
+  co_return facts.ok() ? facts->main_pid : 0;
 }
 
 asio::awaitable<Result<bool>> VmmUnits::alive(VmName vm) {

@@ -58,6 +58,8 @@ class VmmUnits {
   /// Returns when the VMM was executed.
   boost::asio::awaitable<Status> run(UnitSpec spec);
   boost::asio::awaitable<Result<UnitFacts>> show(VmName vm);
+  /// Of the VMM, for status; 0 when systemd does not say.
+  boost::asio::awaitable<std::int64_t> main_pid(VmName vm);
   /// Whether any process of the service is alive, from the cgroup: true also for one that ignores SIGKILL.
   boost::asio::awaitable<Result<bool>> alive(VmName vm);
   /// See Hypervisor::end.

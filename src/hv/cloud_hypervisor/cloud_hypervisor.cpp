@@ -98,8 +98,9 @@ asio::awaitable<Status> CloudHypervisor::wait_for_api(VmName vm) {
     if (clock_.now() >= deadline) co_return Error(ErrorCode::timed_out, fmt::format("cloud-hypervisor of {} does not answer", vm.str()));
     co_await clock_.sleep_for(50ms);
   }
-  MCV_CO_TRY(const UnitFacts facts, co_await units_.show(vm));
-  seen_[vm] = Seen{facts.main_pid};
+  const std::int64_t pid = co_await units_.main_pid(vm);
+  seen_[vm] = Seen{};
+  seen_[vm].pid = pid;
   co_return success();
 }
 
@@ -167,15 +168,7 @@ asio::awaitable<std::optional<std::string>> CloudHypervisor::info_state(VmName v
   co_return std::move(*text);
 }
 
-asio::awaitable<Result<VmmLook>> CloudHypervisor::adopt(VmName vm) {
-  VmmLook absent;
-  absent.phase = VmmPhase::absent;
-  MCV_CO_TRY(const bool is_alive, co_await units_.alive(vm));
-  if (!is_alive) co_return absent;
-  MCV_CO_TRY(const UnitFacts facts, co_await units_.show(vm));
-  seen_[vm].pid = facts.main_pid;
-  co_return co_await look(vm);
-}
+asio::awaitable<Result<VmmLook>> CloudHypervisor::adopt(VmName vm) { return look(std::move(vm)); }
 
 asio::awaitable<Result<VmmLook>> CloudHypervisor::look(VmName vm) {
   VmmLook seen;
@@ -184,6 +177,10 @@ asio::awaitable<Result<VmmLook>> CloudHypervisor::look(VmName vm) {
     seen_.erase(vm);
     seen.phase = VmmPhase::absent;
     co_return seen;
+  }
+  if (seen_[vm].pid == 0) {
+    const std::int64_t pid = co_await units_.main_pid(vm);
+    seen_[vm].pid = pid;
   }
   seen.pid = seen_[vm].pid;
   std::optional<std::string> state = co_await info_state(vm);

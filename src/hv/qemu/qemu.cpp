@@ -135,8 +135,8 @@ asio::awaitable<Status> QemuHypervisor::wait_for_monitor(VmName vm) {
     if (clock_.now() >= deadline) co_return std::move(opened).error().with_context("QEMU of " + vm.str());
     co_await clock_.sleep_for(100ms);
   }
-  MCV_CO_TRY(const UnitFacts facts, co_await units_.show(vm));
-  monitor_of(vm)->pid = facts.main_pid;
+  const std::int64_t pid = co_await units_.main_pid(vm);
+  monitor_of(vm)->pid = pid;
   co_return success();
 }
 
@@ -154,15 +154,7 @@ asio::awaitable<Status> QemuHypervisor::boot(VmName vm) { return command(std::mo
 asio::awaitable<Status> QemuHypervisor::power_button(VmName vm) { return command(std::move(vm), "system_powerdown"); }
 asio::awaitable<Status> QemuHypervisor::reset(VmName vm) { return command(std::move(vm), "system_reset"); }
 
-asio::awaitable<Result<VmmLook>> QemuHypervisor::adopt(VmName vm) {
-  VmmLook absent;
-  absent.phase = VmmPhase::absent;
-  MCV_CO_TRY(const bool is_alive, co_await units_.alive(vm));
-  if (!is_alive) co_return absent;
-  MCV_CO_TRY(const UnitFacts facts, co_await units_.show(vm));
-  monitor_of(vm)->pid = facts.main_pid;
-  co_return co_await look(vm);
-}
+asio::awaitable<Result<VmmLook>> QemuHypervisor::adopt(VmName vm) { return look(std::move(vm)); }
 
 asio::awaitable<Result<VmmLook>> QemuHypervisor::look(VmName vm) {
   VmmLook seen;
@@ -173,6 +165,10 @@ asio::awaitable<Result<VmmLook>> QemuHypervisor::look(VmName vm) {
     co_return seen;
   }
   const std::shared_ptr<Monitor> monitor = monitor_of(vm);
+  if (monitor->pid == 0) {
+    const std::int64_t pid = co_await units_.main_pid(vm);
+    monitor->pid = pid;
+  }
   seen.pid = monitor->pid;
   Result<std::shared_ptr<QmpConnection>> qmp = co_await connection(vm, look_bound);
   if (qmp.ok()) {

@@ -189,6 +189,7 @@ class Node {
   bool ignores_kill = false;  ///< processes in D state
   bool systemd_is_stuck = false;   ///< `systemctl kill` does nothing until its deadline
   bool systemd_is_silent = false;  ///< `systemctl show` gives no answer
+  bool cgroups_are_unreadable = false;
   bool is_too_busy = false;        ///< for `--version` within its deadline
 };
 

@@ -225,15 +225,35 @@ TEST_F(GuestManagerTest, KillsWithoutSystemd) {
   }
 }
 
+TEST_F(GuestManagerTest, AdoptsAndKillsWhileSystemdSaysNothing) {
+  for (const HypervisorKind kind : {HypervisorKind::qemu, HypervisorKind::cloud_hypervisor}) {
+    node_.systemd_is_stuck = node_.systemd_is_silent = false;
+    ASSERT_TRUE(start(kind).ok());
+    const std::int64_t pid = manager_->facts(vm_).pid;
+    EXPECT_NE(pid, 0);
+    end();
+    node_.systemd_is_stuck = node_.systemd_is_silent = true;
+    begin();
+    EXPECT_EQ(state(), RunState::running);
+    EXPECT_EQ(manager_->facts(vm_).pid, 0);
+    node_.systemd_is_silent = false;
+    EXPECT_TRUE(node_.drive([this, pid] { return manager_->facts(vm_).pid == pid; }, 10s)) << "asked again";
+    node_.systemd_is_silent = true;
+    ASSERT_TRUE(run(manager_->kill(vm_)).ok());
+    EXPECT_EQ(state(), RunState::stopped);
+    EXPECT_EQ(manager_->facts(vm_).last_exit, ExitReason::killed_by_operator);
+  }
+}
+
 TEST_F(GuestManagerTest, AVmThatCannotBeJudgedIsUnknownUntilItCan) {
   ASSERT_TRUE(start().ok());
   end();
-  node_.systemd_is_silent = true;
+  node_.cgroups_are_unreadable = true;
   begin();
   EXPECT_EQ(state(), RunState::unknown);
   EXPECT_FALSE(start().ok()) << "nothing is started beside it";
   EXPECT_EQ(node_.vmms.size(), 1u);
-  node_.systemd_is_silent = false;
+  node_.cgroups_are_unreadable = false;
   EXPECT_TRUE(reaches(RunState::running)) << "by itself";
   ASSERT_TRUE(run(manager_->stop(vm_, 60s)).ok());
 }

@@ -19,6 +19,7 @@ namespace {
 
 constexpr int oldest_cloud_hypervisor = 53;
 constexpr host::Duration clear_away_bound = 120s;  // longer than `finish` takes, also when systemd answers at its bounds only
+constexpr host::Duration shortest_look_interval = 100ms;
 constexpr const char* slice_cgroup = "/sys/fs/cgroup/mcv.slice";
 
 bool has_vmm(VmmPhase phase) { return phase != VmmPhase::absent; }
@@ -313,9 +314,14 @@ asio::awaitable<Status> GuestManager::start(VmLaunch launch, HypervisorKind wish
 }
 
 asio::awaitable<void> GuestManager::watch(std::shared_ptr<Guest> guest) {
+  host::Instant next_look = host_.clock.now();
   while (true) {
     const host::Duration interval = config_.look_interval;
     co_await guest->driver->wait_change(guest->name, interval);
+    // A guest that resets itself all the time reports all the time; it must not keep the loop busy.
+    const host::Instant now = host_.clock.now();
+    if (now < next_look) co_await host_.clock.sleep_for(next_look - now);
+    next_look = host_.clock.now() + shortest_look_interval;
     Result<VmmLook> seen = co_await guest->driver->look(guest->name);
     if (!seen.ok()) {
       if (guest->record.wish == Wish::run) set_state(*guest, RunState::unknown);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
 #include "cluster/core/json.h"
@@ -244,6 +245,7 @@ void Vmm::answer_qmp(const std::string& bytes) {
     if (!request.ok()) continue;
     const std::string name = (*request)["execute"].get<std::string>();
     Json value = Json::object();
+    if (name == "query-status") ++questions;
     if (name == "query-status") value["status"] = guest_ == Guest::running ? "running" : guest_ == Guest::off ? "shutdown" : "prelaunch";
     if (name == "cont" && guest_ == Guest::stopped) boot();
     if (name == "system_powerdown") press();
@@ -273,6 +275,7 @@ host::HttpResponse Vmm::http(const host::HttpRequest& request) {
     return answer(204, "");
   }
   if (guest_ == Guest::none) return answer(404, "[\"VM is not created\"]");
+  if (name == "vm.info") ++questions;
   if (name == "vm.info") return answer(200, fmt::format("{{\"state\":\"{}\"}}", guest_ == Guest::running ? "Running" : "Created"));
   if (name == "vm.boot") {
     event("", "vm", "booting");

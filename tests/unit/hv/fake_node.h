@@ -89,6 +89,9 @@ class Vmm : public std::enable_shared_from_this<Vmm> {
   std::string last_words;
   std::string disk;
   std::int64_t pid = 0;
+  int questions = 0;  ///< query-status and vm.info
+  /// The guest resets itself.
+  void reset();
 
   std::shared_ptr<Stream::State> connect(const std::string& name);
   host::HttpResponse http(const host::HttpRequest& request);
@@ -102,7 +105,6 @@ class Vmm : public std::enable_shared_from_this<Vmm> {
   void type(const std::string& bytes);
   void press();
   void power_off();
-  void reset();
   void event(const std::string& qmp, const std::string& source, const std::string& ch);
   void answer_qmp(const std::string& bytes);
   static boost::asio::awaitable<void> live(std::shared_ptr<Vmm> self, int run);

@@ -293,6 +293,21 @@ TEST_F(GuestManagerTest, AGuestThatMakesEventsWithoutEndIsStillSeen) {
   EXPECT_EQ(manager_->facts(vm_).last_exit, ExitReason::guest_power_off);
 }
 
+TEST_F(GuestManagerTest, AGuestThatResetsItselfAllTheTimeDoesNotKeepTheDaemonBusy) {
+  for (const HypervisorKind kind : {HypervisorKind::qemu, HypervisorKind::cloud_hypervisor}) {
+    ASSERT_TRUE(start(kind).ok());
+    fake::Vmm& vmm = *node_.find("vm1");
+    vmm.questions = 0;
+    for (int i = 0; i < 2000; ++i) {
+      vmm.reset();
+      node_.drive([] { return false; }, 2ms);
+    }
+    EXPECT_LE(vmm.questions, 60) << "in 4 s";
+    EXPECT_EQ(state(), RunState::running);
+    ASSERT_TRUE(run(manager_->kill(vm_)).ok());
+  }
+}
+
 TEST_F(GuestManagerTest, TwoQuestionsAtATimeShareOneMonitor) {
   ASSERT_TRUE(start().ok());
   end();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a VMM says is not trusted: a guest that broke out of its devices owns that process. Whatever comes, nothing throws, nothing
 // grows without bound, and a running guest is never called stopped.
+#include <boost/asio/co_spawn.hpp>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 

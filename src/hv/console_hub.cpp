@@ -312,6 +312,7 @@ std::shared_ptr<Console> ConsoleHub::console_of(const VmName& vm) {
 asio::awaitable<Status> ConsoleHub::open(VmName vm, ConsoleSource source, bool fresh) {
   const ConsolePointer console = console_of(vm);
   if (console->open) co_return success();
+  if (console->reading) co_await stop(console, std::string());  // an end that was cut off
   MCV_CO_CHECK(co_await make_directories());
   console->source = std::move(source);
   console->input.clear();
@@ -373,7 +374,8 @@ asio::awaitable<void> ConsoleHub::stop(std::shared_ptr<Console> console, std::st
   const std::shared_ptr<TaskGroup> reading = console->reading;
   if (reading) {
     if (console->stream) {
-      // Not simply closed: see is_to_be_kept. The VMM hangs up in turn, after the last byte it had for us.
+      // Not simply closed: see is_to_be_kept. The VMM hangs up in turn, after the last byte it had for us. (A guest of
+      // cloud-hypervisor v53 reads a zero byte at that moment; the first line typed after a restart of mcvd may begin with it.)
       console->stream->finish_writing();
       const host::Instant deadline = clock_.now() + drain_bound;
       while (console->connected && clock_.now() < deadline) co_await console->changed.wait_for(clock_, deadline - clock_.now());

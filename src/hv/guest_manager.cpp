@@ -231,7 +231,8 @@ asio::awaitable<Result<bool>> GuestManager::adopt_now(std::shared_ptr<Guest> gue
   if (!has_vmm(seen.phase)) {
     if (record.booted) {
       const ExitReason reason = classify_exit(record, seen.phase);
-      std::string why = fmt::format("{}, while mcvd was not running", describe(reason));
+      std::string why = co_await describe_end(guest, reason, seen.phase);
+      why += ", while mcvd was not running";
       MCV_CO_CHECK(co_await finish(guest, reason, std::move(why)));
     }
     set_state(*guest, RunState::stopped);
@@ -329,7 +330,7 @@ asio::awaitable<void> GuestManager::watch(std::shared_ptr<Guest> guest) {
     }
     if (is_over(seen->phase)) {
       const ExitReason reason = classify_exit(guest->record, seen->phase);
-      std::string why(describe(reason));
+      std::string why = co_await describe_end(guest, reason, seen->phase);
       Status cleared = co_await finish(guest, reason, std::move(why));
       if (cleared.ok()) co_return;
       continue;  // a process that does not die: `finish` took its whole bound, so this does not spin
@@ -342,6 +343,14 @@ asio::awaitable<void> GuestManager::watch(std::shared_ptr<Guest> guest) {
     if (seen->phase == VmmPhase::paused) set_state(*guest, RunState::paused);
     if (seen->phase == VmmPhase::unknown) set_state(*guest, RunState::unknown);
   }
+}
+
+asio::awaitable<std::string> GuestManager::describe_end(std::shared_ptr<Guest> guest, ExitReason reason, VmmPhase phase) {
+  std::string text(describe(reason));
+  if (reason != ExitReason::crashed || phase != VmmPhase::absent) co_return text;
+  const std::string how = co_await guest->driver->obituary(guest->name);
+  if (!how.empty()) text += fmt::format(" ({})", how);
+  co_return text;
 }
 
 // The guest is over: its VMM is ended and its disks are closed when this returns.

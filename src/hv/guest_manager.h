@@ -100,6 +100,7 @@ class GuestManager {
   boost::asio::awaitable<Result<bool>> adopt_now(std::shared_ptr<Guest> guest);
   boost::asio::awaitable<void> adopt_until_done(VmName vm, std::shared_ptr<void> ticket);
   boost::asio::awaitable<void> watch(std::shared_ptr<Guest> guest);
+  boost::asio::awaitable<std::string> describe_end(std::shared_ptr<Guest> guest, ExitReason reason, VmmPhase phase);
   boost::asio::awaitable<Status> finish(std::shared_ptr<Guest> guest, ExitReason reason, std::string why);
   boost::asio::awaitable<Status> save(std::shared_ptr<Guest> guest);
   void set_state(Guest& guest, RunState state);

@@ -118,6 +118,15 @@ Result<UnitFacts> parse_unit_facts(std::string_view text) {
   return facts;
 }
 
+std::string how_it_ended(const UnitFacts& facts) {
+  constexpr int exited = 1;  // CLD_EXITED
+  if (facts.loaded && facts.active_state != "failed" && facts.active_state != "inactive") return {};
+  if (facts.result == "oom-kill") return "the kernel killed it, out of memory";
+  if (!facts.loaded || facts.exec_main_code == 0) return "exit code 0";  // systemd forgets a service that ended well
+  if (facts.exec_main_code == exited) return fmt::format("exit code {}", facts.exec_main_status);
+  return fmt::format("killed by signal {}", facts.exec_main_status);
+}
+
 VmmUnits::VmmUnits(host::Processes& processes, host::Files& files, host::Clock& clock, std::string run_directory, std::string user)
     : processes_(processes), files_(files), clock_(clock), run_directory_(std::move(run_directory)), user_(std::move(user)) {}
 
@@ -246,6 +255,22 @@ asio::awaitable<Status> VmmUnits::clear(VmName vm, host::Duration bound) {
     if (clock_.now() >= deadline) co_return Error(ErrorCode::timed_out, unit_name(vm) + " does not become inactive");
     co_await clock_.sleep_for(poll);
   }
+}
+
+asio::awaitable<std::string> VmmUnits::obituary(VmName vm) {
+  const host::Instant deadline = clock_.now() + tidy_bound;
+  std::string how;
+  while (true) {
+    Result<UnitFacts> facts = co_await show(vm);
+    if (!facts.ok()) co_return std::string();
+    how = how_it_ended(*facts);
+    // The cgroup is empty before systemd has taken note of it.
+    if (!how.empty() || clock_.now() >= deadline) break;
+    co_await clock_.sleep_for(poll);
+  }
+  const std::string words = co_await last_words(vm);
+  if (how.empty() || words.empty()) co_return how + words;
+  co_return fmt::format("{}; it said: {}", how, words);
 }
 
 asio::awaitable<std::string> VmmUnits::last_words(VmName vm) {

@@ -41,6 +41,8 @@ struct UnitFacts {
   int exec_main_status = 0;    ///< exit code, or the signal's number
   std::string invocation;      ///< names this run in the journal
 };
+/// "killed by signal 9", "exit code 1"; empty while the service has not ended.
+std::string how_it_ended(const UnitFacts& facts);
 host::Argv show_argv(const VmName& vm);
 Result<UnitFacts> parse_unit_facts(std::string_view text);
 
@@ -64,6 +66,8 @@ class VmmUnits {
   boost::asio::awaitable<Result<bool>> alive(VmName vm);
   /// See Hypervisor::end.
   boost::asio::awaitable<Status> end(VmName vm, bool politely);
+  /// See Hypervisor::obituary.
+  boost::asio::awaitable<std::string> obituary(VmName vm);
   /// The last lines the VMM wrote, for an error message. Empty when there are none.
   boost::asio::awaitable<std::string> last_words(VmName vm);
 

@@ -216,6 +216,8 @@ asio::awaitable<void> CloudHypervisor::wait_change(VmName vm, host::Duration at_
   }
 }
 
+asio::awaitable<std::string> CloudHypervisor::obituary(VmName vm) { return units_.obituary(std::move(vm)); }
+
 asio::awaitable<Status> CloudHypervisor::end(VmName vm, bool politely) {
   Status ended = co_await units_.end(vm, politely);
   if (ended.ok()) seen_.erase(vm);

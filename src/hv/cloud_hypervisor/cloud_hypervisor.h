@@ -25,6 +25,7 @@ class CloudHypervisor final : public Hypervisor {
   boost::asio::awaitable<Status> power_button(VmName vm) override;
   boost::asio::awaitable<Status> reset(VmName vm) override;
   boost::asio::awaitable<Status> end(VmName vm, bool politely) override;
+  boost::asio::awaitable<std::string> obituary(VmName vm) override;
   std::string console_socket(const VmName& vm) const override;
   std::optional<std::string> console_spool(const VmName& vm) const override;
 

@@ -186,6 +186,8 @@ asio::awaitable<void> QemuHypervisor::wait_change(VmName vm, host::Duration at_m
   return monitor_of(vm)->changed.wait_for(clock_, at_most);
 }
 
+asio::awaitable<std::string> QemuHypervisor::obituary(VmName vm) { return units_.obituary(std::move(vm)); }
+
 asio::awaitable<Status> QemuHypervisor::end(VmName vm, bool politely) {
   Status ended = co_await units_.end(vm, politely);
   if (ended.ok()) drop(vm);

@@ -179,7 +179,7 @@ TEST_F(GuestManagerTest, ViewersReadWhyTheGuestEndedBeforeTheirEnd) {
       {[this] { EXPECT_TRUE(manager_->console().attach(vm_, 0)->send("poweroff\n").ok()); }, "\r\n[mcv: vm1: the guest turned itself off]\r\n"},
       {[this] { EXPECT_TRUE(run(manager_->stop(vm_, 60s)).ok()); }, "\r\n[mcv: vm1: the guest was shut down]\r\n"},
       {[this] { EXPECT_TRUE(run(manager_->kill(vm_)).ok()); }, "\r\n[mcv: vm1: the guest's power was cut]\r\n"},
-      {[this] { node_.find("vm1")->terminate(true); }, "\r\n[mcv: vm1: the VMM ended unexpectedly]\r\n"},
+      {[this] { node_.find("vm1")->terminate(true); }, "\r\n[mcv: vm1: the VMM ended unexpectedly (killed by signal 9)]\r\n"},
   };
   for (const HypervisorKind kind : {HypervisorKind::qemu, HypervisorKind::cloud_hypervisor}) {
     for (const Case& c : ends) {
@@ -204,7 +204,7 @@ TEST_F(GuestManagerTest, LastWordsOfAGuestThatEndedWithoutADaemonAreKept) {
   const std::uint64_t last = node_.disks["/dev/vg0/d0"].records;
   begin();
   EXPECT_EQ(state(), RunState::stopped);
-  EXPECT_NE(log().find(fmt::format("record {}\r\n\r\n[mcv: vm1: the VMM ended unexpectedly, while mcvd was not running]\r\n", last)), std::string::npos);
+  EXPECT_NE(log().find(fmt::format("record {}\r\n\r\n[mcv: vm1: the VMM ended unexpectedly (killed by signal 9), while mcvd was not running]\r\n", last)), std::string::npos);
   const auto viewer = manager_->console().attach(vm_, 1000);
   EXPECT_NE(run(viewer->next()).find(fmt::format("record {}\r\n", last)), std::string::npos) << "for a viewer that comes later";
   end();

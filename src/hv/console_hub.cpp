@@ -21,7 +21,7 @@ constexpr std::size_t viewer_piece = 32 * 1024;
 constexpr std::size_t log_piece = 128 * 1024;
 constexpr host::Duration log_interval = 500ms;
 constexpr host::Duration connect_bound = 10s;
-constexpr host::Duration drain_bound = 1s;
+constexpr host::Duration drain_bound = 5s;  // the VMM's console thread must come to run once; it may have to wait for a CPU
 
 }  // namespace
 
@@ -43,7 +43,7 @@ struct Console {
 
   struct Viewer {
     std::uint64_t position = 0;
-    std::uint64_t sessions = 0;  ///< ended sessions at the time it came
+    std::uint64_t runs = 0;  ///< runs of the VMM that had ended when it came
   };
 
   const VmName vm;
@@ -57,12 +57,12 @@ struct Console {
   const ConsoleLimits limits;
 
   ConsoleRing ring;
-  Wakeup changed;  ///< output, connection or session
+  Wakeup changed;  ///< output, connection or the end of a run
   Wakeup typed;
   ConsoleSource source;
   bool open = false;
   bool connected = false;
-  std::uint64_t sessions_ended = 0;
+  std::uint64_t runs_ended = 0;
   std::shared_ptr<host::ByteStream> stream;
   std::string input;
   std::map<std::uint64_t, Viewer> viewers;
@@ -72,15 +72,16 @@ struct Console {
   std::uint64_t logged = 0;  ///< ring position up to which the log file holds everything
   std::size_t log_size = 0;
   bool spool_is_due = false;  ///< to be emptied
-  std::unique_ptr<TaskGroup> reading;
-  std::unique_ptr<TaskGroup> logging;
+  std::shared_ptr<TaskGroup> reading;  ///< both from `open` until `stop` has joined them
+  std::shared_ptr<TaskGroup> logging;
 
   void push(std::string_view bytes) {
     ring.push(bytes);
     changed.notify();
   }
   /// Text of ours in the stream: the spool does not have it.
-  void push_note(std::string_view text) {
+  void push_note(const std::string& note) {
+    const std::string text = fmt::format("\r\n[mcv: {}]\r\n", note);
     spool_begin += static_cast<std::int64_t>(text.size());
     push(text);
   }
@@ -149,6 +150,9 @@ asio::awaitable<void> catch_up(ConsolePointer console) {
     tail.argv = {"tail", fmt::format("--bytes={}", console->limits.ring_bytes), *console->source.spool};
     spool = co_await host::run_ok(console->processes, std::move(tail));
     if (!spool.ok()) co_return;
+    console->push(*spool);
+    console->spool_is_due = true;
+    co_return;
   }
   const std::string_view missed = missed_output(*spool, console->seen_of_spool(console->ring.end()));
   if (!missed.empty()) console->push(missed);
@@ -268,7 +272,7 @@ asio::awaitable<std::string> ConsoleViewer::next() {
     skipped += piece.skipped;
     if (skipped != 0) piece.bytes.insert(0, skip_notice(skipped));
     if (!piece.bytes.empty()) co_return std::move(piece.bytes);
-    if (console->sessions_ended > viewer.sessions) co_return std::string();
+    if (console->runs_ended > viewer.runs) co_return std::string();
     co_await console->changed.wait();
   }
 }
@@ -308,8 +312,8 @@ std::shared_ptr<Console> ConsoleHub::console_of(const VmName& vm) {
 asio::awaitable<Status> ConsoleHub::open(VmName vm, ConsoleSource source, bool fresh) {
   const ConsolePointer console = console_of(vm);
   if (console->open) co_return success();
-  MCV_CO_CHECK(co_await files_.make_directory(log_directory_, 0750));
-  MCV_CO_CHECK(co_await files_.make_directory(state_directory_, 0755));
+  if (console->reading) co_await stop(console, std::string());  // an end that was cut off
+  MCV_CO_CHECK(co_await make_directories());
   console->source = std::move(source);
   console->input.clear();
   if (fresh) {
@@ -323,8 +327,8 @@ asio::awaitable<Status> ConsoleHub::open(VmName vm, ConsoleSource source, bool f
   Result<std::string> log = co_await files_.read(console->log_path);
   console->log_size = log.ok() ? log->size() : 0;
   console->open = true;
-  console->reading = std::make_unique<TaskGroup>(executor_);
-  console->logging = std::make_unique<TaskGroup>(executor_);
+  console->reading = std::make_shared<TaskGroup>(executor_);
+  console->logging = std::make_shared<TaskGroup>(executor_);
   console->reading->spawn(read_console(console));
   console->reading->spawn(write_console(console));
   console->logging->spawn(keep_log(console));
@@ -337,35 +341,64 @@ asio::awaitable<Status> ConsoleHub::open(VmName vm, ConsoleSource source, bool f
   co_return success();
 }
 
-asio::awaitable<void> ConsoleHub::close(VmName vm) {
+asio::awaitable<Status> ConsoleHub::make_directories() {
+  MCV_CO_CHECK(co_await files_.make_directory(log_directory_, 0750));
+  co_return co_await files_.make_directory(state_directory_, 0755);
+}
+
+asio::awaitable<void> ConsoleHub::recover(VmName vm, ConsoleSource source) {
+  const ConsolePointer console = console_of(vm);
+  if (console->open || console->ring.end() != 0) co_return;  // this daemon read it
+  Status made = co_await make_directories();
+  if (!made.ok()) co_return;
+  console->source = std::move(source);
+  co_await refill(console);
+  console->logged = console->ring.end();
+  co_await catch_up(console);
+  console->spool_is_due = false;  // it goes with the directory of the VMM
+}
+
+asio::awaitable<void> ConsoleHub::close(VmName vm, std::string last_note) {
   const auto found = consoles_.find(vm);
-  if (found == consoles_.end() || !found->second->open) co_return;
+  if (found == consoles_.end()) co_return;
   const ConsolePointer console = found->second;
   // The VMM is gone, so the socket ends after what is still in it.
   const host::Instant deadline = clock_.now() + drain_bound;
   while (console->connected && clock_.now() < deadline) co_await console->changed.wait_for(clock_, deadline - clock_.now());
-  co_await stop(console);
+  co_await stop(console, std::move(last_note));
 }
 
-asio::awaitable<void> ConsoleHub::stop(std::shared_ptr<Console> console) {
-  if (!console->open) co_return;
+// May be cut off at any await and called again: only who has joined the tasks declares the end.
+asio::awaitable<void> ConsoleHub::stop(std::shared_ptr<Console> console, std::string last_note) {
   console->open = false;
-  if (console->stream) {
-    // Not simply closed: see is_to_be_kept. The VMM hangs up in turn, after the last byte it had for us.
-    console->stream->finish_writing();
-    const host::Instant deadline = clock_.now() + drain_bound;
-    while (console->connected && clock_.now() < deadline) co_await console->changed.wait_for(clock_, deadline - clock_.now());
+  const std::shared_ptr<TaskGroup> reading = console->reading;
+  if (reading) {
+    if (console->stream) {
+      // Not simply closed: see is_to_be_kept. The VMM hangs up in turn, after the last byte it had for us. (A guest of
+      // cloud-hypervisor v53 reads a zero byte at that moment; the first line typed after a restart of mcvd may begin with it.)
+      console->stream->finish_writing();
+      const host::Instant deadline = clock_.now() + drain_bound;
+      while (console->connected && clock_.now() < deadline) co_await console->changed.wait_for(clock_, deadline - clock_.now());
+    }
+    const bool hung_up = !console->connected;
+    console->connected = false;
+    reading->cancel();
+    co_await reading->join();
+    console->stream.reset();
+    console->changed.notify();
+    // Otherwise the copy stays, and the next daemon goes on with it.
+    if (hung_up) console->sockets.release(kept_name(*console));
+    const std::shared_ptr<TaskGroup> logging = console->logging;
+    co_await logging->join();
   }
-  const bool hung_up = !console->connected;
-  console->connected = false;
-  console->reading->cancel();
-  co_await console->reading->join();
-  console->stream.reset();
-  console->changed.notify();
-  // Otherwise the copy stays, and the next daemon goes on with it.
-  if (hung_up) console->sockets.release(kept_name(*console));
-  co_await console->logging->join();
-  ++console->sessions_ended;
+  // After the guest's last byte and before the end that viewers are told: whoever looks reads why it ended.
+  if (!last_note.empty()) console->push_note(last_note);
+  co_await flush_log(console);
+  if (reading && reading == console->reading) {
+    console->reading.reset();
+    console->logging.reset();
+    ++console->runs_ended;
+  }
   console->changed.notify();
 }
 
@@ -382,17 +415,19 @@ asio::awaitable<void> ConsoleHub::forget(VmName vm) {
 asio::awaitable<void> ConsoleHub::close_all() {
   std::vector<ConsolePointer> all;
   for (const auto& [vm, console] : consoles_) all.push_back(console);
-  for (const ConsolePointer& console : all) co_await stop(console);
+  for (const ConsolePointer& console : all) {
+    if (console->reading) co_await stop(console, std::string());
+  }
 }
 
 std::unique_ptr<ConsoleViewer> ConsoleHub::attach(const VmName& vm, std::size_t replay_bytes) {
   const ConsolePointer console = console_of(vm);
   const std::uint64_t id = console->next_viewer++;
   const std::size_t replay = std::min(replay_bytes, limits_.viewer_bytes);
-  console->viewers[id] = Console::Viewer{console->ring.before_end(replay), console->sessions_ended};
+  console->viewers[id] = Console::Viewer{console->ring.before_end(replay), console->runs_ended};
   return std::make_unique<ConsoleViewer>(console, id);
 }
 
-void ConsoleHub::note(const VmName& vm, const std::string& text) { console_of(vm)->push_note(fmt::format("\r\n[mcv: {}]\r\n", text)); }
+void ConsoleHub::note(const VmName& vm, const std::string& text) { console_of(vm)->push_note(text); }
 
 }  // namespace mcv::hv

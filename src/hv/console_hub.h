@@ -62,12 +62,15 @@ class ConsoleHub {
   ~ConsoleHub();
 
   /// Attaches and returns when connected (bounded; `daemon_unreachable` when the socket never answered: it is still tried
-  /// in the background). Reconnects by itself while open. `fresh` starts with an empty ring (a new VMM), otherwise the ring
-  /// is filled from the log and from what the VMM spooled meanwhile.
+  /// in the background). Reconnects by itself while open. `fresh` is for a new VMM, which spooled nothing yet; otherwise the
+  /// ring is filled from the log and from what the VMM spooled meanwhile.
   boost::asio::awaitable<Status> open(VmName vm, ConsoleSource source, bool fresh);
-  /// Takes what is still in the socket, then detaches; viewers get the rest and then their end. The ring stays for
-  /// viewers that come later, so that the last words of a crashed guest can be read.
-  boost::asio::awaitable<void> close(VmName vm);
+  /// For a VMM that ended while no daemon was there to read it: ring and log get what it spooled. Before `close`.
+  boost::asio::awaitable<void> recover(VmName vm, ConsoleSource source);
+  /// Takes what is still in the socket, then `last_note` (see `note`), then detaches; viewers and log get all of that, and
+  /// viewers then their end. The ring stays for viewers that come later, so that the last words of a crashed guest can be
+  /// read.
+  boost::asio::awaitable<void> close(VmName vm, std::string last_note = {});
   /// Forgets ring and spool position; the log file stays.
   boost::asio::awaitable<void> forget(VmName vm);
   /// Closes all, logs flushed. Before the hub is destroyed.
@@ -81,7 +84,8 @@ class ConsoleHub {
 
  private:
   std::shared_ptr<Console> console_of(const VmName& vm);
-  boost::asio::awaitable<void> stop(std::shared_ptr<Console> console);
+  boost::asio::awaitable<void> stop(std::shared_ptr<Console> console, std::string last_note);
+  boost::asio::awaitable<Status> make_directories();
 
   boost::asio::any_io_executor executor_;
   host::Clock& clock_;

@@ -18,7 +18,8 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr int oldest_cloud_hypervisor = 53;
-constexpr host::Duration clear_away_bound = 45s;  // longer than VmmUnits::end takes at most
+constexpr host::Duration clear_away_bound = 120s;  // longer than `finish` takes, also when systemd answers at its bounds only
+constexpr host::Duration shortest_look_interval = 100ms;
 constexpr const char* slice_cgroup = "/sys/fs/cgroup/mcv.slice";
 
 bool has_vmm(VmmPhase phase) { return phase != VmmPhase::absent; }
@@ -35,6 +36,13 @@ std::string_view describe(ExitReason reason) {
   return "ended";
 }
 
+ConsoleSource console_source(const Hypervisor& driver, const VmName& vm) {
+  ConsoleSource source;
+  source.socket = driver.console_socket(vm);
+  source.spool = driver.console_spool(vm);
+  return source;
+}
+
 }  // namespace
 
 struct GuestManager::Guest {
@@ -44,15 +52,27 @@ struct GuestManager::Guest {
   RunRecord record;
   Hypervisor* driver = nullptr;
   bool watched = false;  ///< a VMM exists and `watch` follows it; only `watch` declares it ended
+  bool adopting = false;  ///< one at a time: two would watch it twice
   bool ending = false;   ///< the guest is over, its VMM is being cleared away
   bool panicked = false;
   Wakeup changed;
 };
 
+struct GuestManager::AdoptionMark {
+  explicit AdoptionMark(Guest& marked) : guest(marked) { guest.adopting = true; }
+  ~AdoptionMark() {
+    guest.adopting = false;
+    guest.changed.notify();
+  }
+  AdoptionMark(const AdoptionMark&) = delete;
+  AdoptionMark& operator=(const AdoptionMark&) = delete;
+  Guest& guest;
+};
+
 GuestManager::GuestManager(GuestServices host, GuestConfig config) : GuestManager(std::move(host), std::move(config), std::vector<Hypervisor*>()) {
   const VmmUnits units(host_.processes, host_.files, host_.clock, config_.run_directory, config_.user);
   owned_.push_back(std::make_unique<qemu::QemuHypervisor>(host_.executor, host_.clock, host_.sockets, units, config_.qemu));
-  owned_.push_back(std::make_unique<ch::CloudHypervisor>(host_.clock, host_.files, host_.sockets, units, config_.cloud_hypervisor));
+  owned_.push_back(std::make_unique<ch::CloudHypervisor>(host_.clock, host_.files, host_.processes, host_.sockets, units, config_.cloud_hypervisor));
   for (const auto& owned : owned_) drivers_.push_back(owned.get());
 }
 
@@ -112,25 +132,38 @@ asio::awaitable<void> GuestManager::refresh_installed() {
   Result<bool> qemu_there = co_await host_.files.exists(config_.qemu);
   if (qemu_there.ok() && *qemu_there) found.emplace_back(qemu_id);
   Result<bool> ch_there = co_await host_.files.exists(config_.cloud_hypervisor);
-  if (ch_there.ok() && *ch_there) {
+  if (!ch_there.ok() || !*ch_there) {
+    ch_version_ = 0;
+  } else if (ch_version_ < oldest_cloud_hypervisor) {
+    // Asked again while it is missing or too old: it may have been installed since, or the node was too busy to answer.
     host::Command command;
     command.argv = {config_.cloud_hypervisor, "--version"};
     Result<host::ProcessResult> version = co_await host_.processes.run(std::move(command));
-    const std::optional<int> major = version.ok() ? ch::parse_version(version->out) : std::nullopt;
-    if (major.has_value() && *major >= oldest_cloud_hypervisor) found.emplace_back(cloud_hypervisor_id);
+    ch_version_ = version.ok() ? ch::parse_version(version->out).value_or(0) : 0;
   }
+  if (ch_version_ >= oldest_cloud_hypervisor) found.emplace_back(cloud_hypervisor_id);
   installed_ = std::move(found);
 }
 
 asio::awaitable<Result<std::vector<std::string>>> GuestManager::adopt_all(std::vector<VmName> known) {
-  co_await refresh_installed();
+  // All at once: a silent VMM takes its bound, and the daemon is to be up within one of them, not within their sum.
+  struct Waiting {
+    explicit Waiting(asio::any_io_executor executor) : changed(std::move(executor)) {}
+    std::size_t left = 0;
+    Wakeup changed;
+  };
+  const auto waiting = std::make_shared<Waiting>(host_.executor);
+  waiting->left = known.size();
   for (const VmName& vm : known) {
-    Result<bool> adopted = co_await adopt(vm);
-    if (!adopted.ok()) {
-      // One VM that cannot be judged must not keep the others from their daemon.
-      set_state(*guest_of(vm), RunState::unknown);
-    }
+    // Given back after the first attempt, or with the task.
+    std::shared_ptr<void> ticket(nullptr, [waiting](void*) {
+      --waiting->left;
+      waiting->changed.notify();
+    });
+    tasks_.spawn(adopt_until_done(vm, std::move(ticket)));
   }
+  while (waiting->left != 0) co_await waiting->changed.wait();
+  co_await refresh_installed();
   std::vector<std::string> strangers;
   MCV_CO_TRY(const std::vector<std::string> units, co_await host_.files.list(slice_cgroup));
   for (const std::string& unit : units) {
@@ -141,10 +174,32 @@ asio::awaitable<Result<std::vector<std::string>>> GuestManager::adopt_all(std::v
   co_return strangers;
 }
 
+// One VM that cannot be judged must not keep the others from their daemon, and is not given up either.
+asio::awaitable<void> GuestManager::adopt_until_done(VmName vm, std::shared_ptr<void> ticket) {
+  while (true) {
+    Result<bool> adopted = co_await adopt(vm);
+    if (!adopted.ok()) set_state(*guest_of(vm), RunState::unknown);
+    ticket.reset();
+    if (adopted.ok()) co_return;
+    const host::Duration pause = config_.look_interval;
+    co_await host_.clock.sleep_for(pause);
+    if (facts(vm).state != RunState::unknown) co_return;  // an operation found out, or forgot it
+  }
+}
+
 /// True when a VMM of this VM exists and is watched from now on.
 asio::awaitable<Result<bool>> GuestManager::adopt(VmName vm) {
   const std::shared_ptr<Guest> guest = guest_of(vm);
+  while (guest->adopting) co_await guest->changed.wait();
   if (guest->watched) co_return true;
+  const AdoptionMark mark(*guest);
+  Result<bool> adopted = co_await adopt_now(guest);
+  if (!adopted.ok()) co_return std::move(adopted).error().with_context("looking for the VMM of " + vm.str());
+  co_return adopted;
+}
+
+asio::awaitable<Result<bool>> GuestManager::adopt_now(std::shared_ptr<Guest> guest) {
+  const VmName vm = guest->name;
   std::string path = fmt::format("{}/runs/{}.json", config_.run_directory, vm.str());
   Result<std::string> text = co_await host_.files.read(std::move(path));
   if (!text.ok() && text.error().code() != ErrorCode::not_found) co_return std::move(text).error();
@@ -175,14 +230,17 @@ asio::awaitable<Result<bool>> GuestManager::adopt(VmName vm) {
   }
   if (!has_vmm(seen.phase)) {
     if (record.booted) {
-      MCV_CO_CHECK(co_await finish(guest, classify_exit(record, seen.phase)));
+      const ExitReason reason = classify_exit(record, seen.phase);
+      std::string why = co_await describe_end(guest, reason, seen.phase);
+      why += ", while mcvd was not running";
+      MCV_CO_CHECK(co_await finish(guest, reason, std::move(why)));
     }
     set_state(*guest, RunState::stopped);
     co_return false;
   }
   if (seen.phase == VmmPhase::created) {
     // mcvd died between making the VMM and letting the guest run: nothing is lost by beginning anew.
-    MCV_CO_CHECK(co_await finish(guest, ExitReason::none));
+    MCV_CO_CHECK(co_await finish(guest, ExitReason::none, "its start was cut off"));
     co_return false;
   }
   // The stop or kill that was under way died with its daemon; who resumes it asks again.
@@ -190,9 +248,7 @@ asio::awaitable<Result<bool>> GuestManager::adopt(VmName vm) {
   if (!over) guest->record.wish = Wish::run;
   guest->facts.hypervisor = owner->id();
   guest->facts.pid = seen.pid;
-  ConsoleSource source;
-  source.socket = owner->console_socket(vm);
-  source.spool = owner->console_spool(vm);
+  ConsoleSource source = console_source(*owner, vm);
   Status opened = co_await console_.open(vm, std::move(source), false);
   static_cast<void>(opened);  // it goes on trying; a guest without a console is still a guest
   MCV_CO_CHECK(co_await save(guest));
@@ -213,6 +269,7 @@ asio::awaitable<Status> GuestManager::start(VmLaunch launch, HypervisorKind wish
         .with_safe("nothing was changed")
         .with_next("hvctl vm info " + vm.str());
   }
+  if (!choose_hypervisor(wished, launch.boot, installed_).ok()) co_await refresh_installed();
   MCV_CO_TRY(const std::string id, choose_hypervisor(wished, launch.boot, installed_));
   Hypervisor* const chosen = driver(id);
   if (chosen == nullptr) co_return Error(ErrorCode::hypervisor_missing, id + " has no driver in this build");
@@ -229,9 +286,7 @@ asio::awaitable<Status> GuestManager::start(VmLaunch launch, HypervisorKind wish
     set_state(*guest, may_be_there ? RunState::unknown : RunState::stopped);
     co_return std::move(created).error().with_context("start " + vm.str());
   }
-  ConsoleSource source;
-  source.socket = chosen->console_socket(vm);
-  source.spool = chosen->console_spool(vm);
+  ConsoleSource source = console_source(*chosen, vm);
   console_.note(vm, fmt::format("{} starts in {}", vm.str(), id));
   Status opened = co_await console_.open(vm, std::move(source), true);
   static_cast<void>(opened);
@@ -241,7 +296,8 @@ asio::awaitable<Status> GuestManager::start(VmLaunch launch, HypervisorKind wish
   if (booted.ok()) booted = co_await chosen->boot(vm);
   if (!booted.ok()) {
     guest->record.last_exit = previous_exit;
-    Status cleared = co_await finish(guest, previous_exit);
+    std::string why = "its start failed: " + booted.error().message();
+    Status cleared = co_await finish(guest, previous_exit, std::move(why));
     if (!cleared.ok()) {
       set_state(*guest, RunState::unknown);
       co_return std::move(cleared).error().with_context(booted.error().message());
@@ -259,16 +315,27 @@ asio::awaitable<Status> GuestManager::start(VmLaunch launch, HypervisorKind wish
 }
 
 asio::awaitable<void> GuestManager::watch(std::shared_ptr<Guest> guest) {
+  host::Instant next_look = host_.clock.now();
   while (true) {
     const host::Duration interval = config_.look_interval;
     co_await guest->driver->wait_change(guest->name, interval);
+    // A guest that resets itself all the time reports all the time; it must not keep the loop busy.
+    const host::Instant now = host_.clock.now();
+    if (now < next_look) co_await host_.clock.sleep_for(next_look - now);
+    next_look = host_.clock.now() + shortest_look_interval;
     Result<VmmLook> seen = co_await guest->driver->look(guest->name);
-    if (!seen.ok()) continue;
+    if (!seen.ok()) {
+      if (guest->record.wish == Wish::run) set_state(*guest, RunState::unknown);
+      continue;
+    }
     if (is_over(seen->phase)) {
-      Status cleared = co_await finish(guest, classify_exit(guest->record, seen->phase));
+      const ExitReason reason = classify_exit(guest->record, seen->phase);
+      std::string why = co_await describe_end(guest, reason, seen->phase);
+      Status cleared = co_await finish(guest, reason, std::move(why));
       if (cleared.ok()) co_return;
       continue;  // a process that does not die: `finish` took its whole bound, so this does not spin
     }
+    if (seen->pid != 0) guest->facts.pid = seen->pid;
     if (seen->panicked && !guest->panicked) console_.note(guest->name, "the guest reported a kernel panic");
     guest->panicked = seen->panicked;
     if (guest->record.wish != Wish::run) continue;  // stopping, until it is over or given up
@@ -278,8 +345,16 @@ asio::awaitable<void> GuestManager::watch(std::shared_ptr<Guest> guest) {
   }
 }
 
+asio::awaitable<std::string> GuestManager::describe_end(std::shared_ptr<Guest> guest, ExitReason reason, VmmPhase phase) {
+  std::string text(describe(reason));
+  if (reason != ExitReason::crashed || phase != VmmPhase::absent) co_return text;
+  const std::string how = co_await guest->driver->obituary(guest->name);
+  if (!how.empty()) text += fmt::format(" ({})", how);
+  co_return text;
+}
+
 // The guest is over: its VMM is ended and its disks are closed when this returns.
-asio::awaitable<Status> GuestManager::finish(std::shared_ptr<Guest> guest, ExitReason reason) {
+asio::awaitable<Status> GuestManager::finish(std::shared_ptr<Guest> guest, ExitReason reason, std::string why) {
   guest->ending = true;
   set_state(*guest, RunState::stopping);
   Status ended = co_await guest->driver->end(guest->name, true);
@@ -288,7 +363,10 @@ asio::awaitable<Status> GuestManager::finish(std::shared_ptr<Guest> guest, ExitR
     set_state(*guest, RunState::unknown);
     co_return std::move(ended).error();
   }
-  co_await console_.close(guest->name);
+  ConsoleSource source = console_source(*guest->driver, guest->name);
+  co_await console_.recover(guest->name, std::move(source));
+  std::string last_note = fmt::format("{}: {}", guest->name.str(), why);
+  co_await console_.close(guest->name, std::move(last_note));
   guest->record = RunRecord{guest->record.hypervisor, false, Wish::run, reason};
   Status saved = co_await save(guest);
   guest->ending = false;
@@ -296,7 +374,6 @@ asio::awaitable<Status> GuestManager::finish(std::shared_ptr<Guest> guest, ExitR
   guest->facts.last_exit = reason;
   guest->facts.pid = 0;
   guest->facts.hypervisor.clear();
-  console_.note(guest->name, fmt::format("{}: {}", guest->name.str(), describe(reason)));
   set_state(*guest, RunState::stopped);
   guest->changed.notify();
   co_return saved;

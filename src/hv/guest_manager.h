@@ -58,8 +58,9 @@ class GuestManager {
   ~GuestManager();
 
   /// Once, before anything else: looks which VMMs are installed and takes over every VM of `known` whose service exists,
-  /// with its console. A guest that ended meanwhile is classified and cleared away. Services of VMs that are not known are
-  /// left alone and returned, for status to show.
+  /// with its console. A guest that ended meanwhile is classified and cleared away. A VM that could not be judged is
+  /// `unknown` and tried again in the background. Services of VMs that are not known are left alone and returned, for
+  /// status to show.
   boost::asio::awaitable<Result<std::vector<std::string>>> adopt_all(std::vector<VmName> known);
 
   /// Returns when the guest's CPUs run. Success when it runs already.
@@ -81,6 +82,7 @@ class GuestManager {
   std::map<std::string, VmFacts> facts() const;  ///< by VM name; every VM ever started or known here
   /// "cloud-hypervisor", "qemu": present and of a supported version, as of adopt_all or refresh_installed.
   const std::vector<std::string>& installed() const { return installed_; }
+  /// Cheap when nothing changed: a VMM that is there and new enough is not asked for its version again.
   boost::asio::awaitable<void> refresh_installed();
   /// Called on the loop after a VM's facts changed. Must not throw; may not call back into the manager synchronously.
   void on_change(std::function<void(const VmName&)> callback) { on_change_ = std::move(callback); }
@@ -90,12 +92,16 @@ class GuestManager {
 
  private:
   struct Guest;
+  struct AdoptionMark;
 
   std::shared_ptr<Guest> guest_of(const VmName& vm);
   Hypervisor* driver(const std::string& id) const;
   boost::asio::awaitable<Result<bool>> adopt(VmName vm);
+  boost::asio::awaitable<Result<bool>> adopt_now(std::shared_ptr<Guest> guest);
+  boost::asio::awaitable<void> adopt_until_done(VmName vm, std::shared_ptr<void> ticket);
   boost::asio::awaitable<void> watch(std::shared_ptr<Guest> guest);
-  boost::asio::awaitable<Status> finish(std::shared_ptr<Guest> guest, ExitReason reason);
+  boost::asio::awaitable<std::string> describe_end(std::shared_ptr<Guest> guest, ExitReason reason, VmmPhase phase);
+  boost::asio::awaitable<Status> finish(std::shared_ptr<Guest> guest, ExitReason reason, std::string why);
   boost::asio::awaitable<Status> save(std::shared_ptr<Guest> guest);
   void set_state(Guest& guest, RunState state);
 
@@ -104,6 +110,7 @@ class GuestManager {
   std::vector<std::unique_ptr<Hypervisor>> owned_;
   std::vector<Hypervisor*> drivers_;
   std::vector<std::string> installed_;
+  int ch_version_ = 0;  ///< of config_.cloud_hypervisor; 0 when it is not there or did not say
   ConsoleHub console_;
   TaskGroup tasks_;
   std::map<VmName, std::shared_ptr<Guest>> guests_;

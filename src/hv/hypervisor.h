@@ -65,6 +65,9 @@ class Hypervisor {
   /// closed. Success when there was none. `timed_out` when a process does not die (I/O held by DRBD): it may still write later.
   virtual boost::asio::awaitable<Status> end(VmName vm, bool politely) = 0;
 
+  /// How a VMM that is absent ended, with its last words; before `end`, which clears that away. Empty when nobody knows.
+  virtual boost::asio::awaitable<std::string> obituary(VmName vm) = 0;
+
   /// The socket of the guest's first serial port.
   virtual std::string console_socket(const VmName& vm) const = 0;
   /// A file where the VMM itself keeps what the guest printed, for the time nobody was attached; none when the VMM

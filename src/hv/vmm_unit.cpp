@@ -5,6 +5,8 @@
 #include <charconv>
 #include <fmt/format.h>
 
+#include "hv/vmm_words.h"
+
 namespace mcv::hv {
 namespace {
 
@@ -14,7 +16,10 @@ using namespace std::chrono_literals;
 constexpr std::string_view prefix = "mcv-vm-";
 constexpr std::string_view suffix = ".service";
 constexpr host::Duration polite_bound = 10s;
-constexpr host::Duration kill_bound = 20s;
+constexpr std::chrono::milliseconds signal_bound = 5s;  // for systemd to pass a signal on
+constexpr std::chrono::milliseconds show_bound = 10s;
+constexpr host::Duration systemd_kill_bound = 3s;
+constexpr host::Duration kill_bound = 30s;  // a VMM with much memory takes seconds to be taken apart
 constexpr host::Duration tidy_bound = 3s;
 constexpr host::Duration start_bound = 60s;
 constexpr host::Duration poll = 50ms;
@@ -29,7 +34,7 @@ std::string without_expansion(const std::string& word) {
   return text;
 }
 
-std::string cgroup_events(const VmName& vm) { return fmt::format("/sys/fs/cgroup/mcv.slice/{}/cgroup.events", unit_name(vm)); }
+std::string cgroup_file(const VmName& vm, std::string_view name) { return fmt::format("/sys/fs/cgroup/mcv.slice/{}/{}", unit_name(vm), name); }
 
 bool is_populated(std::string_view events) {
   constexpr std::string_view key = "populated ";
@@ -113,6 +118,15 @@ Result<UnitFacts> parse_unit_facts(std::string_view text) {
   return facts;
 }
 
+std::string how_it_ended(const UnitFacts& facts) {
+  constexpr int exited = 1;  // CLD_EXITED
+  if (facts.loaded && facts.active_state != "failed" && facts.active_state != "inactive") return {};
+  if (facts.result == "oom-kill") return "the kernel killed it, out of memory";
+  if (!facts.loaded || facts.exec_main_code == 0) return "exit code 0";  // systemd forgets a service that ended well
+  if (facts.exec_main_code == exited) return fmt::format("exit code {}", facts.exec_main_status);
+  return fmt::format("killed by signal {}", facts.exec_main_status);
+}
+
 VmmUnits::VmmUnits(host::Processes& processes, host::Files& files, host::Clock& clock, std::string run_directory, std::string user)
     : processes_(processes), files_(files), clock_(clock), run_directory_(std::move(run_directory)), user_(std::move(user)) {}
 
@@ -153,12 +167,18 @@ asio::awaitable<Status> VmmUnits::run(UnitSpec spec) {
 asio::awaitable<Result<UnitFacts>> VmmUnits::show(VmName vm) {
   host::Command command;
   command.argv = show_argv(vm);
+  command.deadline = show_bound;
   MCV_CO_TRY(const std::string text, co_await host::run_ok(processes_, std::move(command)));
   co_return parse_unit_facts(text);
 }
 
+asio::awaitable<std::int64_t> VmmUnits::main_pid(VmName vm) {
+  Result<UnitFacts> facts = co_await show(vm);
+  co_return facts.ok() ? facts->main_pid : 0;
+}
+
 asio::awaitable<Result<bool>> VmmUnits::alive(VmName vm) {
-  Result<std::string> events = co_await files_.read(cgroup_events(vm));
+  Result<std::string> events = co_await files_.read(cgroup_file(vm, "cgroup.events"));
   if (events.ok()) co_return is_populated(*events);
   if (events.error().code() == ErrorCode::not_found) co_return false;
   co_return std::move(events).error().with_context("is the VMM of " + vm.str() + " alive");
@@ -176,25 +196,36 @@ asio::awaitable<Result<bool>> VmmUnits::dies_within(VmName vm, host::Duration bo
 
 // Signals, not `systemctl stop`: a stop job of the guest waits for mcvd's own stop job (Before=mcvd.service), and mcvd ends
 // guests while it is being stopped.
-asio::awaitable<Status> VmmUnits::signal(VmName vm, std::string signal, std::string whom) {
+asio::awaitable<void> VmmUnits::signal(VmName vm, std::string signal, std::string whom) {
   host::Command command;
   command.argv = {"systemctl", "kill", "--kill-whom=" + whom, "--signal=" + signal, "--", unit_name(vm)};
-  MCV_CO_TRY(const host::ProcessResult done, co_await processes_.run(std::move(command)));
+  command.deadline = signal_bound;
   // A failure means mostly that the service is gone; whether it is, the caller reads from the cgroup.
+  Result<host::ProcessResult> done = co_await processes_.run(std::move(command));
   static_cast<void>(done);
-  co_return success();
+}
+
+asio::awaitable<Result<bool>> VmmUnits::kill(VmName vm) {
+  co_await signal(vm, "SIGKILL", "all");
+  MCV_CO_TRY(const bool died, co_await dies_within(vm, systemd_kill_bound));
+  if (died) co_return true;
+  // systemd may be stuck or slow, and a guest must be killed all the same: the kernel does it without it.
+  std::string switch_file = cgroup_file(vm, "cgroup.kill");
+  std::string on = "1";
+  Status asked = co_await files_.write_in_place(std::move(switch_file), std::move(on));
+  static_cast<void>(asked);
+  co_return co_await dies_within(vm, kill_bound);
 }
 
 asio::awaitable<Status> VmmUnits::end(VmName vm, bool politely) {
   MCV_CO_TRY(bool is_alive, co_await alive(vm));
   if (is_alive && politely) {
-    MCV_CO_CHECK(co_await signal(vm, "SIGTERM", "main"));
+    co_await signal(vm, "SIGTERM", "main");
     MCV_CO_TRY(const bool died, co_await dies_within(vm, polite_bound));
     is_alive = !died;
   }
   if (is_alive) {
-    MCV_CO_CHECK(co_await signal(vm, "SIGKILL", "all"));
-    MCV_CO_TRY(const bool died, co_await dies_within(vm, kill_bound));
+    MCV_CO_TRY(const bool died, co_await kill(vm));
     if (!died) {
       co_return Error(ErrorCode::timed_out, fmt::format("the VMM of {} does not die: the kernel holds it, probably in I/O to a frozen disk", vm.str()))
           .with_safe("its disks stay open here and may still be written; do not start it anywhere else")
@@ -227,6 +258,22 @@ asio::awaitable<Status> VmmUnits::clear(VmName vm, host::Duration bound) {
   }
 }
 
+asio::awaitable<std::string> VmmUnits::obituary(VmName vm) {
+  const host::Instant deadline = clock_.now() + tidy_bound;
+  std::string how;
+  while (true) {
+    Result<UnitFacts> facts = co_await show(vm);
+    if (!facts.ok()) co_return std::string();
+    how = how_it_ended(*facts);
+    // The cgroup is empty before systemd has taken note of it.
+    if (!how.empty() || clock_.now() >= deadline) break;
+    co_await clock_.sleep_for(poll);
+  }
+  const std::string words = co_await last_words(vm);
+  if (how.empty() || words.empty()) co_return how + words;
+  co_return fmt::format("{}; it said: {}", how, words);
+}
+
 asio::awaitable<std::string> VmmUnits::last_words(VmName vm) {
   Result<UnitFacts> facts = co_await show(vm);
   if (!facts.ok() || facts->invocation.empty()) co_return std::string();
@@ -235,10 +282,7 @@ asio::awaitable<std::string> VmmUnits::last_words(VmName vm) {
   command.deadline = 5s;
   Result<host::ProcessResult> done = co_await processes_.run(std::move(command));
   if (!done.ok() || !done->ok()) co_return std::string();
-  std::string text = std::move(done->out);
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  std::replace(text.begin(), text.end(), '\n', ';');
-  co_return text;
+  co_return vmm_words(done->out);
 }
 
 }  // namespace mcv::hv

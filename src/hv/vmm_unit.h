@@ -41,6 +41,8 @@ struct UnitFacts {
   int exec_main_status = 0;    ///< exit code, or the signal's number
   std::string invocation;      ///< names this run in the journal
 };
+/// "killed by signal 9", "exit code 1"; empty while the service has not ended.
+std::string how_it_ended(const UnitFacts& facts);
 host::Argv show_argv(const VmName& vm);
 Result<UnitFacts> parse_unit_facts(std::string_view text);
 
@@ -58,16 +60,21 @@ class VmmUnits {
   /// Returns when the VMM was executed.
   boost::asio::awaitable<Status> run(UnitSpec spec);
   boost::asio::awaitable<Result<UnitFacts>> show(VmName vm);
+  /// Of the VMM, for status; 0 when systemd does not say.
+  boost::asio::awaitable<std::int64_t> main_pid(VmName vm);
   /// Whether any process of the service is alive, from the cgroup: true also for one that ignores SIGKILL.
   boost::asio::awaitable<Result<bool>> alive(VmName vm);
   /// See Hypervisor::end.
   boost::asio::awaitable<Status> end(VmName vm, bool politely);
+  /// See Hypervisor::obituary.
+  boost::asio::awaitable<std::string> obituary(VmName vm);
   /// The last lines the VMM wrote, for an error message. Empty when there are none.
   boost::asio::awaitable<std::string> last_words(VmName vm);
 
  private:
   boost::asio::awaitable<Result<bool>> dies_within(VmName vm, host::Duration bound);
-  boost::asio::awaitable<Status> signal(VmName vm, std::string signal, std::string whom);
+  boost::asio::awaitable<void> signal(VmName vm, std::string signal, std::string whom);
+  boost::asio::awaitable<Result<bool>> kill(VmName vm);
   boost::asio::awaitable<Status> clear(VmName vm, host::Duration bound);
 
   host::Processes& processes_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hv/cloud_hypervisor/cloud_hypervisor.h"
 
+#include <charconv>
 #include <fmt/format.h>
 #include <utility>
 
@@ -15,6 +16,8 @@ namespace {
 
 constexpr host::Duration start_bound = 60s;
 constexpr host::Duration event_poll = 150ms;
+constexpr std::uint64_t event_limit = 1 << 20;
+constexpr std::uint64_t event_tail = 64 * 1024;
 // One request is served at a time: a boot that opens slow disks holds up everything behind it.
 constexpr std::chrono::milliseconds quick = 3s;   // a look, whose failure only means "unknown"
 constexpr std::chrono::milliseconds ordinary = 15s;
@@ -22,8 +25,9 @@ constexpr std::chrono::milliseconds slow = 60s;
 
 }  // namespace
 
-CloudHypervisor::CloudHypervisor(host::Clock& clock, host::Files& files, host::UnixSockets& sockets, VmmUnits units, std::string binary)
-    : clock_(clock), files_(files), sockets_(sockets), units_(std::move(units)), binary_(std::move(binary)) {}
+CloudHypervisor::CloudHypervisor(host::Clock& clock, host::Files& files, host::Processes& processes, host::UnixSockets& sockets, VmmUnits units,
+                                 std::string binary)
+    : clock_(clock), files_(files), processes_(processes), sockets_(sockets), units_(std::move(units)), binary_(std::move(binary)) {}
 
 std::string_view CloudHypervisor::id() const { return cloud_hypervisor_id; }
 
@@ -94,8 +98,9 @@ asio::awaitable<Status> CloudHypervisor::wait_for_api(VmName vm) {
     if (clock_.now() >= deadline) co_return Error(ErrorCode::timed_out, fmt::format("cloud-hypervisor of {} does not answer", vm.str()));
     co_await clock_.sleep_for(50ms);
   }
-  MCV_CO_TRY(const UnitFacts facts, co_await units_.show(vm));
-  seen_[vm] = Seen{facts.main_pid, 0};
+  const std::int64_t pid = co_await units_.main_pid(vm);
+  seen_[vm] = Seen{};
+  seen_[vm].pid = pid;
   co_return success();
 }
 
@@ -110,12 +115,48 @@ asio::awaitable<Status> CloudHypervisor::power_button(VmName vm) { return put(st
 asio::awaitable<Status> CloudHypervisor::reset(VmName vm) { return put(std::move(vm), "vm.reboot", "", slow); }
 
 asio::awaitable<Result<EventFacts>> CloudHypervisor::events(VmName vm) {
+  if (seen_[vm].is_long) co_return co_await newest_events(vm);
   std::string path = socket_paths(units_.directory(vm)).events;
   Result<std::string> text = co_await files_.read(std::move(path));
-  if (!text.ok() && text.error().code() != ErrorCode::not_found) co_return std::move(text).error();
-  if (!text.ok()) co_return EventFacts();
+  if (!text.ok() && text.error().code() == ErrorCode::not_found) co_return EventFacts();
+  const bool is_long = text.ok() ? text->size() > event_limit : text.error().code() == ErrorCode::too_large;
+  if (is_long) {
+    seen_[vm].is_long = true;
+    co_return co_await newest_events(vm);
+  }
+  if (!text.ok()) co_return std::move(text).error();
   seen_[vm].event_bytes = text->size();
   co_return summarize(parse_events(*text));
+}
+
+// A guest can make events without end (it resets a device, and again), on a tmpfs that the node needs. What it may hide by
+// that is its own history: the last word is always its power-off, after which it makes no more.
+asio::awaitable<Result<EventFacts>> CloudHypervisor::newest_events(VmName vm) {
+  co_await free_old_events(vm);
+  host::Command command;
+  command.argv = {"tail", fmt::format("--bytes={}", event_tail), socket_paths(units_.directory(vm)).events};
+  MCV_CO_TRY(const std::string tail, co_await host::run_ok(processes_, std::move(command)));
+  EventFacts facts;
+  facts.booted = true;  // only a running guest makes that many
+  co_return summarize(parse_events(whole_events(tail)), facts);
+}
+
+asio::awaitable<void> CloudHypervisor::free_old_events(VmName vm) {
+  const std::string path = socket_paths(units_.directory(vm)).events;
+  host::Command command;
+  command.argv = {"stat", "--format=%s", path};
+  Result<std::string> text = co_await host::run_ok(processes_, std::move(command));
+  if (!text.ok()) co_return;
+  std::uint64_t size = 0;
+  std::from_chars(text->data(), text->data() + text->size(), size);
+  const std::uint64_t freed = seen_[vm].freed;
+  if (size < freed + event_limit) co_return;
+  constexpr std::uint64_t page = 4096;
+  const std::uint64_t end = (size - event_tail) / page * page;
+  host::Command punch;  // the VMM writes on at its own position, so the file keeps its size
+  punch.argv = {"fallocate", "--punch-hole", fmt::format("--offset={}", freed), fmt::format("--length={}", end - freed), path};
+  Result<host::ProcessResult> done = co_await processes_.run(std::move(punch));
+  if (done.ok() && done->ok()) seen_[vm].freed = end;
 }
 
 asio::awaitable<std::optional<std::string>> CloudHypervisor::info_state(VmName vm) {
@@ -127,15 +168,7 @@ asio::awaitable<std::optional<std::string>> CloudHypervisor::info_state(VmName v
   co_return std::move(*text);
 }
 
-asio::awaitable<Result<VmmLook>> CloudHypervisor::adopt(VmName vm) {
-  VmmLook absent;
-  absent.phase = VmmPhase::absent;
-  MCV_CO_TRY(const bool is_alive, co_await units_.alive(vm));
-  if (!is_alive) co_return absent;
-  MCV_CO_TRY(const UnitFacts facts, co_await units_.show(vm));
-  seen_[vm].pid = facts.main_pid;
-  co_return co_await look(vm);
-}
+asio::awaitable<Result<VmmLook>> CloudHypervisor::adopt(VmName vm) { return look(std::move(vm)); }
 
 asio::awaitable<Result<VmmLook>> CloudHypervisor::look(VmName vm) {
   VmmLook seen;
@@ -144,6 +177,10 @@ asio::awaitable<Result<VmmLook>> CloudHypervisor::look(VmName vm) {
     seen_.erase(vm);
     seen.phase = VmmPhase::absent;
     co_return seen;
+  }
+  if (seen_[vm].pid == 0) {
+    const std::int64_t pid = co_await units_.main_pid(vm);
+    seen_[vm].pid = pid;
   }
   seen.pid = seen_[vm].pid;
   std::optional<std::string> state = co_await info_state(vm);
@@ -165,16 +202,21 @@ asio::awaitable<void> CloudHypervisor::wait_change(VmName vm, host::Duration at_
   const host::Instant deadline = clock_.now() + at_most;
   const std::string path = socket_paths(units_.directory(vm)).events;
   const std::size_t before = seen_.contains(vm) ? seen_[vm].event_bytes : 0;
+  const bool is_long = seen_.contains(vm) && seen_[vm].is_long;
   while (clock_.now() < deadline) {
     const host::Duration left = deadline - clock_.now();
     const host::Duration nap = left < event_poll ? left : event_poll;
     co_await clock_.sleep_for(nap);
-    Result<std::string> text = co_await files_.read(path);
-    if (!text.ok() || text->size() != before) co_return;
+    if (!is_long) {
+      Result<std::string> text = co_await files_.read(path);
+      if (!text.ok() || text->size() != before) co_return;
+    }
     Result<bool> is_alive = co_await units_.alive(vm);
     if (!is_alive.ok() || !*is_alive) co_return;
   }
 }
+
+asio::awaitable<std::string> CloudHypervisor::obituary(VmName vm) { return units_.obituary(std::move(vm)); }
 
 asio::awaitable<Status> CloudHypervisor::end(VmName vm, bool politely) {
   Status ended = co_await units_.end(vm, politely);

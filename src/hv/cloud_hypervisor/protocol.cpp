@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <utility>
 
+#include "hv/vmm_words.h"
+
 namespace mcv::hv::ch {
 
 SocketPaths socket_paths(const std::string& vm_directory) {
@@ -79,13 +81,19 @@ std::vector<Event> parse_events(std::string_view text) {
     Event event;
     if (json->contains("source") && (*json)["source"].is_string()) event.source = (*json)["source"].get<std::string>();
     if (json->contains("event") && (*json)["event"].is_string()) event.name = (*json)["event"].get<std::string>();
-    events.push_back(std::move(event));
+    if (event.source == "vm" || event.source == "vmm" || event.source == "guest") events.push_back(std::move(event));
   }
   return events;
 }
 
-EventFacts summarize(const std::vector<Event>& events) {
-  EventFacts facts;
+std::string_view whole_events(std::string_view tail) {
+  constexpr std::string_view between = "\n\n";
+  const std::size_t at = tail.find(between);
+  return at == std::string_view::npos ? std::string_view() : tail.substr(at + between.size());
+}
+
+EventFacts summarize(const std::vector<Event>& events, EventFacts before) {
+  EventFacts facts = before;
   for (const Event& event : events) {
     if (event.source == "guest" && event.name == "panic") facts.panicked = true;
     if (event.source == "vmm" && event.name == "shutdown") facts.leaving = true;
@@ -121,7 +129,7 @@ VmmPhase phase_of(const std::optional<std::string>& info_state, const EventFacts
     if (*info_state == "Shutdown") return VmmPhase::powered_off;
     // "Created" is both: not booted yet, and powered off with the process kept.
     if (*info_state == "Created") return events.booted ? (events.powered_off ? VmmPhase::powered_off : VmmPhase::unknown) : VmmPhase::created;
-    if (info_state->empty()) return VmmPhase::created;
+    if (info_state->empty()) return events.booted ? VmmPhase::unknown : VmmPhase::created;
     return VmmPhase::unknown;
   }
   // Without an answer a shut-down guest may be a VMM on its way out: half a second lies between its events (measured).
@@ -131,14 +139,14 @@ VmmPhase phase_of(const std::optional<std::string>& info_state, const EventFacts
 
 std::string error_text(int status, std::string_view body) {
   const Result<Json> json = parse_json(body);
-  if (!json.ok() || !json->is_array()) return fmt::format("HTTP {}: {}", status, body.substr(0, 400));
+  if (!json.ok() || !json->is_array()) return fmt::format("HTTP {}: {}", status, vmm_words(body));
   std::string text;
   for (const Json& part : *json) {
     if (!part.is_string()) continue;
     if (!text.empty()) text += ": ";
     text += part.get<std::string>();
   }
-  return text.empty() ? fmt::format("HTTP {}", status) : text;
+  return text.empty() ? fmt::format("HTTP {}", status) : vmm_words(text);
 }
 
 std::optional<int> parse_version(std::string_view output) {

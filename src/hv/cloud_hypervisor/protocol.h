@@ -29,11 +29,14 @@ struct Event {
   std::string name;    ///< booted, shutdown, panic, …
   friend bool operator==(const Event&, const Event&) = default;
 };
-/// All complete events of an event file; a last, half-written one is left out. By brace depth: the objects are
-/// pretty-printed over several lines.
+/// The complete events of an event file that say something about the VMM or its guest; those of devices, which a guest can
+/// make as many of as it likes, and a last, half-written one are left out. By brace depth: the objects are pretty-printed
+/// over several lines.
 std::vector<Event> parse_events(std::string_view text);
+/// What is left of the end of an event file when the event that was cut in two is dropped.
+std::string_view whole_events(std::string_view tail);
 
-/// What the events say about the guest. The file has the VMM's whole life.
+/// What the events say about the guest. The file has the VMM's whole life, or `before` what is known from elsewhere.
 struct EventFacts {
   bool booted = false;       ///< the guest ran at least once
   bool powered_off = false;  ///< `vm shutdown` and no boot since
@@ -42,7 +45,7 @@ struct EventFacts {
   std::uint32_t resets = 0;
   bool panicked = false;
 };
-EventFacts summarize(const std::vector<Event>& events);
+EventFacts summarize(const std::vector<Event>& events, EventFacts before = {});
 
 /// "Created", "Running", … of a vm.info body.
 Result<std::string> state_of_info(std::string_view body);

@@ -21,10 +21,22 @@ constexpr host::Duration start_bound = 60s;
 struct QemuHypervisor::Monitor {
   explicit Monitor(asio::any_io_executor executor) : changed(std::move(executor)) {}
   std::shared_ptr<QmpConnection> connection;
+  bool connecting = false;  ///< QEMU serves one client: a second one would wait for its greeting until its bound
   std::int64_t pid = 0;
   std::uint32_t resets = 0;
   bool panicked = false;
   Wakeup changed;
+};
+
+struct QemuHypervisor::Connecting {
+  explicit Connecting(Monitor& marked) : monitor(marked) { monitor.connecting = true; }
+  ~Connecting() {
+    monitor.connecting = false;
+    monitor.changed.notify();
+  }
+  Connecting(const Connecting&) = delete;
+  Connecting& operator=(const Connecting&) = delete;
+  Monitor& monitor;
 };
 
 QemuHypervisor::QemuHypervisor(asio::any_io_executor executor, host::Clock& clock, host::UnixSockets& sockets, VmmUnits units, std::string binary)
@@ -57,7 +69,18 @@ void QemuHypervisor::drop(const VmName& vm) {
 
 asio::awaitable<Result<std::shared_ptr<QmpConnection>>> QemuHypervisor::connection(VmName vm, host::Duration bound) {
   const std::shared_ptr<Monitor> monitor = monitor_of(vm);
+  const host::Instant deadline = clock_.now() + bound;
+  while (monitor->connecting) {
+    const host::Instant now = clock_.now();
+    if (now >= deadline) co_return Error(ErrorCode::timed_out, "QEMU's monitor said nothing");
+    co_await monitor->changed.wait_for(clock_, deadline - now);
+  }
   if (monitor->connection && monitor->connection->is_open()) co_return monitor->connection;
+  const Connecting mark(*monitor);
+  co_return co_await connect(vm, monitor, bound);
+}
+
+asio::awaitable<Result<std::shared_ptr<QmpConnection>>> QemuHypervisor::connect(VmName vm, std::shared_ptr<Monitor> monitor, host::Duration bound) {
   const std::weak_ptr<Monitor> weak = monitor;
   QmpConnection::OnEvent on_event = [weak](const QmpEvent& event) {
     const auto self = weak.lock();
@@ -72,11 +95,6 @@ asio::awaitable<Result<std::shared_ptr<QmpConnection>>> QemuHypervisor::connecti
   std::string path = socket_paths(units_.directory(vm)).monitor;
   MCV_CO_TRY(std::shared_ptr<QmpConnection> opened,
              co_await QmpConnection::open(executor_, clock_, sockets_, std::move(path), bound, std::move(on_event), std::move(on_end)));
-  // A second look may have connected meanwhile; QEMU serves one client, so the first one stays.
-  if (monitor->connection && monitor->connection->is_open()) {
-    opened->close();
-    co_return monitor->connection;
-  }
   monitor->connection = opened;
   co_return opened;
 }
@@ -117,8 +135,8 @@ asio::awaitable<Status> QemuHypervisor::wait_for_monitor(VmName vm) {
     if (clock_.now() >= deadline) co_return std::move(opened).error().with_context("QEMU of " + vm.str());
     co_await clock_.sleep_for(100ms);
   }
-  MCV_CO_TRY(const UnitFacts facts, co_await units_.show(vm));
-  monitor_of(vm)->pid = facts.main_pid;
+  const std::int64_t pid = co_await units_.main_pid(vm);
+  monitor_of(vm)->pid = pid;
   co_return success();
 }
 
@@ -136,15 +154,7 @@ asio::awaitable<Status> QemuHypervisor::boot(VmName vm) { return command(std::mo
 asio::awaitable<Status> QemuHypervisor::power_button(VmName vm) { return command(std::move(vm), "system_powerdown"); }
 asio::awaitable<Status> QemuHypervisor::reset(VmName vm) { return command(std::move(vm), "system_reset"); }
 
-asio::awaitable<Result<VmmLook>> QemuHypervisor::adopt(VmName vm) {
-  VmmLook absent;
-  absent.phase = VmmPhase::absent;
-  MCV_CO_TRY(const bool is_alive, co_await units_.alive(vm));
-  if (!is_alive) co_return absent;
-  MCV_CO_TRY(const UnitFacts facts, co_await units_.show(vm));
-  monitor_of(vm)->pid = facts.main_pid;
-  co_return co_await look(vm);
-}
+asio::awaitable<Result<VmmLook>> QemuHypervisor::adopt(VmName vm) { return look(std::move(vm)); }
 
 asio::awaitable<Result<VmmLook>> QemuHypervisor::look(VmName vm) {
   VmmLook seen;
@@ -155,6 +165,10 @@ asio::awaitable<Result<VmmLook>> QemuHypervisor::look(VmName vm) {
     co_return seen;
   }
   const std::shared_ptr<Monitor> monitor = monitor_of(vm);
+  if (monitor->pid == 0) {
+    const std::int64_t pid = co_await units_.main_pid(vm);
+    monitor->pid = pid;
+  }
   seen.pid = monitor->pid;
   Result<std::shared_ptr<QmpConnection>> qmp = co_await connection(vm, look_bound);
   if (qmp.ok()) {
@@ -171,6 +185,8 @@ asio::awaitable<Result<VmmLook>> QemuHypervisor::look(VmName vm) {
 asio::awaitable<void> QemuHypervisor::wait_change(VmName vm, host::Duration at_most) {
   return monitor_of(vm)->changed.wait_for(clock_, at_most);
 }
+
+asio::awaitable<std::string> QemuHypervisor::obituary(VmName vm) { return units_.obituary(std::move(vm)); }
 
 asio::awaitable<Status> QemuHypervisor::end(VmName vm, bool politely) {
   Status ended = co_await units_.end(vm, politely);

@@ -28,15 +28,18 @@ class QemuHypervisor final : public Hypervisor {
   boost::asio::awaitable<Status> power_button(VmName vm) override;
   boost::asio::awaitable<Status> reset(VmName vm) override;
   boost::asio::awaitable<Status> end(VmName vm, bool politely) override;
+  boost::asio::awaitable<std::string> obituary(VmName vm) override;
   std::string console_socket(const VmName& vm) const override;
   std::optional<std::string> console_spool(const VmName& vm) const override;
 
  private:
   struct Monitor;
+  struct Connecting;
 
   std::shared_ptr<Monitor> monitor_of(const VmName& vm);
   void drop(const VmName& vm);
   boost::asio::awaitable<Result<std::shared_ptr<QmpConnection>>> connection(VmName vm, host::Duration bound);
+  boost::asio::awaitable<Result<std::shared_ptr<QmpConnection>>> connect(VmName vm, std::shared_ptr<Monitor> monitor, host::Duration bound);
   boost::asio::awaitable<Status> wait_for_monitor(VmName vm);
   boost::asio::awaitable<Status> command(VmName vm, std::string name);
 

@@ -18,7 +18,7 @@
 
 namespace mcv::hv::qemu {
 
-/// One QMP session: commands with a deadline, events as they come. Loop thread only.
+/// One connection to a QEMU: commands with a deadline, events as they come. Loop thread only.
 class QmpConnection : public std::enable_shared_from_this<QmpConnection> {
  public:
   using OnEvent = std::function<void(const QmpEvent&)>;

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <utility>
 
+#include "hv/vmm_words.h"
+
 namespace mcv::hv::qemu {
 namespace {
 
@@ -33,7 +35,7 @@ Result<QmpMessage> parse_qmp(std::string_view line) {
   if (json.contains("event")) return QmpMessage(QmpEvent{text_of(json, "event"), json.value("data", Json::object())});
   if (json.contains("return")) return QmpMessage(QmpReply{id_of(json), json["return"]});
   if (json.contains("error") && json["error"].is_object())
-    return QmpMessage(QmpFailure{id_of(json), fmt::format("{}: {}", text_of(json["error"], "class"), text_of(json["error"], "desc"))});
+    return QmpMessage(QmpFailure{id_of(json), vmm_words(text_of(json["error"], "class") + ": " + text_of(json["error"], "desc"))});
   return Error(ErrorCode::bad_output, "QMP: neither greeting, event, return nor error");
 }
 

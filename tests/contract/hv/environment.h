@@ -22,10 +22,12 @@ class Environment {
   virtual GuestConfig config() = 0;
   /// The VM that uses disk number `disk` (0 or 1); `more` is added to the kernel's command line.
   virtual VmLaunch launch(const std::string& vm, int disk, const std::string& more) = 0;
-  /// Handles events until `done` or until `at_most` of the environment's time passed.
+  /// Handles events until `done` or until `at_most` of the environment's time passed (a real node: times LAB_SLOW).
   virtual bool drive(std::function<bool()> done, host::Duration at_most) = 0;
   /// SIGKILL to the VMM, by nobody who would tell the daemon.
   virtual void murder(const std::string& vm) = 0;
+  /// Whether the guest turned itself off, from its VMM and not from the daemon.
+  virtual bool guest_is_off(const std::string& vm) = 0;
   /// Whether anybody has the disk open; only then may it be demoted.
   virtual bool disk_is_open(int disk) = 0;
   /// What the disk proves: consecutive records, or nothing when there is a gap or two runs mixed.
@@ -57,7 +59,9 @@ class Environment {
   }
 };
 
-/// "qemu" or "cloud-hypervisor"; nullptr with the reason printed when this environment does not have it.
+/// "qemu" or "cloud-hypervisor", with empty disks; nullptr with the reason printed when this environment does not have it.
 std::unique_ptr<Environment> make_environment(const std::string& hypervisor, std::string& reason);
+/// A real node as it is: for a second process beside the suite's.
+std::unique_ptr<Environment> join_environment();
 
 }  // namespace mcv::hv

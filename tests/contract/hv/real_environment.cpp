@@ -13,6 +13,9 @@
 #include "daemon/host/real_processes.h"
 #include "daemon/host/real_unix_sockets.h"
 #include "environment.h"
+#include "hv/cloud_hypervisor/protocol.h"
+#include "hv/qemu/command_line.h"
+#include "hv/qemu/qmp_connection.h"
 
 namespace mcv::hv {
 namespace {
@@ -34,6 +37,12 @@ class RealEnvironment : public Environment {
         files_(pool_),
         processes_(loop_.get_executor()),
         sockets_(loop_.get_executor()) {}
+
+  /// Nothing of an earlier case stays: consoles are searched for what guests say about their disks.
+  void clean() {
+    tool({"rm", "-rf", config().log_directory});
+    for (const int number : {0, 1}) tool({"dd", "if=/dev/zero", "of=" + disk(number), "bs=1M", "count=16", "oflag=direct", "status=none"});
+  }
 
   asio::io_context& loop() override { return loop_; }
   GuestServices services() override { return GuestServices(loop_.get_executor(), clock_, processes_, files_, sockets_); }
@@ -58,7 +67,7 @@ class RealEnvironment : public Environment {
     return launch;
   }
   bool drive(std::function<bool()> done, host::Duration at_most) override {
-    const host::Instant deadline = clock_.now() + at_most;
+    const host::Instant deadline = clock_.now() + std::chrono::duration_cast<host::Duration>(at_most * slow_);
     const auto work = asio::make_work_guard(loop_);
     while (!done()) {
       if (clock_.now() >= deadline) return false;
@@ -67,11 +76,17 @@ class RealEnvironment : public Environment {
     }
     return true;
   }
-  void murder(const std::string& vm) override {
-    host::Command command;
-    command.argv = {"systemctl", "kill", "--kill-whom=all", "--signal=SIGKILL", "mcv-vm-" + vm + ".service"};
-    const Result<host::ProcessResult> done = run(processes_.run(command));
-    if (!done.ok()) std::abort();
+  void murder(const std::string& vm) override { tool({"systemctl", "kill", "--kill-whom=all", "--signal=SIGKILL", "mcv-vm-" + vm + ".service"}); }
+  bool guest_is_off(const std::string& vm) override {
+    const std::string directory = config().run_directory + "/vm/" + vm;
+    const Result<std::string> events = run(files_.read(ch::socket_paths(directory).events));
+    if (events.ok()) return ch::summarize(ch::parse_events(*events)).powered_off;
+    const auto qmp = run(qemu::QmpConnection::open(loop_.get_executor(), clock_, sockets_, qemu::socket_paths(directory).debug_monitor, 10s,
+                                                   [](const qemu::QmpEvent&) {}, [] {}));
+    if (!qmp.ok()) return false;
+    const Result<Json> status = run((*qmp)->execute("query-status", Json::object(), 10s));
+    (*qmp)->close();
+    return status.ok() && qemu::phase_of_status(status->at("status").get<std::string>()) == VmmPhase::powered_off;
   }
   bool disk_is_open(int disk) override {
     host::Command command;
@@ -87,9 +102,16 @@ class RealEnvironment : public Environment {
   }
 
  private:
+  void tool(host::Argv argv) {
+    host::Command command;
+    command.argv = std::move(argv);
+    const Result<host::ProcessResult> done = run(processes_.run(command));
+    if (!done.ok() || !done->ok()) fmt::print(stderr, "{}: {}\n", host::to_shell_line(command.argv), done.ok() ? done->err : done.error().to_text());
+  }
   static std::string disk(int number) { return variable(number == 0 ? "MCV_NODE_DISK0" : "MCV_NODE_DISK1", "/dev/vg0/hvcontract0"); }
 
   std::string cloud_hypervisor_;
+  double slow_ = std::strtod(variable("LAB_SLOW", "1").c_str(), nullptr);
   asio::io_context loop_;
   host::BlockingPool pool_;
   host::RealClock clock_;
@@ -110,7 +132,11 @@ std::unique_ptr<Environment> make_environment(const std::string& hypervisor, std
     reason = "no cloud-hypervisor binary at " + cloud_hypervisor + "; set MCV_CLOUD_HYPERVISOR";
     return nullptr;
   }
-  return std::make_unique<RealEnvironment>(cloud_hypervisor);
+  auto environment = std::make_unique<RealEnvironment>(cloud_hypervisor);
+  environment->clean();
+  return environment;
 }
+
+std::unique_ptr<Environment> join_environment() { return std::make_unique<RealEnvironment>(variable("MCV_CLOUD_HYPERVISOR", "/usr/bin/cloud-hypervisor")); }
 
 }  // namespace mcv::hv

@@ -108,6 +108,16 @@ TEST(Unit, ReadsWhatSystemctlShows) {
   EXPECT_FALSE(parse_unit_facts("").ok());
 }
 
+TEST(Unit, TellsHowAServiceEnded) {
+  const auto told = [](const char* text) { return how_it_ended(*parse_unit_facts(text)); };
+  EXPECT_EQ(told("LoadState=loaded\nActiveState=failed\nResult=signal\nExecMainCode=2\nExecMainStatus=9\n"), "killed by signal 9");
+  EXPECT_EQ(told("LoadState=loaded\nActiveState=failed\nResult=core-dump\nExecMainCode=3\nExecMainStatus=31\n"), "killed by signal 31");
+  EXPECT_EQ(told("LoadState=loaded\nActiveState=failed\nResult=exit-code\nExecMainCode=1\nExecMainStatus=101\n"), "exit code 101");
+  EXPECT_EQ(told("LoadState=loaded\nActiveState=failed\nResult=oom-kill\nExecMainCode=2\nExecMainStatus=9\n"), "the kernel killed it, out of memory");
+  EXPECT_EQ(told("LoadState=not-found\nActiveState=inactive\n"), "exit code 0");
+  EXPECT_EQ(told("LoadState=loaded\nActiveState=active\nResult=success\n"), "");
+}
+
 TEST(Launch, SerialsFitAndAreStable) {
   EXPECT_EQ(disk_serial(VolumeName::trusted("vm1-0")), "vm1-0");
   const std::string serial = disk_serial(VolumeName::trusted("a-very-long-machine-name-0"));

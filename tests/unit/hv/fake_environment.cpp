@@ -25,6 +25,7 @@ class FakeEnvironment : public Environment {
   }
   bool drive(std::function<bool()> done, host::Duration at_most) override { return node_.drive(done, at_most); }
   void murder(const std::string& vm) override { node_.find(vm)->terminate(true); }
+  bool guest_is_off(const std::string& vm) override { return node_.find(vm)->is_off(); }
   bool disk_is_open(int disk) override {
     for (const auto& [vm, vmm] : node_.vmms) {
       if (vmm->alive && vmm->disk == this->disk(disk)) return true;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
 #include "cluster/core/json.h"
@@ -188,6 +189,8 @@ void Vmm::type(const std::string& bytes) {
     if (line == "poweroff") {
       print("powering off\r\n");
       power_off();
+    } else if (line == "crash") {
+      reset();  // panic=-1
     } else {
       print(fmt::format("heard: {}\r\n", line));
     }
@@ -242,6 +245,7 @@ void Vmm::answer_qmp(const std::string& bytes) {
     if (!request.ok()) continue;
     const std::string name = (*request)["execute"].get<std::string>();
     Json value = Json::object();
+    if (name == "query-status") ++questions;
     if (name == "query-status") value["status"] = guest_ == Guest::running ? "running" : guest_ == Guest::off ? "shutdown" : "prelaunch";
     if (name == "cont" && guest_ == Guest::stopped) boot();
     if (name == "system_powerdown") press();
@@ -271,6 +275,7 @@ host::HttpResponse Vmm::http(const host::HttpRequest& request) {
     return answer(204, "");
   }
   if (guest_ == Guest::none) return answer(404, "[\"VM is not created\"]");
+  if (name == "vm.info") ++questions;
   if (name == "vm.info") return answer(200, fmt::format("{{\"state\":\"{}\"}}", guest_ == Guest::running ? "Running" : "Created"));
   if (name == "vm.boot") {
     event("", "vm", "booting");
@@ -289,6 +294,7 @@ host::HttpResponse Vmm::http(const host::HttpRequest& request) {
 
 asio::awaitable<Result<std::string>> Files::read(std::string path) {
   if (path.starts_with(slice)) {
+    if (node_.cgroups_are_unreadable) co_return Error(ErrorCode::io_error, path);
     const std::string rest = path.substr(slice.size() + 1);
     const Vmm* vmm = node_.find(vm_of_unit(rest.substr(0, rest.find('/'))));
     if (vmm == nullptr || !vmm->alive) co_return Error(ErrorCode::not_found, path);
@@ -296,6 +302,7 @@ asio::awaitable<Result<std::string>> Files::read(std::string path) {
   }
   const auto found = texts.find(path);
   if (found == texts.end()) co_return Error(ErrorCode::not_found, path);
+  if (found->second.size() > (std::size_t{16} << 20)) co_return Error(ErrorCode::too_large, path);
   co_return found->second;
 }
 
@@ -305,6 +312,13 @@ asio::awaitable<Status> Files::write_durably(std::string path, std::string text,
 }
 
 asio::awaitable<Status> Files::write_in_place(std::string path, std::string text) {
+  if (path.starts_with(slice) && path.ends_with("/cgroup.kill")) {
+    const std::string rest = path.substr(slice.size() + 1);
+    Vmm* vmm = node_.find(vm_of_unit(rest.substr(0, rest.find('/'))));
+    if (vmm == nullptr || !vmm->alive) co_return Error(ErrorCode::not_found, path);
+    vmm->terminate(true);
+    co_return success();
+  }
   texts[path] = std::move(text);
   co_return success();
 }
@@ -336,8 +350,26 @@ asio::awaitable<Result<host::ProcessResult>> Processes::run(host::Command comman
   ran.push_back(command.argv);
   co_await node_.clock.sleep_for(5ms);
   const std::string& tool = command.argv.front();
+  if (node_.systemd_is_stuck && tool == "systemctl" && command.argv[1] == "kill") {
+    const host::Duration deadline = command.deadline;
+    co_await node_.clock.sleep_for(deadline);
+    co_return Error(ErrorCode::timed_out, "systemctl did not end");
+  }
+  if (node_.systemd_is_silent && tool == "systemctl" && command.argv[1] == "show") co_return Error(ErrorCode::timed_out, "systemctl did not end");
   if (tool == "systemctl") co_return systemctl(command.argv);
   if (tool == "systemd-run") co_return systemd_run(command.argv);
+  if (tool == "stat") co_return exit_with(0, fmt::format("{}\n", node_.files.texts[command.argv.back()].size()));
+  if (tool == "tail") {
+    const std::string& text = node_.files.texts[command.argv.back()];
+    const std::size_t bytes = std::stoul(value_after(command.argv[1] + " ", "--bytes=", " "));
+    co_return exit_with(0, text.substr(text.size() - std::min(bytes, text.size())));
+  }
+  if (tool == "fallocate") {
+    const std::size_t offset = std::stoul(value_after(command.argv[2] + " ", "--offset=", " "));
+    const std::size_t length = std::stoul(value_after(command.argv[3] + " ", "--length=", " "));
+    node_.files.texts[command.argv.back()].replace(offset, length, length, '\0');
+    co_return exit_with(0, "");
+  }
   if (tool == "truncate") node_.files.texts[command.argv.back()].clear();
   if (tool == "rm") {
     const std::string prefix = command.argv.back() + "/";
@@ -348,6 +380,7 @@ asio::awaitable<Result<host::ProcessResult>> Processes::run(host::Command comman
     const Vmm* vmm = node_.find(invocation);
     co_return exit_with(0, vmm == nullptr ? std::string() : vmm->last_words);
   }
+  if (command.argv.back() == "--version" && node_.is_too_busy) co_return Error(ErrorCode::timed_out, "did not end");
   if (command.argv.back() == "--version") co_return exit_with(0, "cloud-hypervisor v53.0.0\nMigration Protocol Versions: 0\n");
   co_return exit_with(0, "");
 }

@@ -82,12 +82,16 @@ class Vmm : public std::enable_shared_from_this<Vmm> {
  public:
   Vmm(Node& node, std::string vm, host::Argv argv);
   bool is_qemu() const { return qemu_; }
+  bool is_off() const { return guest_ == Guest::off; }
   bool alive = true;
   bool started = true;           ///< false: QEMU said `last_words` and ended
   int signal = 0;                ///< what it died of
   std::string last_words;
   std::string disk;
   std::int64_t pid = 0;
+  int questions = 0;  ///< query-status and vm.info
+  /// The guest resets itself.
+  void reset();
 
   std::shared_ptr<Stream::State> connect(const std::string& name);
   host::HttpResponse http(const host::HttpRequest& request);
@@ -101,7 +105,6 @@ class Vmm : public std::enable_shared_from_this<Vmm> {
   void type(const std::string& bytes);
   void press();
   void power_off();
-  void reset();
   void event(const std::string& qmp, const std::string& source, const std::string& ch);
   void answer_qmp(const std::string& bytes);
   static boost::asio::awaitable<void> live(std::shared_ptr<Vmm> self, int run);
@@ -187,6 +190,10 @@ class Node {
   std::int64_t next_pid = 1000;
   bool ignores_kill = false;  ///< processes in D state
   bool systemd_run_fails_late = false;  ///< the service begins, and the tool fails all the same
+  bool systemd_is_stuck = false;   ///< `systemctl kill` does nothing until its deadline
+  bool systemd_is_silent = false;  ///< `systemctl show` gives no answer
+  bool cgroups_are_unreadable = false;
+  bool is_too_busy = false;        ///< for `--version` within its deadline
 };
 
 }  // namespace mcv::hv::fake

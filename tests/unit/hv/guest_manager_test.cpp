@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 
 #include "fake_node.h"
 #include "hv/guest_manager.h"
+#include "hv/qemu/qemu.h"
 
 namespace mcv::hv {
 namespace {
@@ -51,6 +53,16 @@ class GuestManagerTest : public testing::Test {
     launch.boot.cmdline = "mcv.vm=vm1 ";
     return run(manager_->start(launch, kind));
   }
+  /// All that a viewer is shown until it is told the end.
+  std::string read_to_end(ConsoleViewer& viewer) {
+    std::string text;
+    while (true) {
+      const std::string piece = run(viewer.next());
+      if (piece.empty()) return text;
+      text += piece;
+    }
+  }
+  std::string log() { return node_.files.texts["/var/log/mcv/console/vm1.log"]; }
   RunState state() const { return manager_->facts(vm_).state; }
   bool reaches(RunState wanted) {
     return node_.drive([this, wanted] { return state() == wanted; }, 120s);
@@ -165,6 +177,158 @@ TEST_F(GuestManagerTest, GoesOnWithTheConsoleOfADaemonThatWasKilled) {
   };
   ASSERT_TRUE(node_.drive([&logged, now] { return logged(now + 5); }, 60s));
   for (std::uint64_t number = 1; number <= now + 5; ++number) EXPECT_TRUE(logged(number)) << "record " << number;
+}
+
+TEST_F(GuestManagerTest, ViewersReadWhyTheGuestEndedBeforeTheirEnd) {
+  struct Case {
+    std::function<void()> end_it;
+    const char* note;
+  };
+  const Case ends[] = {
+      {[this] { EXPECT_TRUE(manager_->console().attach(vm_, 0)->send("poweroff\n").ok()); }, "\r\n[mcv: vm1: the guest turned itself off]\r\n"},
+      {[this] { EXPECT_TRUE(run(manager_->stop(vm_, 60s)).ok()); }, "\r\n[mcv: vm1: the guest was shut down]\r\n"},
+      {[this] { EXPECT_TRUE(run(manager_->kill(vm_)).ok()); }, "\r\n[mcv: vm1: the guest's power was cut]\r\n"},
+      {[this] { node_.find("vm1")->terminate(true); }, "\r\n[mcv: vm1: the VMM ended unexpectedly (killed by signal 9)]\r\n"},
+  };
+  for (const HypervisorKind kind : {HypervisorKind::qemu, HypervisorKind::cloud_hypervisor}) {
+    for (const Case& c : ends) {
+      ASSERT_TRUE(start(kind).ok());
+      const auto viewer = manager_->console().attach(vm_, 0);
+      node_.drive([] { return false; }, 5s);
+      c.end_it();
+      const std::string seen = read_to_end(*viewer);
+      EXPECT_TRUE(seen.ends_with(c.note)) << seen.substr(seen.size() > 200 ? seen.size() - 200 : 0);
+      ASSERT_TRUE(reaches(RunState::stopped));
+      EXPECT_TRUE(log().ends_with(c.note)) << "the log has it as well: " << log().substr(log().size() > 200 ? log().size() - 200 : 0);
+    }
+  }
+}
+
+TEST_F(GuestManagerTest, LastWordsOfAGuestThatEndedWithoutADaemonAreKept) {
+  ASSERT_TRUE(start().ok());
+  node_.drive([] { return false; }, 5s);
+  end();
+  node_.drive([] { return false; }, 5s);
+  node_.find("vm1")->terminate(true);
+  const std::uint64_t last = node_.disks["/dev/vg0/d0"].records;
+  begin();
+  EXPECT_EQ(state(), RunState::stopped);
+  EXPECT_NE(log().find(fmt::format("record {}\r\n\r\n[mcv: vm1: the VMM ended unexpectedly (killed by signal 9), while mcvd was not running]\r\n", last)), std::string::npos);
+  const auto viewer = manager_->console().attach(vm_, 1000);
+  EXPECT_NE(run(viewer->next()).find(fmt::format("record {}\r\n", last)), std::string::npos) << "for a viewer that comes later";
+  end();
+  begin();
+  const std::string text = log();
+  EXPECT_EQ(text.find("while mcvd was not running"), text.rfind("while mcvd was not running")) << "said once";
+}
+
+TEST_F(GuestManagerTest, KillsWithoutSystemd) {
+  for (const HypervisorKind kind : {HypervisorKind::qemu, HypervisorKind::cloud_hypervisor}) {
+    node_.systemd_is_stuck = false;
+    ASSERT_TRUE(start(kind).ok());
+    node_.systemd_is_stuck = true;
+    const host::Instant begun = node_.clock.now();
+    ASSERT_TRUE(run(manager_->kill(vm_)).ok());
+    EXPECT_EQ(manager_->facts(vm_).last_exit, ExitReason::killed_by_operator);
+    EXPECT_LT(node_.clock.now() - begun, 15s);
+  }
+}
+
+TEST_F(GuestManagerTest, AdoptsAndKillsWhileSystemdSaysNothing) {
+  for (const HypervisorKind kind : {HypervisorKind::qemu, HypervisorKind::cloud_hypervisor}) {
+    node_.systemd_is_stuck = node_.systemd_is_silent = false;
+    ASSERT_TRUE(start(kind).ok());
+    const std::int64_t pid = manager_->facts(vm_).pid;
+    EXPECT_NE(pid, 0);
+    end();
+    node_.systemd_is_stuck = node_.systemd_is_silent = true;
+    begin();
+    EXPECT_EQ(state(), RunState::running);
+    EXPECT_EQ(manager_->facts(vm_).pid, 0);
+    node_.systemd_is_silent = false;
+    EXPECT_TRUE(node_.drive([this, pid] { return manager_->facts(vm_).pid == pid; }, 10s)) << "asked again";
+    node_.systemd_is_silent = true;
+    ASSERT_TRUE(run(manager_->kill(vm_)).ok());
+    EXPECT_EQ(state(), RunState::stopped);
+    EXPECT_EQ(manager_->facts(vm_).last_exit, ExitReason::killed_by_operator);
+  }
+}
+
+TEST_F(GuestManagerTest, AVmThatCannotBeJudgedIsUnknownUntilItCan) {
+  ASSERT_TRUE(start().ok());
+  end();
+  node_.cgroups_are_unreadable = true;
+  begin();
+  EXPECT_EQ(state(), RunState::unknown);
+  EXPECT_FALSE(start().ok()) << "nothing is started beside it";
+  EXPECT_EQ(node_.vmms.size(), 1u);
+  node_.cgroups_are_unreadable = false;
+  EXPECT_TRUE(reaches(RunState::running)) << "by itself";
+  ASSERT_TRUE(run(manager_->stop(vm_, 60s)).ok());
+}
+
+TEST_F(GuestManagerTest, AVmmThatWasInstalledLaterOrWasTooSlowToAnswerIsOffered) {
+  node_.is_too_busy = true;
+  end();
+  begin();
+  EXPECT_EQ(manager_->installed(), (std::vector<std::string>{"qemu"}));
+  EXPECT_EQ(start(HypervisorKind::cloud_hypervisor).error().code(), ErrorCode::hypervisor_missing);
+  node_.is_too_busy = false;
+  EXPECT_TRUE(start(HypervisorKind::cloud_hypervisor).ok());
+  EXPECT_EQ(manager_->installed(), (std::vector<std::string>{"qemu", "cloud-hypervisor"}));
+}
+
+TEST_F(GuestManagerTest, AGuestThatMakesEventsWithoutEndIsStillSeen) {
+  ASSERT_TRUE(start(HypervisorKind::cloud_hypervisor).ok());
+  node_.drive([] { return false; }, 5s);
+  std::string& events = node_.files.texts["/run/mcv/vm/vm1/events"];
+  const auto spam = [&events](std::size_t bytes) {
+    const std::string event = "{\n  \"source\": \"virtio-device\",\n  \"event\": \"reset\",\n  \"properties\": {\n    \"id\": \"disk0\"\n  }\n}\n\n";
+    for (const std::size_t end = events.size() + bytes; events.size() < end;) events += event;
+  };
+  for (int round = 0; round < 6; ++round) {
+    spam(3 << 20);
+    node_.drive([] { return false; }, 3s);
+    EXPECT_EQ(state(), RunState::running) << "round " << round;
+    EXPECT_LT(events.size() - static_cast<std::size_t>(std::count(events.begin(), events.end(), '\0')), std::size_t{1} << 20) << "the rest was given back";
+  }
+  end();
+  spam(20 << 20);
+  begin();
+  EXPECT_EQ(state(), RunState::running) << "also for a daemon that comes later";
+  node_.drive([] { return false; }, 3s);
+  ASSERT_TRUE(manager_->console().attach(vm_, 0)->send("poweroff\n").ok());
+  ASSERT_TRUE(reaches(RunState::stopped));
+  EXPECT_EQ(manager_->facts(vm_).last_exit, ExitReason::guest_power_off);
+}
+
+TEST_F(GuestManagerTest, AGuestThatResetsItselfAllTheTimeDoesNotKeepTheDaemonBusy) {
+  for (const HypervisorKind kind : {HypervisorKind::qemu, HypervisorKind::cloud_hypervisor}) {
+    ASSERT_TRUE(start(kind).ok());
+    fake::Vmm& vmm = *node_.find("vm1");
+    vmm.questions = 0;
+    for (int i = 0; i < 2000; ++i) {
+      vmm.reset();
+      node_.drive([] { return false; }, 2ms);
+    }
+    EXPECT_LE(vmm.questions, 60) << "in 4 s";
+    EXPECT_EQ(state(), RunState::running);
+    ASSERT_TRUE(run(manager_->kill(vm_)).ok());
+  }
+}
+
+TEST_F(GuestManagerTest, TwoQuestionsAtATimeShareOneMonitor) {
+  ASSERT_TRUE(start().ok());
+  end();
+  const VmmUnits units(node_.processes, node_.files, node_.clock, "/run/mcv", "mcv-guest");
+  qemu::QemuHypervisor qemu(node_.loop.get_executor(), node_.clock, node_.sockets, units, "/usr/bin/qemu-system-x86_64");
+  std::vector<VmmPhase> phases;
+  for (int i = 0; i < 3; ++i) {
+    boost::asio::co_spawn(node_.loop, qemu.look(vm_), [&phases](std::exception_ptr, Result<VmmLook> look) { phases.push_back(look.ok() ? look->phase : VmmPhase::unknown); });
+  }
+  EXPECT_TRUE(node_.drive([&phases] { return phases.size() == 3; }, 1s));
+  EXPECT_EQ(phases, (std::vector<VmmPhase>(3, VmmPhase::running)));
+  begin();
 }
 
 TEST_F(GuestManagerTest, ServicesOfUnknownVmsAreShownAndLeftAlone) {

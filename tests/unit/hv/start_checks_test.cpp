@@ -181,7 +181,7 @@ TEST(StartChecks, OneReasonHasItsOwnCodeAndManyHaveOne) {
   locked.vm.lock = LockRecord{"root", "backup"};
   Status status = to_status(locked.vm.name, locked.checks());
   EXPECT_EQ(status.error().code(), ErrorCode::vm_locked);
-  EXPECT_EQ(status.error().next(), "hvctl vm unlock vm1");
+  EXPECT_EQ(status.error().next(), "hvctl vm update vm1 --unlock");
   locked.here.kvm = false;
   status = to_status(locked.vm.name, locked.checks());
   EXPECT_EQ(status.error().code(), ErrorCode::start_refused);

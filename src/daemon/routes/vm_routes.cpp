@@ -108,7 +108,7 @@ asio::awaitable<api::ApiReply> start(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const requests::StartVm request, requests::start_vm(body));
   if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
   if (node.guests.facts(vm.name).state == RunState::running) {
-    co_return Error(ErrorCode::guest_running, fmt::format("{} runs already", vm.name.str())).with_next(fmt::format("hvctl vm console {}", vm.name.str()));
+    co_return Error(ErrorCode::guest_running, fmt::format("{} runs already", vm.name.str())).with_safe("it goes on").with_next(fmt::format("hvctl vm console {}", vm.name.str()));
   }
   std::vector<std::string> wanted = boot_files(vm.boot);
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));

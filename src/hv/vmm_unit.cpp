@@ -178,10 +178,15 @@ asio::awaitable<std::int64_t> VmmUnits::main_pid(VmName vm) {
 }
 
 asio::awaitable<Result<bool>> VmmUnits::alive(VmName vm) {
-  Result<std::string> events = co_await files_.read(cgroup_file(vm, "cgroup.events"));
-  if (events.ok()) co_return is_populated(*events);
-  if (events.error().code() == ErrorCode::not_found) co_return false;
-  co_return std::move(events).error().with_context("is the VMM of " + vm.str() + " alive");
+  constexpr int attempts = 3;
+  for (int attempt = 1;; ++attempt) {
+    Result<std::string> events = co_await files_.read(cgroup_file(vm, "cgroup.events"));
+    if (events.ok()) co_return is_populated(*events);
+    if (events.error().code() == ErrorCode::not_found) co_return false;
+    // A cgroup that is removed between open and read gives ENODEV once.
+    if (attempt == attempts) co_return std::move(events).error().with_context("is the VMM of " + vm.str() + " alive");
+    co_await clock_.sleep_for(poll);
+  }
 }
 
 asio::awaitable<Result<bool>> VmmUnits::dies_within(VmName vm, host::Duration bound) {
@@ -269,17 +274,22 @@ asio::awaitable<std::string> VmmUnits::obituary(VmName vm) {
     if (!how.empty() || clock_.now() >= deadline) break;
     co_await clock_.sleep_for(poll);
   }
-  const std::string words = co_await last_words(vm);
+  const std::string words = co_await last_words(vm, 3s);  // its disks wait to be closed
   if (how.empty() || words.empty()) co_return how + words;
   co_return fmt::format("{}; it said: {}", how, words);
 }
 
-asio::awaitable<std::string> VmmUnits::last_words(VmName vm) {
+asio::awaitable<std::string> VmmUnits::last_words(VmName vm, std::chrono::milliseconds patience) {
   Result<UnitFacts> facts = co_await show(vm);
   if (!facts.ok() || facts->invocation.empty()) co_return std::string();
+  host::Command sync;  // journald may not have read yet what the VMM wrote just before its end
+  sync.argv = {"journalctl", "--sync"};
+  sync.deadline = patience;
+  Result<host::ProcessResult> synced = co_await processes_.run(std::move(sync));
+  static_cast<void>(synced);
   host::Command command;
   command.argv = {"journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=6", "_SYSTEMD_INVOCATION_ID=" + facts->invocation};
-  command.deadline = 5s;
+  command.deadline = patience;
   Result<host::ProcessResult> done = co_await processes_.run(std::move(command));
   if (!done.ok() || !done->ok()) co_return std::string();
   co_return vmm_words(done->out);

@@ -69,7 +69,7 @@ class VmmUnits {
   /// See Hypervisor::obituary.
   boost::asio::awaitable<std::string> obituary(VmName vm);
   /// The last lines the VMM wrote, for an error message. Empty when there are none.
-  boost::asio::awaitable<std::string> last_words(VmName vm);
+  boost::asio::awaitable<std::string> last_words(VmName vm, std::chrono::milliseconds patience = std::chrono::seconds(15));
 
  private:
   boost::asio::awaitable<Result<bool>> dies_within(VmName vm, host::Duration bound);

@@ -294,7 +294,7 @@ host::HttpResponse Vmm::http(const host::HttpRequest& request) {
 
 asio::awaitable<Result<std::string>> Files::read(std::string path) {
   if (path.starts_with(slice)) {
-    if (node_.cgroups_are_unreadable) co_return Error(ErrorCode::io_error, path);
+    if (node_.cgroups_are_unreadable || node_.vanishing_cgroups-- > 0) co_return Error(ErrorCode::io_error, path);
     const std::string rest = path.substr(slice.size() + 1);
     const Vmm* vmm = node_.find(vm_of_unit(rest.substr(0, rest.find('/'))));
     if (vmm == nullptr || !vmm->alive) co_return Error(ErrorCode::not_found, path);

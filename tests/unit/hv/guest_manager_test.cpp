@@ -234,6 +234,14 @@ TEST_F(GuestManagerTest, KillsWithoutSystemd) {
   }
 }
 
+TEST_F(GuestManagerTest, ACgroupThatVanishesWhileItIsReadIsNoFailure) {
+  ASSERT_TRUE(start().ok());
+  node_.vanishing_cgroups = 2;
+  const Status killed = run(manager_->kill(vm_));
+  EXPECT_TRUE(killed.ok()) << killed.error().to_text();
+  EXPECT_EQ(manager_->facts(vm_).last_exit, ExitReason::killed_by_operator);
+}
+
 TEST_F(GuestManagerTest, AdoptsAndKillsWhileSystemdSaysNothing) {
   for (const HypervisorKind kind : {HypervisorKind::qemu, HypervisorKind::cloud_hypervisor}) {
     node_.systemd_is_stuck = node_.systemd_is_silent = false;

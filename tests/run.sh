@@ -39,7 +39,6 @@ unit() {
 }
 sanitizers() {
     build asan unit_tests
-    # Coroutine frames of a simulated crash are dropped on purpose; LeakSanitizer still sees every other leak.
     ctest --test-dir build-asan --output-on-failure -j "$jobs" -L '^(unit|sim|lint|tidy)$'
 }
 tsan() {

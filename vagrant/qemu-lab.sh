@@ -221,7 +221,7 @@ power_on() {
         # shellcheck disable=SC2046,SC2086 # words
         (cd "$lab" && exec setsid $qemu -name "mcv-lab-$node" -nodefaults -no-user-config -display none \
             -kernel box/vmlinux -initrd box/initrd.img \
-            -append "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off quiet${LAB_APPEND:+ $LAB_APPEND}" \
+            -append "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off no_timer_check quiet${LAB_APPEND:+ $LAB_APPEND}" \
             -drive "file=$node/root.qcow2,if=none,id=root,cache=unsafe,discard=unmap" \
             -drive "file=$node/data.qcow2,if=none,id=data,cache=${LAB_CACHE:-unsafe},discard=unmap" \
             -netdev "user,id=access,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:$(cat "$lab/$node/port")-:22" $backends \

@@ -97,9 +97,9 @@ class MainJob:
         volume = next(v for v in self.ask("A", "drbd", "list")["volumes"] if v["vm"] == name)
         assert (volume["disk"], volume["peer_disk"]) == ("UpToDate", "UpToDate"), volume
 
-    def create_local(self, name):
+    def create_local(self, name, node="A"):
         options = ["local" if word == "drbd" else word for word in VM_OPTIONS]
-        self.hvctl("A", "vm", "create", name, *options, "--cmdline", f"console=ttyS0 quiet panic=1 mcv.vm={name}")
+        self.hvctl(node, "vm", "create", name, *options, "--cmdline", f"console=ttyS0 quiet panic=1 mcv.vm={name}")
 
     def records(self, node, name="vm1"):
         """The highest record the guest announced on its console, as the daemon on this node logged it."""
@@ -120,8 +120,8 @@ class MainJob:
         return seen
 
     def power_off_inside(self, node, name="vm1"):
-        """As its user would: through the console."""
-        self.lab.run(node, f"(echo poweroff; sleep 2) | timeout 60 hvctl vm console {name} >/dev/null 2>&1", check=False)
+        """As its user would: through the console. An empty line first: a console that was taken over again may begin with a stray byte."""
+        self.lab.run(node, f"(echo; echo poweroff; sleep 2) | timeout 60 hvctl vm console {name} >/dev/null 2>&1", check=False)
 
     def migrate(self, source="A", target="B", name="vm1"):
         written = self.records(source, name)

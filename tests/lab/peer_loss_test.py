@@ -27,7 +27,7 @@ class PeerLoss(LabTest):
         cls.job.join()
         cls.job.storage_and_network()
         cls.job.create()
-        cls.job.create_local("here")
+        cls.job.create_local("here", "B")
         cls.job.start()
 
     def refused(self, node, code, *words):
@@ -60,9 +60,6 @@ class PeerLoss(LabTest):
         self.lab.expect("A", "journalctl -b -k --no-pager", lambda text: "fence-peer" in text and re.search(r"fence-peer .*exit code 1", text), 180, "the helper gives no answer and the kernel holds I/O")
         self.assertTrue(self.is_held("A"))
         self.assertLessEqual(self.job.records("A") - held_at, 1)
-        # What is not replicated needs nobody.
-        self.job.start("A", "here")
-        self.job.hvctl("A", "vm", "kill", "here")
         self.lab.start("B")
         wait_until(lambda: self.is_redundant("A"), 300, "both copies are current again", interval=2)
         self.job.writes_on("A", max(before, held_at))
@@ -75,6 +72,9 @@ class PeerLoss(LabTest):
         self.assertEqual(["Secondary"], [v["role"] for v in self.job.ask_partial("B", "drbd", "list")["volumes"]])
         self.refused("B", "peer-unreachable", "vm", "start", "vm1")
         self.assertEqual("", self.lab.text("B", "systemctl list-units --plain --no-legend 'mcv-vm-*'"))
+        # What is not replicated needs nobody.
+        self.job.start("B", "here")
+        self.job.hvctl("B", "vm", "kill", "here")
         self.lab.start("A")
         wait_until(lambda: self.is_redundant("A") and self.is_redundant("B"), 300, "both copies are current again", interval=2)
         self.assertEqual("stopped", self.job.vm("A")["state"])

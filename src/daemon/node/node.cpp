@@ -152,7 +152,15 @@ asio::awaitable<Status> Node::set_prepared_for(std::optional<NodeRecord> inviter
 void Node::on_guest_change(const VmName& vm) {
   const VmFacts facts = guests.facts(vm);
   spdlog::info("vm={} state={} last_exit='{}'", vm.str(), to_text(facts.state), to_text(facts.last_exit));
-  if (facts.state == RunState::stopped && facts.last_exit != ExitReason::none) tasks.spawn(release_after_power_off(vm));
+  if (facts.state != RunState::stopped || facts.last_exit == ExitReason::none) return;
+  if (takes_operations_) tasks.spawn(release_after_power_off(vm));
+  else ended_while_away_.insert(vm);
+}
+
+/// Guests that ended while no daemon looked are found before the journals are read; their disks and taps are released now.
+void Node::release_what_ended_while_away() {
+  takes_operations_ = true;
+  for (const VmName& vm : std::exchange(ended_while_away_, {})) tasks.spawn(release_after_power_off(vm));
 }
 
 asio::awaitable<void> Node::release_after_power_off(VmName vm) {

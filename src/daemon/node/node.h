@@ -103,6 +103,7 @@ class Node {
 
  private:
   void on_guest_change(const VmName& vm);
+  void release_what_ended_while_away();
   boost::asio::awaitable<void> release_after_power_off(VmName vm);
   boost::asio::awaitable<Status> read_prepared_for();
   void on_commit();
@@ -127,6 +128,8 @@ class Node {
   std::set<std::string> bridges_realised_;             ///< those that were wanted when they were last made
   std::multiset<VolumeName> being_brought_up_;
   ChangeSignal brought_up_;
+  bool takes_operations_ = false;                      ///< the journals were read
+  std::set<VmName> ended_while_away_;                  ///< to be released then
   std::set<VolumeName> volumes_to_bring_up_;           ///< as of the start; nothing replicated survives a reboot in the kernel
 };
 

@@ -50,6 +50,7 @@ asio::awaitable<Status> Node::start() {
   co_await start_parts();
   shared.on_commit([this]() { on_commit(); });
   MCV_CO_CHECK(co_await operations.resume_all());
+  release_what_ended_while_away();
   finish_start_soon();
   co_return success();
 }

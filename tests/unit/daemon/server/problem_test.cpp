@@ -16,10 +16,11 @@ TEST(ProblemTest, EveryCodeSurvivesTheWire) {
   }
 }
 
-TEST(ProblemTest, LeavesOutWhatIsEmpty) {
+TEST(ProblemTest, AlwaysNamesANextCommand) {
   const Json problem = to_problem(Error(ErrorCode::busy, "busy"));
   EXPECT_FALSE(problem.contains("safe"));
-  EXPECT_FALSE(problem.contains("next"));
+  EXPECT_EQ(problem.at("next"), "hvctl op list");
+  EXPECT_EQ(to_problem(Error(ErrorCode::busy, "busy").with_next("hvctl op show A-1")).at("next"), "hvctl op show A-1");
 }
 
 TEST(ProblemTest, AToolsBinaryLastWordsCanBeSent) {

@@ -807,7 +807,12 @@ ToolAnswer SimDrbd::verify(std::size_t node, std::uint32_t minor, std::uint64_t 
 void SimDrbd::verify_step(std::size_t node, const std::string& resource, std::uint64_t run) {
   Leg* leg = find(node, resource);
   Leg* peer = find(1 - node, resource);
-  if (leg == nullptr || peer == nullptr || leg->verify_run != run || leg->replication != "VerifyS" || cut_) return;
+  if (leg == nullptr || peer == nullptr || leg->verify_run != run || leg->replication != "VerifyS") return;
+  if (cut_) {
+    // A cut that ends before either side noticed it only delays the verify.
+    scheduler_.after(0, milliseconds(100), [this, node, resource, run]() { verify_step(node, resource, run); });
+    return;
+  }
   Lv* mine = data_of(node, *leg);
   Lv* theirs = data_of(1 - node, *peer);
   const std::uint64_t device_end = mine->size / 512;

@@ -25,8 +25,12 @@ class Join(LabTest):
         self.lab.down()
         self.lab.up()
         self.job = MainJob(self.lab, show=lambda text: print(text, file=sys.stderr, flush=True))
-        self.job.install()
-        self.job.init_nodes()
+        try:
+            self.job.install()
+            self.job.init_nodes()
+        except Exception:
+            self._save_evidence()  # a failure here calls no tearDown
+            raise
 
     def together(self):
         self.job.are_together()

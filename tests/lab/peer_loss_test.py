@@ -11,7 +11,8 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from harness import LabTest, wait_until  # noqa: E402
+from harness import LabTest, wait_until
+from harness.case import evidence_directory  # noqa: E402
 from main_job import MainJob  # noqa: E402
 
 
@@ -22,13 +23,17 @@ class PeerLoss(LabTest):
     def setUpClass(cls):
         super().setUpClass()
         cls.job = MainJob(cls.lab, show=lambda text: print(text, file=sys.stderr, flush=True))
-        cls.job.install()
-        cls.job.init_nodes()
-        cls.job.join()
-        cls.job.storage_and_network()
-        cls.job.create()
-        cls.job.create_local("here", "B")
-        cls.job.start()
+        try:
+            cls.job.install()
+            cls.job.init_nodes()
+            cls.job.join()
+            cls.job.storage_and_network()
+            cls.job.create()
+            cls.job.create_local("here", "B")
+            cls.job.start()
+        except Exception:
+            cls.lab.collect(evidence_directory() / cls.__name__)
+            raise
 
     def refused(self, node, code, *words):
         result = self.job.hvctl(node, *words, check=False)

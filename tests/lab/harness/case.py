@@ -14,6 +14,10 @@ from .audit import Auditor
 from .lab import Lab
 
 
+def evidence_directory():
+    return pathlib.Path(os.environ.get("LAB_EVIDENCE") or tempfile.mkdtemp(prefix="mcv-lab-evidence-"))
+
+
 class LabTest(unittest.TestCase):
     nodes = ()  # all of nodes.conf
     lab = None
@@ -24,7 +28,11 @@ class LabTest(unittest.TestCase):
         cls.auditor = Auditor()
         if os.environ.get("LAB_KEEP") != "1":
             cls.addClassCleanup(cls.lab.down)
-        cls.lab.up(*cls.nodes)
+        try:
+            cls.lab.up(*cls.nodes)
+        except Exception:
+            cls.lab.save_consoles(evidence_directory() / cls.__name__)
+            raise
 
     def tearDown(self):
         if self._has_failed():
@@ -40,6 +48,5 @@ class LabTest(unittest.TestCase):
         return any(test is self for test, _ in result.failures + result.errors)
 
     def _save_evidence(self):
-        base = pathlib.Path(os.environ.get("LAB_EVIDENCE") or tempfile.mkdtemp(prefix="mcv-lab-evidence-"))
-        where = self.lab.collect(base / self.id())
+        where = self.lab.collect(evidence_directory() / self.id())
         print(f"\nevidence of {self.id()}: {where}", file=sys.stderr)

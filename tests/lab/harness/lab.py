@@ -130,13 +130,19 @@ class Lab:
     def console(self, node):
         return (self.directory / node / "console.log").read_text(errors="replace")
 
+    def save_consoles(self, destination):
+        destination = pathlib.Path(destination)
+        destination.mkdir(parents=True, exist_ok=True)
+        for console in self.directory.glob("*/console.log"):
+            (destination / f"{console.parent.name}.console").write_text(console.read_text(errors="replace"))
+
     def collect(self, destination):
         """Saves what a failure is explained from: lab state, consoles, and of every reachable node journal, DRBD, LVM, processes."""
         destination = pathlib.Path(destination)
         destination.mkdir(parents=True, exist_ok=True)
         (destination / "status").write_text(self.status())
+        self.save_consoles(destination)
         for node in self.nodes:
-            (destination / f"{node}.console").write_text(self.console(node))
             for name, command in EVIDENCE.items():
                 try:
                     result = self.run(node, command, check=False, timeout=60)

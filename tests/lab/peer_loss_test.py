@@ -11,7 +11,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from harness import LabTest, wait_until
+from harness import LabTest, wait_until  # noqa: E402
 from harness.case import evidence_directory  # noqa: E402
 from main_job import MainJob  # noqa: E402
 

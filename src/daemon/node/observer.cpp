@@ -20,6 +20,8 @@ asio::awaitable<Result<NodeFacts>> Observer::look(std::vector<std::string> paths
     if (hash.ok()) facts.files_sha256[path] = *hash;
     else if (hash.error().code() != ErrorCode::not_found) co_return std::move(hash).error();
   }
+  // A hypervisor that was installed a minute ago counts.
+  co_await guests_.refresh_installed();
   facts.vms = guests_.facts();
   facts.hypervisors = guests_.installed();
   facts.volumes = drbd_.volumes();

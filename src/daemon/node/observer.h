@@ -20,7 +20,7 @@ class GuestManager;
 
 class Observer {
  public:
-  Observer(host::Host& host, NodeName self, const drbd::DrbdMonitor& drbd, const hv::GuestManager& guests)
+  Observer(host::Host& host, NodeName self, const drbd::DrbdMonitor& drbd, hv::GuestManager& guests)
       : host_(host), self_(std::move(self)), drbd_(drbd), guests_(guests) {}
 
   /// `paths` are boot files whose hashes the planner wants; one that does not exist is absent from the facts.
@@ -34,7 +34,7 @@ class Observer {
   host::Host& host_;
   NodeName self_;
   const drbd::DrbdMonitor& drbd_;
-  const hv::GuestManager& guests_;
+  hv::GuestManager& guests_;
 };
 
 /// Pure: "MemTotal" and "MemAvailable" of /proc/meminfo, in bytes; zero when absent.

@@ -128,6 +128,8 @@ class MainJob:
         words = ["hvctl", "migrate", "--node", target, name, "--wait-for-shutdown", "--start-after-migration"]
         self.show(f"\n{source}# {shlex.join(words)}    (and the guest is shut down from inside meanwhile)")
         move = self.lab.spawn(source, shlex.join(words), stdout=-1, stderr=-1, text=True)
+        # A guest that is off before the move begins is another story: the daemon is busy releasing its disk.
+        wait_until(lambda: any(operation["kind"] == "vm-migrate" and operation["state"] == "running" for operation in self.ask(source, "op", "list")["operations"]), 120, "the move waits for the shutdown", interval=0.5)
 
         def shut_down():
             self.power_off_inside(source, name)

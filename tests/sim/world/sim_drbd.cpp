@@ -559,7 +559,12 @@ void SimDrbd::settle_crashed_primary(const Leg& leg, DrbdMeta& meta) {
 void SimDrbd::finish_sync(const std::string& resource, std::size_t source, std::uint64_t run) {
   Leg* from = find(source, resource);
   Leg* to = find(1 - source, resource);
-  if (from == nullptr || to == nullptr || from->connection != "Connected" || from->connection_run != run || cut_) return;
+  if (from == nullptr || to == nullptr || from->connection != "Connected" || from->connection_run != run) return;
+  if (cut_) {
+    // As a verify: a cut that ends before either side noticed it only delays it.
+    scheduler_.after(0, milliseconds(100), [this, resource, source, run]() { finish_sync(resource, source, run); });
+    return;
+  }
   DrbdMeta* origin = meta_of(source, *from);
   DrbdMeta* target = meta_of(1 - source, *to);
   Lv* data = data_of(source, *from);

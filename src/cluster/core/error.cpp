@@ -60,7 +60,6 @@ ErrorCode error_code_from_text(std::string_view text) {
   return ErrorCode::internal;
 }
 
-// 1 is left to crashes of the runtime, 2 to usage errors as every shell tool does; 20 and up belong to verify.
 std::string_view default_next(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::invalid_request: return "hvctl --help";
@@ -78,6 +77,7 @@ std::string_view default_next(ErrorKind kind) {
   return "journalctl -u mcvd -n 50";
 }
 
+// 1 is left to crashes of the runtime, 2 to usage errors as every shell tool does; 20 and up belong to verify.
 int exit_code_of(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::invalid_request: return 2;

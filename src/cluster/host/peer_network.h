@@ -34,6 +34,8 @@ class PeerNetwork {
   /// `peer_unreachable` when no connection came about (the request was not sent), `outcome_unknown` when it was sent and
   /// no answer came, `timed_out` is never used.
   virtual boost::asio::awaitable<Result<HttpResponse>> call(PeerEndpoint peer, HttpRequest request, std::chrono::milliseconds deadline) = 0;
+  /// Whether anything answers there: a refused connection as well, because a machine without power refuses nothing.
+  virtual boost::asio::awaitable<bool> answers(PeerEndpoint peer, std::chrono::milliseconds deadline) = 0;
   /// Listens on `address` and `port` until replaced by another call or stopped; an empty address stops.
   virtual Status listen(std::string address, std::uint16_t port, PeerHandler handler) = 0;
 };

@@ -86,6 +86,23 @@ asio::awaitable<Result<HttpResponse>> RealPeerNetwork::call(PeerEndpoint peer, H
   co_return unknown_outcome(peer, request, response.error().message());
 }
 
+asio::awaitable<bool> RealPeerNetwork::answers(PeerEndpoint peer, std::chrono::milliseconds deadline) {
+  const auto endpoint = literal_endpoint(peer.address, peer.port);
+  if (!endpoint.ok()) co_return false;
+  const tcp::endpoint there = *endpoint;
+  tcp::socket socket(loop_);
+  const std::function<void()> close = [&socket]() {
+    boost::system::error_code ignored;
+    socket.close(ignored);
+  };
+  std::optional<Deadline> timer;
+  timer.emplace(loop_, deadline, close);
+  boost::system::error_code code;
+  co_await socket.async_connect(there, asio::redirect_error(asio::use_awaitable, code));
+  if (code == asio::error::operation_aborted && !timer->expired()) throw boost::system::system_error(code);
+  co_return !code || code == asio::error::connection_refused || code == asio::error::connection_reset;
+}
+
 Status RealPeerNetwork::listen(std::string address, std::uint16_t port, PeerHandler handler) {
   if (address.empty()) {
     if (listener_ != nullptr) listener_->close();

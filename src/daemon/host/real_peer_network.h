@@ -26,6 +26,7 @@ class RealPeerNetwork : public PeerNetwork {
   KeyFingerprint own_fingerprint() const override { return key_.fingerprint(); }
   /// No connection within the deadline or five seconds, whichever is shorter, is `peer_unreachable`.
   boost::asio::awaitable<Result<HttpResponse>> call(PeerEndpoint peer, HttpRequest request, std::chrono::milliseconds deadline) override;
+  boost::asio::awaitable<bool> answers(PeerEndpoint peer, std::chrono::milliseconds deadline) override;
   Status listen(std::string address, std::uint16_t port, PeerHandler handler) override;
   /// Stops listening, cancels what is being served and waits for it. Await it before destruction.
   boost::asio::awaitable<void> stop();

@@ -71,6 +71,17 @@ class RealPeerNetworkTest : public ::testing::Test {
   Seen seen_;
 };
 
+TEST_F(RealPeerNetworkTest, ARefusalIsAnAnswerAndSilenceIsNone) {
+  ASSERT_TRUE(listen_b().ok());
+  EXPECT_TRUE(test::on_loop(loop_, a_->answers(b(), milliseconds(5'000))));
+  PeerEndpoint nobody = b();
+  nobody.port = test::free_port();
+  EXPECT_TRUE(test::on_loop(loop_, a_->answers(nobody, milliseconds(5'000)))) << "a machine that refuses has power";
+  PeerEndpoint nowhere = b();
+  nowhere.address = "192.0.2.1";
+  EXPECT_FALSE(test::on_loop(loop_, a_->answers(nowhere, milliseconds(300))));
+}
+
 TEST_F(RealPeerNetworkTest, CarriesARequestAndTheCallersKey) {
   ASSERT_TRUE(listen_b().ok());
   const auto response = call(b(), "hello");

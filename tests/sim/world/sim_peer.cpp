@@ -51,6 +51,16 @@ void SimPeer::arrive(const std::string& where, host::PeerEndpoint peer, host::Ht
   there.handlers_.spawn(there.serve(there.handler_, own_, std::move(request), std::move(finish)));
 }
 
+/// A machine with power answers also where no daemon listens: it refuses.
+boost::asio::awaitable<bool> SimPeer::answers(host::PeerEndpoint peer, milliseconds deadline) {
+  std::function<void(Reply<bool>)> begin = [this, peer, deadline](Reply<bool> reply) {
+    const bool silent = world_.cut || world_.powered_off.contains(peer.address);
+    const Time after = silent ? Time(deadline) : Time(milliseconds(scheduler_.chance().between(1, world_.slowest_ms)));
+    scheduler_.after(owner_, after, [reply, silent]() { reply(!silent); });
+  };
+  co_return co_await await_reply<bool>(scheduler_, owner_, std::move(begin));
+}
+
 boost::asio::awaitable<Result<host::HttpResponse>> SimPeer::call(host::PeerEndpoint peer, host::HttpRequest request, milliseconds deadline) {
   std::function<void(Answer)> begin = [this, peer, request, deadline](Answer reply) {
     Chance& chance = scheduler_.chance();

@@ -17,6 +17,7 @@ class SimPeerWorld {
  public:
   explicit SimPeerWorld(Scheduler& scheduler) : scheduler_(scheduler) {}
   bool cut = false;
+  std::set<std::string> powered_off;  ///< addresses whose machine answers nothing at all
   unsigned refuse_percent = 0;        ///< no connection comes about
   unsigned lose_request_percent = 0;  ///< sent, never arrives
   unsigned lose_answer_percent = 0;   ///< carried out, the answer is lost
@@ -36,6 +37,7 @@ class SimPeer final : public host::PeerNetwork {
 
   host::KeyFingerprint own_fingerprint() const override { return own_; }
   boost::asio::awaitable<Result<host::HttpResponse>> call(host::PeerEndpoint peer, host::HttpRequest request, std::chrono::milliseconds deadline) override;
+  boost::asio::awaitable<bool> answers(host::PeerEndpoint peer, std::chrono::milliseconds deadline) override;
   Status listen(std::string address, std::uint16_t port, host::PeerHandler handler) override;
 
  private:

@@ -237,12 +237,12 @@ void LogMachine::adopt(Ticket ticket, LogImage image) {
   persist(std::move(step), After::adopt);
 }
 
-void LogMachine::propose(Ticket ticket, Change change) {
+void LogMachine::propose(Ticket ticket, Change change, Where where) {
   const std::size_t size = change.encode().size();
   if (size > change_limit) {
     return answer(ticket, Error(ErrorCode::too_large, fmt::format("the change has {} bytes, {} are the limit", size, change_limit)));
   }
-  waiting_[ticket] = {std::move(change), false, false, image_.committed_index};
+  waiting_[ticket] = {std::move(change), false, false, where, image_.committed_index};
   route(ticket);
   pump();
 }
@@ -318,6 +318,7 @@ void LogMachine::start_local(Ticket ticket) {
 void LogMachine::route(Ticket ticket) {
   Waiting& waiting = waiting_.at(ticket);
   if (waiting.sent) return;
+  if (waiting.where == Where::only_alone && link() != LinkState::alone) return answer(ticket, contact_came());
   switch (link()) {
     case LinkState::single:
     case LinkState::alone:
@@ -374,6 +375,10 @@ Error LogMachine::unknown(const Waiting& waiting) const {
                              : fmt::format("whether '{}' was applied is not known: {} did not report it in time", waiting.change.summary, peer_name()))
       .with_safe("it is applied completely or not at all, and alike on both nodes")
       .with_next(fmt::format("hvctl info, once both nodes are connected: then the change is there or it is not (id {}@{})", waiting.change.id, waiting.asked_at));
+}
+
+Error LogMachine::contact_came() const {
+  return Error(ErrorCode::no_authority, fmt::format("{} does not decide alone any more", self_)).with_safe("nothing was changed").with_next("hvctl info");
 }
 
 Error LogMachine::refusal() const {

@@ -40,6 +40,9 @@
 
 namespace mcv {
 
+/// Whether a change is right only while this node decides alone: contact refuses it, instead of handing it to both.
+enum class Where { anywhere, only_alone };
+
 /// A caller of `propose` and the like, waiting for its answer.
 using Ticket = std::uint64_t;
 
@@ -84,7 +87,7 @@ class LogMachine {
 
   // --- events -------------------------------------------------------------------------------------------
   void initialise(Ticket ticket, const std::string& uuid);
-  void propose(Ticket ticket, Change change);
+  void propose(Ticket ticket, Change change, Where where = Where::anywhere);
   /// The caller waits no longer: answers at once, `outcome_unknown` if the change may have got its place.
   void expire(Ticket ticket);
   void take_generation(Ticket ticket, const std::string& uuid, const std::string& proof);
@@ -118,6 +121,7 @@ class LogMachine {
     Change change;
     bool sent = false;                ///< on its way in this session
     bool placed = false;              ///< the peer may hold it as tentative: it cannot be refused before that is settled with the peer
+    Where where = Where::anywhere;
     std::uint64_t asked_at = 0;       ///< committed index then: the change can only be above it
   };
   struct Proposal {
@@ -153,6 +157,7 @@ class LogMachine {
   void refuse_local(Ticket ticket, Error error);
   bool is_waiting(const Proposal& proposal) const;
   Error refusal() const;
+  Error contact_came() const;
   void fail(Error error);
 
   void greet();

@@ -233,6 +233,17 @@ asio::awaitable<Result<Committed>> SharedState::propose(Change change) {
   co_return result;
 }
 
+asio::awaitable<Result<Committed>> SharedState::propose_alone(Change change) {
+  const auto impl = impl_;
+  if (!impl->machine) co_return not_loaded();
+  Ticket ticket = 0;
+  const auto answer = impl->open(ticket);
+  impl->inbox.push([ticket, change = std::move(change)](LogMachine& log) { log.propose(ticket, change, Where::only_alone); });
+  impl->due.push({ticket, impl->host.clock.now() + answer_bound});
+  Result<Committed> result = co_await answer->next();
+  co_return result;
+}
+
 asio::awaitable<Result<Outcome>> SharedState::outcome(std::string id) {
   const auto impl = impl_;
   if (!impl->machine) co_return not_loaded();

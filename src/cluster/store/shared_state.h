@@ -62,6 +62,8 @@ class SharedState {
   /// `outcome_unknown`: contact was lost or the peer did not answer within ten seconds; the error names the id for
   /// `outcome()`. An empty `change.id` gets a fresh one; the same id twice is applied once.
   boost::asio::awaitable<Result<Committed>> propose(Change change);
+  /// The same for a change that stands on authority: `no_authority` unless it is committed while this node decides alone.
+  boost::asio::awaitable<Result<Committed>> propose_alone(Change change);
   /// `id` as an `outcome_unknown` error gave it ("ID@INDEX"), or a plain change id.
   boost::asio::awaitable<Result<Outcome>> outcome(std::string id);
 

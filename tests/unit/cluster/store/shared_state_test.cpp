@@ -195,6 +195,24 @@ TEST_F(SharedStateTest, TheOlderSideTakesAThousandMissedChanges) {
   EXPECT_TRUE(clock.run(state_b->propose(set("k", "v")))->on_both_nodes);
 }
 
+TEST_F(SharedStateTest, AChangeThatStandsOnAuthorityIsRefusedByContact) {
+  join();
+  EXPECT_EQ(clock.run(state_a->propose_alone(set("k", "together"))).error().code(), ErrorCode::no_authority);
+  bus.set_cut(true);
+  ASSERT_TRUE(clock.run_until([&] { return state_a->link().state == LinkState::apart; }));
+  EXPECT_EQ(clock.run(state_a->propose_alone(set("k", "apart"))).error().code(), ErrorCode::no_authority);
+  ASSERT_TRUE(clock.run(state_a->take_generation("confirm-down")).ok());
+  EXPECT_TRUE(clock.run(state_a->propose_alone(set("k", "alone"))).ok());
+  EXPECT_EQ(state_a->current().setting("k"), "alone");
+  bus.set_cut(false);
+  // Asked while the nodes compare: a plain change waits for both, this one must not get there.
+  ASSERT_TRUE(clock.run_until([&] { return state_a->link().state != LinkState::alone; }));
+  EXPECT_EQ(clock.run(state_a->propose_alone(set("k", "late"))).error().code(), ErrorCode::no_authority);
+  ASSERT_TRUE(clock.run(state_a->wait_together(5000ms)));
+  ASSERT_TRUE(clock.run(state_b->wait_together(5000ms)));
+  EXPECT_EQ(state_b->current().setting("k"), "alone");
+}
+
 TEST_F(SharedStateTest, AuthorityOnBothSidesKeepsBothHistoriesAndRefuses) {
   join();
   bus.set_cut(true);

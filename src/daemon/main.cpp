@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cluster/core/task_group.h"
+#include "daemon/authority/fence_desk.h"
 #include "daemon/config.h"
 #include "daemon/host/corosync/cpg_channel.h"
 #include "daemon/host/real_host.h"
@@ -18,7 +19,9 @@
 #include "daemon/node/node.h"
 #include "daemon/routes/api.h"
 #include "daemon/server/unix_http_server.h"
+#include "daemon/server/unix_line_server.h"
 #include "daemon/service_notifier.h"
+#include "storage/drbd/helper_talk.h"
 
 namespace mcv {
 namespace {
@@ -93,6 +96,11 @@ class Daemon {
     options.connection_limit = config_.client_limit;
     auto answerer = [this](api::ApiCall call, std::string target) { return api_->answer(std::move(call), std::move(target)); };
     server_ = std::make_unique<server::UnixHttpServer>(executor, std::move(options), std::move(answerer));
+    auto fence = [this](std::string line) { return answer_helper(std::move(line)); };
+    helper_ = std::make_unique<server::UnixLineServer>(executor, drbd::helper_request_socket(), std::move(fence));
+    // What happened is in events2 as well: the datagram only says that it is time to look.
+    auto event = [this](std::string) { node_->authority.look_soon(); };
+    events_ = std::make_unique<server::UnixDatagramReceiver>(executor, drbd::helper_event_socket(), std::move(event));
     return success();
   }
 
@@ -104,9 +112,21 @@ class Daemon {
   int exit_code() const { return exit_code_; }
 
  private:
+  asio::awaitable<std::string> answer_helper(std::string line) { co_return answer_drbd_helper(*node_, line); }
+
+  /// Without it the kernel gets no answer: writes stay held, which is safe, and local guests are not concerned.
+  void listen_for_drbd() {
+    const auto warn = [](const Status& status) {
+      if (!status.ok()) spdlog::error("DRBD's questions cannot be answered: {}", status.error().to_text());
+    };
+    warn(helper_->start());
+    warn(events_->start());
+  }
+
   asio::awaitable<void> serve() {
     auto started = co_await node_->start();
     if (started.ok()) started = server_->start();
+    if (started.ok()) listen_for_drbd();
     if (!started.ok()) {
       spdlog::critical("cannot start: {}", started.error().to_text());
       exit_code_ = exit_code_of(started.error().kind());
@@ -124,6 +144,8 @@ class Daemon {
     spdlog::info("stopping on signal {}; guests run on", signal);
     notifier_.stopping();
     co_await server_->stop(std::chrono::seconds(2));
+    co_await helper_->stop();
+    co_await events_->stop();
     co_await node_->stop();
     co_await real_->stop();
     loop_.stop();
@@ -140,6 +162,8 @@ class Daemon {
   std::unique_ptr<Node> node_;
   std::unique_ptr<Api> api_;
   std::unique_ptr<server::UnixHttpServer> server_;
+  std::unique_ptr<server::UnixLineServer> helper_;
+  std::unique_ptr<server::UnixDatagramReceiver> events_;
   int exit_code_ = 0;
 };
 

@@ -36,6 +36,7 @@ StartCheck locked(const StartQuestion& q) {
 
 StartCheck owner_here(const StartQuestion& q) {
   const std::string& owner = q.vm.owner.str();
+  if (q.takes_over) return ok("owner-here", fmt::format("taken over from {}, which was confirmed down", owner));
   if (q.starts_at_target) return ok("owner-here", fmt::format("moves from {} to {}", owner, q.here.name.str()));
   if (q.vm.owner == q.here.name) return ok("owner-here", fmt::format("belongs to {}", owner));
   return refuse("owner-here", fmt::format("belongs to {}, this is {}", owner, q.here.name.str()),
@@ -56,6 +57,7 @@ StartCheck running_elsewhere(const StartQuestion& q) {
     return refuse(id, fmt::format("is {} on {}", to_text(state), q.peer->name.str()), fmt::format("hvctl vm info {}", name));
   }
   if (!q.state.is_cluster()) return ok(id, "there is no other node");
+  if (q.takes_over) return ok(id, "the other node was confirmed down");
   return warn(id, "the other node did not answer; only the ownership record and DRBD speak against a second run", "hvctl info");
 }
 
@@ -167,13 +169,25 @@ StartCheck volumes_present(const StartQuestion& q) {
   return ok("volumes-present", fmt::format("{} volumes", q.vm.volumes.size()));
 }
 
+/// Only the other node knows, or a person.
+std::string deciding_command(const StartQuestion& q) {
+  for (const NodeRecord& node : q.state.nodes()) {
+    if (node.name != q.here.name) return fmt::format("bring {0} back; only if {0} is powered off: hvctl cluster confirm-down {0}", node.name.str());
+  }
+  return "hvctl info";
+}
+
 StartCheck volumes_up_to_date(const StartQuestion& q) {
   std::vector<std::string> alone;
   for (const VolumeName& name : q.vm.volumes) {
     const auto found = q.here.volumes.find(name.str());
     if (found == q.here.volumes.end()) continue;  // local, or refused by volumes-present
     const VolumeFacts& facts = found->second;
-    if (facts.disk != DiskState::up_to_date)
+    const bool own = facts.disk == DiskState::consistent && q.is_fresh_alone && q.is_fresh_alone(name);
+    // Attached since the other node was last heard of.
+    if (facts.disk == DiskState::consistent && !own && q.peer == nullptr && q.state.is_cluster())
+      return refuse("volumes-up-to-date", fmt::format("whether {} is the newest copy is not known here: the other node does not answer", name.str()), deciding_command(q));
+    if (facts.disk != DiskState::up_to_date && !own)
       return refuse("volumes-up-to-date", fmt::format("{} is {} on {}", name.str(), to_text(facts.disk), q.here.name.str()), "hvctl drbd list   (wait for the resync, or start it where the data is current)");
     if (facts.suspended != "no")
       return refuse("volumes-up-to-date", fmt::format("I/O of {} is suspended ({})", name.str(), facts.suspended), "hvctl drbd list");

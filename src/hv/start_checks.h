@@ -34,6 +34,8 @@ struct StartLimits {
 
 /// Volumes whose last verify of this or the other node did not end and had found differences (node-owned records).
 using SuspectVolumes = std::function<bool(const VolumeName&)>;
+/// Volumes this node went on alone with, by its own durable record: after a reboot the kernel calls them Consistent only.
+using OwnVolumes = std::function<bool(const VolumeName&)>;
 
 struct StartQuestion {
   const ClusterState& state;
@@ -41,6 +43,8 @@ struct StartQuestion {
   const NodeFacts& here;
   const NodeFacts* peer = nullptr;          ///< nullptr: no peer, or it did not answer
   bool starts_at_target = false;            ///< a migration's target side: `owner-here` and `running-elsewhere` are the migration's
+  bool takes_over = false;                  ///< from an owner that was confirmed down; the caller asked for authority
+  OwnVolumes is_fresh_alone = {};           ///< may be empty
   bool override_verify_gate = false;        ///< the caller checked the permission and wrote the reason down
   SuspectVolumes is_suspect = {};           ///< may be empty
   StartLimits limits = {};

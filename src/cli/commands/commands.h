@@ -15,6 +15,7 @@ Command node_set_ip_address();
 Command node_set_drbd_address();
 Command cluster_add_node();
 Command cluster_get_connect_string();
+Command cluster_confirm_down();
 Command storage_create();
 Command storage_list();
 Command storage_delete();

@@ -49,6 +49,13 @@ PlannedStep volume_verify(const NodeName& node, const VolumeRef& ref) { return v
 
 PlannedStep verify_summary(const NodeName& node) { return step("verify.summary", node, Json::object(), "sum up"); }
 
+PlannedStep vm_take_over(const NodeName& node, const VmRecord& vm, const std::vector<VolumeRecord>& volumes) {
+  Json list = Json::array();
+  for (const VolumeRecord& volume : volumes) list.push_back(volume.name.str());
+  Json params = {{"vm", vm.name.str()}, {"from", vm.owner.str()}, {"volumes", std::move(list)}};
+  return step("vm.take_over", node, std::move(params), fmt::format("record {} as the owner of {}, which {} leaves behind", node.str(), vm.name.str(), vm.owner.str()));
+}
+
 PlannedStep guest_start(const NodeName& node, const VmRecord& vm, std::vector<VolumeRecord> volumes) {
   Json list = Json::array();
   for (const VolumeRecord& volume : volumes) list.push_back(volume.to_json());

@@ -36,6 +36,9 @@ PlannedStep volume_verify(const NodeName& node, const VolumeRef& ref);       ///
 
 PlannedStep verify_summary(const NodeName& node);                            ///< gathers the verify results into one
 
+/// A VM of a node that was confirmed down becomes this node's; only while this node decides alone.
+PlannedStep vm_take_over(const NodeName& node, const VmRecord& vm, const std::vector<VolumeRecord>& volumes);
+
 PlannedStep guest_start(const NodeName& node, const VmRecord& vm, std::vector<VolumeRecord> volumes);  ///< taps and VMM; undo: kill
 PlannedStep guest_stop(const NodeName& node, const VmName& vm, std::uint32_t timeout_seconds);
 PlannedStep guest_wait_stopped(const NodeName& node, const VmName& vm, std::optional<std::uint32_t> timeout_seconds);

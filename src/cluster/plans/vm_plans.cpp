@@ -126,10 +126,10 @@ Mutation erase(Kind kind, std::string key) {
 }
 
 /// Taps away, disks demoted: what a stopped guest leaves behind on its node.
-void add_release_steps(Plan& plan, const ClusterState& state, const VmRecord& vm) {
-  plan.steps.push_back(guest_release(vm.owner, vm));
+void add_release_steps(Plan& plan, const ClusterState& state, const VmRecord& vm, const NodeName& where) {
+  plan.steps.push_back(guest_release(where, vm));
   for (const VolumeRecord& volume : state.volumes_of(vm)) {
-    if (volume.kind == VolumeKind::drbd) plan.steps.push_back(volume_secondary(vm.owner, {volume, std::nullopt}));
+    if (volume.kind == VolumeKind::drbd) plan.steps.push_back(volume_secondary(where, {volume, std::nullopt}));
   }
 }
 
@@ -229,7 +229,7 @@ Result<Plan> stop_vm(const ClusterState& state, const VmName& name, const reques
   MCV_TRY(const VmRecord vm, usable_vm(state, name));
   Plan plan = plan_for(name, "vm-stop", fmt::format("stop {}", name.str()));
   plan.steps.push_back(guest_stop(vm.owner, name, request.timeout_seconds));
-  add_release_steps(plan, state, vm);
+  add_release_steps(plan, state, vm, vm.owner);
   return plan;
 }
 
@@ -237,7 +237,7 @@ Result<Plan> kill_vm(const ClusterState& state, const VmName& name) {
   MCV_TRY(const VmRecord vm, usable_vm(state, name));
   Plan plan = plan_for(name, "vm-kill", fmt::format("kill {}", name.str()));
   plan.steps.push_back(guest_kill(vm.owner, name));
-  add_release_steps(plan, state, vm);
+  add_release_steps(plan, state, vm, vm.owner);
   return plan;
 }
 
@@ -248,10 +248,31 @@ Result<Plan> reset_vm(const ClusterState& state, const VmName& name) {
   return plan;
 }
 
-Result<Plan> release_vm(const ClusterState& state, const VmName& name) {
+Result<Plan> take_over_vm(const ClusterState& state, const VmName& name, const NodeName& here) {
+  MCV_TRY(VmRecord vm, usable_vm(state, name));
+  Plan plan = plan_for(name, "vm-takeover", fmt::format("take {} over from {} and start it on {}", name.str(), vm.owner.str(), here.str()));
+  const std::vector<VolumeRecord> volumes = state.volumes_of(vm);
+  plan.steps.push_back(vm_take_over(here, vm, volumes));
+  for (const VolumeRecord& volume : volumes) {
+    if (volume.kind == VolumeKind::drbd) plan.steps.push_back(volume_primary(here, {volume, std::nullopt}));
+  }
+  vm.owner = here;
+  plan.steps.push_back(guest_start(here, vm, volumes));
+  return plan;
+}
+
+Result<Plan> release_vm(const ClusterState& state, const VmName& name, const NodeName& where) {
   MCV_TRY(const VmRecord vm, state.vm(name));
   Plan plan = plan_for(name, "vm-release", fmt::format("{} turned itself off", name.str()));
-  add_release_steps(plan, state, vm);
+  add_release_steps(plan, state, vm, where);
+  return plan;
+}
+
+Result<Plan> end_lost_vm(const ClusterState& state, const VmName& name, const NodeName& where) {
+  MCV_TRY(const VmRecord vm, state.vm(name));
+  Plan plan = plan_for(name, "vm-lost", fmt::format("end {} on {}: {} took it over", name.str(), where.str(), vm.owner.str()));
+  plan.steps.push_back(guest_kill(where, name));
+  add_release_steps(plan, state, vm, where);
   return plan;
 }
 

@@ -30,8 +30,13 @@ Result<Plan> start_vm(const ClusterState& state, const VmName& name);
 Result<Plan> stop_vm(const ClusterState& state, const VmName& name, const requests::StopVm& request);
 Result<Plan> kill_vm(const ClusterState& state, const VmName& name);
 Result<Plan> reset_vm(const ClusterState& state, const VmName& name);
-/// After a guest turned itself off: taps removed, volumes demoted.
-Result<Plan> release_vm(const ClusterState& state, const VmName& name);
+/// A VM of the other node, which is down: its owner is recorded before its disks are opened here. Authority and freshness
+/// were asked by the caller, and are asked again by the step itself.
+Result<Plan> take_over_vm(const ClusterState& state, const VmName& name, const NodeName& here);
+/// After a guest turned itself off on `where`: taps removed, volumes demoted there.
+Result<Plan> release_vm(const ClusterState& state, const VmName& name, const NodeName& where);
+/// A guest that runs on `where` although the other node took the VM over: ended, released.
+Result<Plan> end_lost_vm(const ClusterState& state, const VmName& name, const NodeName& where);
 /// The change a `vm update` makes. `vm_locked` unless it unlocks.
 Result<Mutation> update_vm(const ClusterState& state, const VmName& name, const requests::UpdateVm& request, const std::string& user);
 

@@ -280,4 +280,15 @@ Result<AddNode> add_node(const Json& body) {
   return request;
 }
 
+Result<ConfirmDown> confirm_down(const Json& body) {
+  Fields fields(body, "confirm-down");
+  ConfirmDown request;
+  request.node = fields.required<std::string>("node");
+  request.is_powered_off = fields.optional_or("is_powered_off", false);
+  request.nobody_let_it_carry_on = fields.optional_or("nobody_let_it_carry_on", false);
+  request.check_only = fields.optional_or("check_only", false);
+  MCV_CHECK(fields.finish());
+  return request;
+}
+
 }  // namespace mcv::requests

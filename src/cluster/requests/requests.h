@@ -103,6 +103,15 @@ struct AddNode {
 };
 Result<AddNode> add_node(const Json& body);
 
+/// The two facts are typed by a person; a request that only asks whether it would be taken leaves them out.
+struct ConfirmDown {
+  std::string node;
+  bool is_powered_off = false;
+  bool nobody_let_it_carry_on = false;
+  bool check_only = false;
+};
+Result<ConfirmDown> confirm_down(const Json& body);
+
 /// A literal IPv4 or IPv6 address in its canonical spelling, or `bad_request`.
 Result<std::string> parse_address(const std::string& text);
 

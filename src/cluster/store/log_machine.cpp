@@ -397,7 +397,8 @@ Error LogMachine::refusal() const {
   Error error = Error(ErrorCode::no_authority, fmt::format("a change of the shared configuration needs both nodes: {}", link_reason()))
                     .with_safe("nothing was changed; running VMs are not concerned");
   if (!connected_) return std::move(error).with_next("systemctl start corosync");
-  return std::move(error).with_next(fmt::format("on {}: systemctl start corosync mcvd", peer_name()));
+  return std::move(error).with_next(
+      fmt::format("on {0}: systemctl start corosync mcvd; only if {0} is powered off: hvctl cluster confirm-down {0}", peer_name()));
 }
 
 void LogMachine::fail(Error error) {

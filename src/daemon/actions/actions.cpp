@@ -34,6 +34,7 @@ void add_action(Node& node, const char* name, ActionFunctions functions) { node.
 
 void add_actions(Node& node) {
   add_record_action(node);
+  add_takeover_action(node);
   add_volume_actions(node);
   add_guest_actions(node);
   add_pool_actions(node);

@@ -89,6 +89,13 @@ asio::awaitable<Status> remove_taps(Node& node, VmRecord vm) {
 asio::awaitable<Result<Json>> start(Node& node, StepContext context) {
   MCV_CO_TRY(const GuestParams params, guest_params(context));
   MCV_CO_TRY(hv::VmLaunch launch, launch_of(node, params));
+  // A plan made before this node was away may be older than the other one's decision to take the VM over.
+  const bool owns = co_await node.wait_until_owner(params.vm.name, seconds(10));
+  if (!owns) {
+    co_return Error(ErrorCode::start_refused, fmt::format("{} does not belong to {} any more", params.vm.name.str(), node.self().str()))
+        .with_safe("it was not started here")
+        .with_next(fmt::format("hvctl vm start {}", params.vm.name.str()));
+  }
   // A plan promotes before this step; the node may have rebooted since, and this step be repeated.
   for (const VolumeRecord& volume : params.volumes) {
     MCV_CO_CHECK(co_await promote(node, volume));

@@ -2,6 +2,7 @@
 // volume.*: one volume's leg on this node.
 #include <fmt/format.h>
 
+#include "cluster/authority/takeover.h"
 #include "daemon/actions/actions.h"
 #include "daemon/node/node.h"
 #include "storage/drbd/verify_run.h"
@@ -115,7 +116,7 @@ asio::awaitable<Status> undo_configure(Node& node, StepContext context) {
 
 asio::awaitable<Result<Json>> up(Node& node, StepContext context) {
   MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
-  MCV_CO_CHECK(co_await drbd::ensure_up(node.host, node.drbd, step.volume.name, false));
+  MCV_CO_CHECK(co_await node.ensure_up(step.volume));
   co_return Json();
 }
 
@@ -250,10 +251,15 @@ asio::awaitable<Status> promote(Node& node, VolumeRecord volume) {
   if (node.drbd.complete() && node.drbd.find(volume.name) == nullptr) {
     MCV_CO_CHECK(co_await node.bring_up(volume));
     // Alone it is not promoted, so the peer gets its chance; without it the promotion says why.
-    const Status connected = co_await drbd::wait_connected(node.drbd, volume.name, seconds(10));
+    const bool alone = node.shared.link().state == LinkState::alone;
+    const Status connected = co_await drbd::wait_connected(node.drbd, volume.name, seconds(alone ? 0 : 10));
     static_cast<void>(connected.ok());
   }
-  co_return co_await drbd::ensure_primary(node.host, node.drbd, volume.name);
+  MCV_CO_CHECK(co_await node.authority.prepare_promotion(volume.name));
+  const Status promoted = co_await drbd::ensure_primary(node.host, node.drbd, volume.name);
+  if (promoted.ok() || promoted.error().code() != ErrorCode::no_authority) co_return promoted;
+  Error refused = promoted.error();
+  co_return std::move(refused).with_next(authority::deciding_command(node.authority.standpoint()));
 }
 
 void add_volume_actions(Node& node) {

@@ -33,6 +33,7 @@ Node::Node(host::Host& given_host, NodeSettings given_settings)
       self_(NodeName::trusted(host.hostname)),
       tasks(host.executor),
       shared(host),
+      records(host, shared),
       secrets(host.files),
       drbd(host),
       guests(host, settings.guests),
@@ -42,6 +43,7 @@ Node::Node(host::Host& given_host, NodeSettings given_settings)
       local_steps(host.executor, actions),
       router(self_, local_steps, peer, [this](const NodeName& name) { return member(name); }, tasks),
       operations(host.executor, host.clock, host.store, router, operation_settings(self_, settings)),
+      authority(*this),
       brought_up_(host.executor) {
   add_actions(*this);
   shared.on_failure(settings.on_failure);
@@ -55,6 +57,7 @@ asio::awaitable<void> Node::stop() {
   co_await local_steps.stop();
   static_cast<void>(host.peers.listen("", 0, {}));
   co_await guests.close();
+  co_await records.stop();
   co_await shared.stop();
   tasks.cancel();
   co_await tasks.join();
@@ -113,6 +116,16 @@ asio::awaitable<Status> Node::ensure_drbd() {
   co_return success();
 }
 
+asio::awaitable<bool> Node::wait_until_owner(VmName vm, host::Duration bound) {
+  const host::Instant deadline = host.clock.now() + bound;
+  for (;;) {
+    const auto record = shared.current().vm(vm);
+    if (record.ok() && record->owner == self_) co_return true;
+    if (host.clock.now() >= deadline) co_return false;
+    co_await host.clock.sleep_for(std::chrono::milliseconds(100));
+  }
+}
+
 asio::awaitable<Result<std::uint32_t>> Node::user_id(std::string user) {
   MCV_CO_TRY(const std::string text, co_await host.files.read("/etc/passwd"));
   const std::string prefix = user + ":";
@@ -152,6 +165,7 @@ asio::awaitable<Status> Node::set_prepared_for(std::optional<NodeRecord> inviter
 void Node::on_guest_change(const VmName& vm) {
   const VmFacts facts = guests.facts(vm);
   spdlog::info("vm={} state={} last_exit='{}'", vm.str(), to_text(facts.state), to_text(facts.last_exit));
+  authority.look_soon();
   if (facts.state != RunState::stopped || facts.last_exit == ExitReason::none) return;
   if (takes_operations_) tasks.spawn(release_after_power_off(vm));
   else ended_while_away_.insert(vm);
@@ -164,7 +178,7 @@ void Node::release_what_ended_while_away() {
 }
 
 asio::awaitable<void> Node::release_after_power_off(VmName vm) {
-  auto plan = plans::release_vm(shared.current(), vm);
+  auto plan = plans::release_vm(shared.current(), vm, self_);
   if (!plan.ok()) co_return;
   // Whoever holds the VM now (a stop, a migration) releases it as a step of its own: busy is the normal answer then.
   auto submitted = co_await operations.submit(std::move(*plan));

@@ -18,8 +18,10 @@
 #include "cluster/plan/local_steps.h"
 #include "cluster/plan/operations.h"
 #include "cluster/plans/vm_plans.h"
+#include "cluster/store/node_records.h"
 #include "cluster/store/shared_state.h"
 #include "daemon/api/api_call.h"
+#include "daemon/authority/authority_keeper.h"
 #include "daemon/join/invitations.h"
 #include "daemon/join/join_facts.h"
 #include "daemon/node/observer.h"
@@ -68,6 +70,9 @@ class Node {
   const std::optional<NodeRecord>& prepared_for() const { return prepared_for_; }
   boost::asio::awaitable<Status> set_prepared_for(std::optional<NodeRecord> inviter);
 
+  /// True when this node is the VM's owner by the committed configuration, which may arrive here a moment later.
+  boost::asio::awaitable<bool> wait_until_owner(VmName vm, host::Duration bound);
+
   /// The id of a system user, from /etc/passwd.
   boost::asio::awaitable<Result<std::uint32_t>> user_id(std::string user);
 
@@ -75,6 +80,8 @@ class Node {
   boost::asio::awaitable<Status> ensure_drbd();
   /// This node's leg, from its records: attached, looking for the peer, Secondary.
   boost::asio::awaitable<Status> bring_up(VolumeRecord volume);
+  /// Attached, and looking for the peer unless it must stand alone: whoever brings a leg up does it by this.
+  boost::asio::awaitable<Status> ensure_up(VolumeRecord volume);
   /// Whoever takes a leg away calls this first: it is not brought up again, nor in the middle of it.
   boost::asio::awaitable<void> leave_down(VolumeName volume);
 
@@ -90,6 +97,7 @@ class Node {
   // In the order of their construction; later ones use earlier ones.
   TaskGroup tasks;
   SharedState shared;
+  NodeRecords records;
   Secrets secrets;
   drbd::DrbdMonitor drbd;
   hv::GuestManager guests;
@@ -100,6 +108,7 @@ class Node {
   LocalSteps local_steps;
   StepRouter router;
   Operations operations;
+  AuthorityKeeper authority;
 
  private:
   void on_guest_change(const VmName& vm);

@@ -38,6 +38,7 @@ asio::awaitable<Status> Node::start() {
   MCV_CO_CHECK(co_await host.files.make_directory(paths::state_directory, 0700));
   MCV_CO_CHECK(co_await secrets.load());
   MCV_CO_CHECK(co_await shared.load());
+  MCV_CO_CHECK(co_await records.load());
   MCV_CO_CHECK(co_await read_prepared_for());
   // Facts before intent: what runs and what the kernel holds is known before any journal is looked at.
   std::vector<VmName> known;
@@ -47,6 +48,8 @@ asio::awaitable<Status> Node::start() {
   for (const VolumeRecord& volume : shared.current().volumes()) {
     if (volume.kind == VolumeKind::drbd) volumes_to_bring_up_.insert(volume.name);
   }
+  // Before corosync is joined: no contact, and no change of a leg, goes unseen.
+  co_await authority.start();
   co_await start_parts();
   shared.on_commit([this]() { on_commit(); });
   MCV_CO_CHECK(co_await operations.resume_all());
@@ -192,7 +195,14 @@ asio::awaitable<Status> Node::attach_and_connect(VolumeRecord volume) {
   lvm::Pool here = lvm::pool_on(pool, self_);
   MCV_CO_TRY(const auto backing, co_await lvm::find_backing(host, std::move(here), volume.name));
   if (!backing) co_return Error(ErrorCode::not_found, fmt::format("the logical volume of {} is not here", volume.name.str()));
-  const Status up = co_await drbd::ensure_up(host, drbd, volume.name, false);
+  const Status up = co_await ensure_up(std::move(volume));
+  co_return up;
+}
+
+asio::awaitable<Status> Node::ensure_up(VolumeRecord volume) {
+  const bool apart = authority.must_stay_apart(volume);
+  const Status up = co_await drbd::ensure_up(host, drbd, volume.name, apart);
+  authority.look_soon();
   co_return up;
 }
 

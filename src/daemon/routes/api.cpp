@@ -10,6 +10,7 @@ namespace asio = boost::asio;
 Api::Api(Node& node) : router_(api::allow_root_only) {
   routes::add_node_routes(router_, node);
   routes::add_cluster_routes(router_, node);
+  routes::add_authority_routes(router_, node);
   routes::add_storage_routes(router_, node);
   routes::add_vm_routes(router_, node);
   routes::add_operation_routes(router_, node);

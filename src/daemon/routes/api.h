@@ -32,6 +32,7 @@ using Handler = boost::asio::awaitable<api::ApiReply> (*)(Node&, api::ApiCall);
 void add(api::Router& router, Node& node, const char* method, const char* pattern, const char* permission, Handler handler);
 void add_node_routes(api::Router& router, Node& node);
 void add_cluster_routes(api::Router& router, Node& node);
+void add_authority_routes(api::Router& router, Node& node);
 void add_storage_routes(api::Router& router, Node& node);
 void add_vm_routes(api::Router& router, Node& node);
 void add_operation_routes(api::Router& router, Node& node);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <variant>
 
+#include "cluster/authority/takeover.h"
 #include "daemon/node/node.h"
 
 namespace mcv {
@@ -21,10 +22,11 @@ asio::awaitable<Result<Json>> forward_json(Node& node, NodeName target_node, api
 namespace {
 
 /// Who owns the object is away: whether it is off or only out of reach cannot be known here.
-Error owner_away(const NodeName& self, const NodeName& owner, const Error& cause) {
+Error owner_away(const Node& node, const NodeName& owner, const Error& cause) {
+  const NodeName& self = node.self();
   return Error(ErrorCode::peer_unreachable, fmt::format("{} owns this and does not answer ({})", owner.str(), cause.message()))
       .with_safe(fmt::format("nothing was started or changed: {} cannot know whether {} is off or only out of reach", self.str(), owner.str()))
-      .with_next(fmt::format("bring {} or the link to it back; hvctl info shows both nodes", owner.str()));
+      .with_next(authority::deciding_command(node.authority.standpoint()));
 }
 
 }  // namespace
@@ -32,7 +34,7 @@ Error owner_away(const NodeName& self, const NodeName& owner, const Error& cause
 asio::awaitable<api::ApiReply> forward(Node& node, NodeName target_node, api::ApiCall call, std::chrono::milliseconds deadline) {
   auto sent = co_await forward_json(node, target_node, std::move(call), deadline);
   if (!sent.ok()) {
-    if (sent.error().code() == ErrorCode::peer_unreachable) co_return owner_away(node.self(), target_node, sent.error());
+    if (sent.error().code() == ErrorCode::peer_unreachable) co_return owner_away(node, target_node, sent.error());
     co_return std::move(sent).error();
   }
   Json answer = std::move(*sent);

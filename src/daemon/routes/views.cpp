@@ -2,7 +2,9 @@
 #include "daemon/routes/views.h"
 
 #include <algorithm>
+#include <fmt/format.h>
 
+#include "cluster/authority/takeover.h"
 #include "daemon/node/node.h"
 #include "storage/lvm/pool.h"
 
@@ -99,7 +101,7 @@ Json vm(const ClusterState& state, const VmRecord& record, const plans::Facts& f
     if (volume.verdict.kind == VerdictKind::mismatch) warnings.push_back("the sides of " + volume.name.str() + " differ");
   }
   for (const Json& volume : json["volumes"]) {
-    if (volume.value("io_held", false)) warnings.push_back("writes to " + volume.value("name", "") + " are held until the other node is back");
+    if (volume.value("io_held", false)) warnings.push_back("writes to " + volume.value("name", "") + " are held: the other node is not there (hvctl info names what decides)");
   }
   json["warnings"] = std::move(warnings);
   return json;
@@ -147,15 +149,27 @@ Json warnings_of(const Node& node, const plans::Facts& facts) {
   const ClusterState& state = node.shared.current();
   if (!node.own_record().ok()) warn(warnings, "node-not-initialised", "this node is not initialised", "hvctl node init --all");
   const Link link = node.shared.link();
-  if (state.is_cluster() && !link.reason.empty()) warn(warnings, "peer-unreachable", link.reason, "on the other node: systemctl status mcvd corosync");
+  const authority::Standpoint standpoint = node.authority.standpoint();
+  const authority::Authority authority = authority::authority_over_peer(standpoint);
+  const std::string decide = state.is_cluster() ? authority::deciding_command(standpoint) : std::string();
+  if (authority == authority::Authority::by_word) {
+    warn(warnings, "peer-unreachable", fmt::format("{} was confirmed down: this node decides alone, changes are stored on one node", standpoint.peer.str()),
+         fmt::format("bring {} back: it takes over what was decided and is resynchronised from here", standpoint.peer.str()));
+  } else if (authority == authority::Authority::earlier) {
+    warn(warnings, "no-authority", fmt::format("{} was confirmed down before this node was booted; nothing replicated starts by itself", standpoint.peer.str()), decide);
+  } else if (link.state == LinkState::apart) {
+    warn(warnings, "peer-unreachable", link.reason + "; nothing replicated starts by itself", decide);
+  } else if (state.is_cluster() && !link.reason.empty()) {
+    warn(warnings, "peer-unreachable", link.reason, "on the other node: systemctl status mcvd corosync");
+  }
   for (const VolumeRecord& volume : state.volumes()) {
     if (volume.kind != VolumeKind::drbd) continue;
     const auto here = facts.find(node.self().str());
     const bool known = here != facts.end() && here->second.volumes.contains(volume.name.str());
     if (known && here->second.volumes.at(volume.name.str()).suspended != "no") {
-      // Only the other node's return decides this: alone, nothing proves that it is off.
+      // Alone, nothing proves that the other node is off: it comes back, or a person says so.
       warn(warnings, "disk-not-up-to-date", "writes of " + volume.vm.str() + " to " + volume.name.str() + " are held, none is lost: the other node is not there",
-           "bring the other node and the replication link back; the writes then go on by themselves (hvctl drbd list)");
+           decide);
     } else if (!known || !here->second.volumes.at(volume.name.str()).redundant()) {
       warn(warnings, "disk-not-up-to-date", volume.name.str() + " is not redundant now", "hvctl drbd list");
     }
@@ -176,7 +190,8 @@ Json info(const Node& node, const plans::Facts& facts) {
   }
   Json peer;
   if (const auto record = node.peer_record()) {
-    peer = {{"name", record->name.str()}, {"reachable", facts.contains(record->name.str())}, {"in_group", link.peer_in_group}};
+    const bool confirmed_down = authority::authority_over_peer(node.authority.standpoint()) == authority::Authority::by_word;
+    peer = {{"name", record->name.str()}, {"reachable", facts.contains(record->name.str())}, {"in_group", link.peer_in_group}, {"confirmed_down", confirmed_down}};
   }
   return {{"node", node.self().str()},
           {"version", node.settings.version},

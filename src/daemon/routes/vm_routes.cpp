@@ -4,6 +4,7 @@
 #include <set>
 #include <spdlog/spdlog.h>
 
+#include "cluster/authority/takeover.h"
 #include "daemon/node/node.h"
 #include "daemon/routes/api.h"
 #include "daemon/routes/console_stream.h"
@@ -91,7 +92,7 @@ asio::awaitable<api::ApiReply> remove(Node& node, api::ApiCall call) {
   co_return co_await run_plan(node, std::move(call), std::move(plan));
 }
 
-Status may_start(const Node& node, const VmRecord& vm, const plans::Facts& facts, bool override_gate) {
+Status may_start(const Node& node, const VmRecord& vm, const plans::Facts& facts, bool override_gate, bool takes_over = false) {
   const auto here = facts.find(node.self().str());
   if (here == facts.end()) return Error(ErrorCode::internal, "this node cannot look at itself").with_next("journalctl -u mcvd");
   const auto peer = node.peer_record();
@@ -99,13 +100,38 @@ Status may_start(const Node& node, const VmRecord& vm, const plans::Facts& facts
   hv::StartQuestion question{.state = node.shared.current(), .vm = vm, .here = here->second, .is_suspect = {}};
   question.peer = there == facts.end() ? nullptr : &there->second;
   question.override_verify_gate = override_gate;
+  question.takes_over = takes_over;
+  const authority::Standpoint now = node.authority.standpoint();
+  question.is_fresh_alone = [&now, &here](const VolumeName& volume) {
+    const auto seen = here->second.volumes.find(volume.str());
+    return authority::may_act_alone(now) && seen != here->second.volumes.end() && authority::freshness(now, volume, &seen->second) == authority::Freshness::fresh;
+  };
   return hv::to_status(vm.name, hv::start_checks(question));
+}
+
+/// The owner was confirmed down: typed here, the VM becomes this node's.
+asio::awaitable<api::ApiReply> take_over(Node& node, api::ApiCall call, VmRecord vm, requests::StartVm request) {
+  const bool answers = co_await node.authority.peer_answers();
+  const authority::Standpoint now = node.authority.standpoint();
+  const std::map<std::string, VolumeFacts> volumes = node.drbd.volumes();
+  const authority::TakeOverQuestion question{now, node.shared.current(), vm, volumes, answers};
+  MCV_CO_CHECK(authority::may_take_over(question));
+  std::vector<std::string> wanted = boot_files(vm.boot);
+  MCV_CO_TRY(NodeFacts here, co_await node.observer.look(std::move(wanted)));
+  plans::Facts facts;
+  facts[node.self().str()] = std::move(here);
+  MCV_CO_CHECK(may_start(node, vm, facts, request.override_reason.has_value(), /*takes_over=*/true));
+  spdlog::warn("{} is taken over from {}, asked by uid {}", vm.name.str(), vm.owner.str(), call.caller.uid);
+  auto plan = plans::take_over_vm(node.shared.current(), vm.name, node.self());
+  co_return co_await run_plan(node, std::move(call), std::move(plan));
 }
 
 asio::awaitable<api::ApiReply> start(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const requests::StartVm request, requests::start_vm(body));
+  const bool alone = node.shared.link().state == LinkState::alone;
+  if (vm.owner != node.self() && alone) co_return co_await take_over(node, std::move(call), vm, request);
   if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
   if (node.guests.facts(vm.name).state == RunState::running) {
     co_return Error(ErrorCode::guest_running, fmt::format("{} runs already", vm.name.str())).with_safe("it goes on").with_next(fmt::format("hvctl vm console {}", vm.name.str()));

@@ -252,6 +252,15 @@ asio::awaitable<Status> resume_io(host::Host& host, DrbdMonitor& monitor, Volume
   co_return thawed;
 }
 
+asio::awaitable<Status> ensure_connecting(host::Host& host, DrbdMonitor& monitor, VolumeName volume) {
+  MCV_CO_TRY(const std::optional<ResourceFacts> now, co_await look(monitor, volume));
+  if (!now) co_return not_configured(volume);
+  if (now->facts.connection != ConnectionState::standalone) co_return success();
+  host::Command connect = commands::connect(volume);
+  const Status connecting = co_await run(host, volume, std::move(connect));
+  co_return connecting;
+}
+
 asio::awaitable<Status> ensure_disconnected(host::Host& host, DrbdMonitor& monitor, VolumeName volume) {
   MCV_CO_TRY(const std::optional<ResourceFacts> now, co_await look(monitor, volume));
   if (!now || now->facts.connection == ConnectionState::standalone) co_return success();

@@ -57,6 +57,8 @@ boost::asio::awaitable<Status> ensure_down(host::Host& host, DrbdMonitor& monito
 
 /// Thaws held I/O on this node: only after the caller decided (authority and freshness, DESIGN 5). Success when not held.
 boost::asio::awaitable<Status> resume_io(host::Host& host, DrbdMonitor& monitor, VolumeName volume);
+/// Looks for the peer again; does not wait for it.
+boost::asio::awaitable<Status> ensure_connecting(host::Host& host, DrbdMonitor& monitor, VolumeName volume);
 boost::asio::awaitable<Status> ensure_disconnected(host::Host& host, DrbdMonitor& monitor, VolumeName volume);
 
 /// Down, LVs and resource file gone. Success when there was nothing.

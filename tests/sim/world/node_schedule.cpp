@@ -14,27 +14,10 @@ class NodeSchedule : public NodeWorld {
  public:
   using NodeWorld::NodeWorld;
   ScheduleReport run(std::uint64_t seed);
-
- private:
-  bool set_up();
 };
 
-bool NodeSchedule::set_up() {
-  for (const std::size_t node : both) start_daemon(node);
-  for (const std::size_t node : both) {
-    if (!command(node, "POST", "/v1/node/init", {{"all", true}})) return false;
-    if (!command(node, "PUT", "/v1/node/addresses", {{"cluster_address", node_address(node)}})) return false;
-  }
-  const Answer invited = call(1, "POST", "/v1/cluster/connect-string", Json::object(), false);
-  if (!invited.ok()) return false;
-  const std::string text = invited.body.value("connect_string", "");
-  if (!command(0, "POST", "/v1/cluster/add-node", {{"connect_string", text}, {"check_only", false}})) return false;
-  return command(0, "POST", "/v1/storage", {{"name", "fast"}, {"vg", "vg0"}, {"thin", true}}) && command(0, "POST", "/v1/drbd/enable", Json::object()) &&
-         command(0, "POST", "/v1/networks", {{"name", "lan"}, {"bridge", "br0"}});
-}
-
 ScheduleReport NodeSchedule::run(std::uint64_t seed) {
-  if (!set_up()) violation("two healthy nodes cannot be set up");
+  if (!set_up_pair()) violation("two healthy nodes cannot be set up");
   const std::uint64_t vms = chance().between(1, 2);
   for (std::uint64_t i = 1; i <= vms && well(); ++i) {
     const std::string vm = fmt::format("vm{}", i);

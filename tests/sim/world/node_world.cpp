@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <set>
 
+#include "storage/drbd/resource_file.h"
+
 namespace mcv::sim {
 
 using namespace std::chrono_literals;
@@ -45,11 +47,25 @@ NodeWorld::NodeWorld(std::uint64_t seed, bool print) : scheduler_(seed), corosyn
     files.put("/boot/vmlinuz", "kernel", true);
     files.put("/boot/initrd", "initramfs", true);
     machine.on_acknowledged = [this](const std::string& vm, std::uint64_t block, std::uint64_t value) { acknowledged_[vm][block] = value; };
+    // From within an event of its own daemon: the power goes a moment later, and comes back with the next look.
+    machine.on_reset = [this, node](SimMachine&) {
+      scheduler_.after(0, 1ms, [this, node]() {
+        if (!machines_[node]->powered()) return;
+        scheduler_.say("reset of " + node_name(node));
+        power_off(node);
+        resets_.insert(node);
+      });
+    };
     machine.on_open = [this](SimMachine& where, SimVmm& vmm) { audit_open(where, vmm); };
     drbd_nodes[node] = SimDrbd::Node{&machine.lvm, &files, node_name(node)};
   }
   drbd_ = std::make_unique<SimDrbd>(scheduler_, drbd_nodes);
   for (const std::size_t node : both) machines_[node]->attach(*drbd_);
+  drbd_->fence_peer = [this](std::size_t node, const std::string& resource) {
+    if (!up(node) || !lives_[node]->started || !lives_[node]->started->has_value()) return 1;
+    const auto volume = drbd::volume_of_resource(resource);
+    return volume.ok() ? static_cast<int>(daemon(node).authority.answer_fence_peer(*volume)) : 1;
+  };
   tool_faults_.seen = [this](const host::Argv& argv, const std::string& fault) {
     if (fault == "ok") return;
     std::string tool = argv.front();
@@ -78,22 +94,35 @@ void NodeWorld::end_daemon(std::size_t node) {
 }
 
 void NodeWorld::power_cut(std::size_t node) {
+  power_off(node);
+  pass(milliseconds(chance().between(500, 20'000)));
+  power_on(node);
+}
+
+void NodeWorld::power_off(std::size_t node) {
   end_daemon(node);
   machines_[node]->power_off();
-  pass(milliseconds(chance().between(500, 20'000)));
+  network_.powered_off.insert(node_address(node));
+}
+
+void NodeWorld::power_on(std::size_t node) {
   disks_[node].booted = scheduler_.now();
   machines_[node]->boot();
+  network_.powered_off.erase(node_address(node));
   if (disks_[node].files.there("/etc/corosync/corosync.conf")) corosync_.start(node);
   start_daemon(node);
 }
 
 void NodeWorld::keep_alive() {
-  for (const std::size_t node : both) {
-    for (int tries = 0; tries < 5 && (!up(node) || lives_[node]->failed); ++tries) {
-      end_daemon(node);
-      pass(1s);
-      start_daemon(node);
-    }
+  for (const std::size_t node : both) keep_alive(node);
+}
+
+void NodeWorld::keep_alive(std::size_t node) {
+  if (resets_.erase(node) != 0) power_on(node);
+  for (int tries = 0; tries < 5 && machines_[node]->powered() && (!up(node) || lives_[node]->failed); ++tries) {
+    end_daemon(node);
+    pass(1s);
+    start_daemon(node);
   }
 }
 
@@ -101,7 +130,7 @@ void NodeWorld::audit() {
   std::map<std::string, int> executing;
   for (const std::size_t node : both) {
     for (const auto& [unit, vmm] : machines_[node]->vmms) {
-      if (vmm->executes()) ++executing[vmm->vm];
+      if (vmm->executes() && !(false_word_ && machines_[node]->held(*vmm))) ++executing[vmm->vm];
     }
   }
   for (const auto& [vm, count] : executing) {
@@ -109,10 +138,10 @@ void NodeWorld::audit() {
   }
   std::set<std::string> primary;
   for (const SimDrbd::Seen& seen : drbd_->look(0)) {
-    if (seen.primary) primary.insert(seen.resource);
+    if (seen.primary && !(false_word_ && seen.held)) primary.insert(seen.resource);
   }
   for (const SimDrbd::Seen& seen : drbd_->look(1)) {
-    if (seen.primary && primary.count(seen.resource) != 0) violation("I1: " + seen.resource + " is Primary on both nodes");
+    if (seen.primary && !(false_word_ && seen.held) && primary.count(seen.resource) != 0) violation("I1: " + seen.resource + " is Primary on both nodes");
   }
 }
 
@@ -207,9 +236,26 @@ bool NodeWorld::insist(std::size_t node, const std::string& method, const std::s
   return false;
 }
 
+/// Two daemons, a cluster with storage, replication and a network.
+bool NodeWorld::set_up_pair() {
+  for (const std::size_t node : both) start_daemon(node);
+  for (const std::size_t node : both) {
+    if (!command(node, "POST", "/v1/node/init", {{"all", true}})) return false;
+    if (!command(node, "PUT", "/v1/node/addresses", {{"cluster_address", node_address(node)}})) return false;
+  }
+  const Answer invited = call(1, "POST", "/v1/cluster/connect-string", Json::object(), false);
+  if (!invited.ok()) return false;
+  const std::string text = invited.body.value("connect_string", "");
+  if (!command(0, "POST", "/v1/cluster/add-node", {{"connect_string", text}, {"check_only", false}})) return false;
+  return command(0, "POST", "/v1/storage", {{"name", "fast"}, {"vg", "vg0"}, {"thin", true}}) && command(0, "POST", "/v1/drbd/enable", Json::object()) &&
+         command(0, "POST", "/v1/networks", {{"name", "lan"}, {"bridge", "br0"}});
+}
+
 void NodeWorld::maybe_fault() {
   if (!chance().percent(70)) return;
-  const std::size_t node = chance().below(2);
+  std::size_t node = chance().below(2);
+  const bool one_is_off = !machines_[0]->powered() || !machines_[1]->powered();
+  if (one_is_off) node = machines_[0]->powered() ? 0 : 1;
   const auto begin = [&](const char* name) {
     fault_ = name;
     scheduler_.say(fmt::format("FAULT {} ({})", name, node_name(node)));
@@ -248,6 +294,7 @@ void NodeWorld::maybe_fault() {
       network_.lose_answer_percent = 10;
       return;
     case 6:
+      if (one_is_off) return;
       begin("cluster link cut");
       network_.cut = true;
       corosync_.cut();
@@ -256,6 +303,7 @@ void NodeWorld::maybe_fault() {
       corosync_.heal();
       return;
     case 7:
+      if (one_is_off) return;
       begin("replication link cut");
       drbd_->cut();
       pass(milliseconds(chance().between(100, 10'000)));
@@ -274,6 +322,16 @@ void NodeWorld::maybe_fault() {
 }
 
 void NodeWorld::heal() {
+  end_faults();
+  keep_alive();
+}
+
+void NodeWorld::heal_node(std::size_t node) {
+  end_faults();
+  keep_alive(node);
+}
+
+void NodeWorld::end_faults() {
   scheduler_.say("heal");
   tool_faults_.fail_percent = 0;
   tool_faults_.hang_percent = 0;
@@ -282,7 +340,6 @@ void NodeWorld::heal() {
     disk.store.full = false;
     disk.files.full = false;
   }
-  keep_alive();
 }
 
 void NodeWorld::wait_idle() {

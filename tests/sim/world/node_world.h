@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "daemon/node/node.h"
@@ -69,8 +70,12 @@ class NodeWorld {
   void start_daemon(std::size_t node);
   void end_daemon(std::size_t node);
   void power_cut(std::size_t node);
+  void power_off(std::size_t node);
+  void power_on(std::size_t node);
   /// systemd starts a daemon that ended.
   void keep_alive();
+  void keep_alive(std::size_t node);
+  void end_faults();
   /// I1 and the state of both machines; runs after every event.
   void audit();
   template <typename Condition>
@@ -99,8 +104,11 @@ class NodeWorld {
   bool command(std::size_t node, const std::string& method, const std::string& target, const Json& body, bool with_faults = false);
   /// In a healthy world a command works, at the latest when what was disturbed has settled.
   bool insist(std::size_t node, const std::string& method, const std::string& target, const Json& body, const char* what);
+  bool set_up_pair();
   void maybe_fault();
   void heal();
+  /// The same on one node, while the other one is off.
+  void heal_node(std::size_t node);
   /// Operations that need a person are retried, as one would.
   void wait_idle();
   /// Nothing of any VM may be left on either machine.
@@ -120,6 +128,9 @@ class NodeWorld {
   ScheduleReport report_;
   std::string fault_ = "none";
   std::string in_flight_;          ///< the request that a fault meets before it is answered
+  std::set<std::size_t> resets_;   ///< nodes that reset themselves and are to boot again
+  /// A person said of a living node that it is off: its guest may execute, with every write held, until it hears of that.
+  bool false_word_ = false;
   bool faults_at_events_ = false;  ///< after some events, so between any two steps; else after some time
   std::map<std::string, std::map<std::uint64_t, std::uint64_t>> acknowledged_;  ///< VM -> block -> value
 

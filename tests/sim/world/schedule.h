@@ -31,5 +31,8 @@ ScheduleReport node_schedule(std::uint64_t seed, bool print_trace);
 /// The same from two bare machines, faults in every command: init, addresses, join, pool, replication, network, VM, start,
 /// migrate, stop, verify, and the way back.
 ScheduleReport main_job_schedule(std::uint64_t seed, bool print_trace);
+/// One node loses the other, and an operator confirms it down, rightly or wrongly: writes go on, VMs are taken over, nodes
+/// are booted alone, come back and are lost again meanwhile.
+ScheduleReport alone_schedule(std::uint64_t seed, bool print_trace);
 
 }  // namespace mcv::sim

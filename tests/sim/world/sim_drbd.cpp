@@ -56,8 +56,9 @@ std::string SimDrbd::disk_state(std::size_t node, const Leg& leg) const {
   if (!leg.attached || meta == nullptr) return "Diskless";
   if (!meta->consistent) return "Inconsistent";
   if (meta->outdated) return "Outdated";
-  // Without the peer a Secondary that was in contact keeps UpToDate in 8.4 unless it was fenced or never agreed.
-  return "UpToDate";
+  // Without the peer a Secondary that was in contact keeps UpToDate; one that was attached since is only Consistent, unless
+  // its metadata say that the peer is outdated.
+  return leg.uncertain ? "Consistent" : "UpToDate";
 }
 
 std::uint64_t SimDrbd::out_of_sync(std::size_t node, const Leg& leg) const {
@@ -240,11 +241,21 @@ ToolAnswer SimDrbd::drbdadm(std::size_t node, const std::vector<std::string>& ar
     tell_device(node, *leg, "create");
     return ToolAnswer{};
   }
-  if (verb == "attach") return adjust(node, *wanted);
+  if (verb == "attach") {
+    if (leg->attached) return failed(fmt::format("{}: Failure: (124) Device is attached to a disk (use detach first)", leg->minor));
+    leg->two_legs = wanted->two_legs;
+    if (nodes_[node].lvm->device(leg->data) == nullptr || meta_of(node, *leg) == nullptr) return failed(fmt::format("{}: Failure: (104) Can not open backing device.", leg->minor));
+    attach_leg(node, *leg);
+    return ToolAnswer{};
+  }
   if (verb == "primary") return promote(node, *leg, flags.count("--force") != 0);
   if (verb == "secondary") return demote(node, *leg);
   if (verb == "connect") {
+    if (leg->wants_peer) return failed(fmt::format("{}: Failure: (125) Device has a net-config (use disconnect first)", leg->minor));
     leg->wants_peer = true;
+    leg->connection = "Connecting";
+    tell_connection(node, *leg, "create");
+    tell_peer_device(node, *leg, "create");
     try_connect(leg->resource);
     return ToolAnswer{};
   }
@@ -308,15 +319,7 @@ ToolAnswer SimDrbd::adjust(std::size_t node, const Leg& wanted) {
     Lv* data = nodes_[node].lvm->device(leg->data);
     if (data == nullptr || nodes_[node].lvm->device(leg->meta) == nullptr) return failed(fmt::format("{}: Failure: (104) Can not open backing device.", leg->minor));
     if (meta_of(node, *leg) == nullptr) return failed(fmt::format("{}: Failure: (119) No valid meta-data signature found.", leg->minor));
-    leg->attached = true;
-    data->open_by = fmt::format("drbd{}", leg->minor);
-    nodes_[node].lvm->device(leg->meta)->open_by = data->open_by;
-    DrbdMeta* meta = meta_of(node, *leg);
-    if (meta->primary) {
-      // The crashed Primary's last writes may be on one leg only.
-      for (const std::uint64_t block : meta->active) meta->dirty.insert(block);
-    }
-    tell_device(node, *leg);
+    attach_leg(node, *leg);
   }
   if (leg->two_legs && !leg->wants_peer) {
     leg->wants_peer = true;
@@ -326,6 +329,34 @@ ToolAnswer SimDrbd::adjust(std::size_t node, const Leg& wanted) {
     try_connect(leg->resource);
   }
   return ToolAnswer{};
+}
+
+void SimDrbd::attach_leg(std::size_t node, Leg& leg) {
+  Lv* data = nodes_[node].lvm->device(leg.data);
+  leg.attached = true;
+  data->open_by = fmt::format("drbd{}", leg.minor);
+  nodes_[node].lvm->device(leg.meta)->open_by = data->open_by;
+  DrbdMeta* meta = meta_of(node, leg);
+  leg.uncertain = leg.two_legs && !meta->peer_outdated;
+  leg.peer_disk = meta->peer_outdated ? "Outdated" : "DUnknown";
+  if (meta->primary) {
+    // The crashed Primary's last writes may be on one leg only.
+    for (const std::uint64_t block : meta->active) meta->dirty.insert(block);
+  }
+  tell_device(node, leg);
+}
+
+/// The kernel runs its program and waits for it; 5 counts only with an UpToDate disk.
+bool SimDrbd::peer_may_be_outdated(std::size_t node, Leg& leg) {
+  const int code = fence_peer ? fence_peer(node, leg.resource) : 1;
+  scheduler_.say(fmt::format("drbd {}: fence-peer on {}: exit {}", leg.resource, nodes_[node].name, code));
+  if (code != 7 && !(code == 5 && disk_state(node, leg) == "UpToDate")) return false;
+  meta_of(node, leg)->peer_outdated = true;
+  leg.peer_disk = "Outdated";
+  leg.uncertain = false;
+  tell_device(node, leg);
+  if (leg.wants_peer) tell_peer_device(node, leg);
+  return true;
 }
 
 ToolAnswer SimDrbd::promote(std::size_t node, Leg& leg, bool force) {
@@ -341,16 +372,19 @@ ToolAnswer SimDrbd::promote(std::size_t node, Leg& leg, bool force) {
     fresh_uuid(node, leg);
     tell_device(node, leg);
     if (leg.connection == "Connected") begin_sync(leg.resource, node);
+  } else if (disk == "Consistent" && leg.connection != "Connected") {
+    if (!peer_may_be_outdated(node, leg)) return state_refused(-2, "Need access to UpToDate data");
   } else if (disk != "UpToDate" && leg.peer_disk != "UpToDate") {
     return state_refused(-2, "Need access to UpToDate data");
   } else if (disk != "UpToDate" && leg.connection != "Connected") {
     return state_refused(-2, "Need access to UpToDate data");
   } else if (leg.two_legs && leg.connection != "Connected" && !meta->peer_outdated) {
-    // fencing resource-and-stonith: the program is asked, and has no answer.
-    return state_refused(-7, "Refusing to be Primary while peer is not outdated");
+    // fencing resource-and-stonith
+    if (!peer_may_be_outdated(node, leg)) return state_refused(-7, "Refusing to be Primary while peer is not outdated");
   }
   leg.primary = true;
   meta->primary = true;
+  if (leg.two_legs && leg.connection != "Connected") fresh_uuid(node, leg);
   tell_resource(node, leg);
   if (leg.connection == "Connected") {
     if (Leg* peer = find(1 - node, leg.resource)) {
@@ -518,9 +552,11 @@ void SimDrbd::establish(const std::string& resource) {
     ++leg.connection_run;
     leg.connection = "Connected";
     leg.replication = "Established";
+    leg.uncertain = peer.uncertain = false;
     leg.peer_primary = peer.primary;
     leg.peer_disk = disk_state(1 - node, peer);
     if (DrbdMeta* meta = meta_of(node, leg)) meta->peer_outdated = false;
+    tell_device(node, leg);
     tell_connection(node, leg);
     tell_peer_device(node, leg);
     const bool was_held = std::exchange(leg.held, false);
@@ -618,12 +654,26 @@ void SimDrbd::lose_connection(std::size_t node, Leg& leg, bool graceful) {
     leg.held = true;
     tell_resource(node, leg);
     scheduler_.say(fmt::format("drbd {}: {} holds I/O", leg.resource, nodes_[node].name));
+    ask_about_held(node, leg.resource, leg.connection_run);
   } else if (leg.primary) {
     fresh_uuid(node, leg);
     push_writes(node, leg);
   }
   if (graceful || !leg.wants_peer) return;
   try_connect(leg.resource);
+}
+
+/// Once per loss: the kernel does not ask again.
+void SimDrbd::ask_about_held(std::size_t node, const std::string& resource, std::uint64_t run) {
+  scheduler_.after(0, milliseconds(scheduler_.chance().between(5, 3000)), [this, node, resource, run]() {
+    Leg* leg = find(node, resource);
+    if (leg == nullptr || !leg->held || leg->connection_run != run || !powered_[node]) return;
+    if (!peer_may_be_outdated(node, *leg)) return;
+    leg->held = false;
+    fresh_uuid(node, *leg);
+    tell_resource(node, *leg);
+    push_writes(node, *leg);
+  });
 }
 
 void SimDrbd::fresh_uuid(std::size_t node, Leg& leg) {

@@ -41,6 +41,9 @@ class SimDrbd {
   void cut();
   void heal();
 
+  /// The program of usermode_helper: exit code of fence-peer on a node. Without one: 1.
+  std::function<int(std::size_t node, const std::string& resource)> fence_peer;
+
   // A VMM's side.
   bool open(std::size_t node, std::uint32_t minor, const std::string& by);   ///< writable: only where Primary
   void close(std::size_t node, std::uint32_t minor, const std::string& by);
@@ -83,6 +86,7 @@ class SimDrbd {
     std::string peer_disk = "DUnknown";
     bool peer_primary = false;
     bool held = false;            ///< suspended:fencing
+    bool uncertain = false;       ///< attached without hearing of the peer since: Consistent
     std::set<std::string> open_by;
     std::deque<std::shared_ptr<Write>> writes;  ///< not acknowledged
     std::uint64_t verify_at = 0, verify_stop = 0;
@@ -109,6 +113,8 @@ class SimDrbd {
   ToolAnswer verify(std::size_t node, std::uint32_t minor, std::uint64_t start, std::uint64_t stop);
   ToolAnswer down(std::size_t node, const std::string& resource);
   void goodbye(std::size_t node, Leg& leg);
+  void attach_leg(std::size_t node, Leg& leg);
+  bool peer_may_be_outdated(std::size_t node, Leg& leg);
 
   void try_connect(const std::string& resource);
   void handshake(const std::string& resource);
@@ -118,6 +124,7 @@ class SimDrbd {
   void finish_sync(const std::string& resource, std::size_t source, std::uint64_t run);
   void lose_connection(std::size_t node, Leg& leg, bool graceful);
   void fresh_uuid(std::size_t node, Leg& leg);
+  void ask_about_held(std::size_t node, const std::string& resource, std::uint64_t run);
   void push_writes(std::size_t node, Leg& leg);
   void send(std::size_t node, const std::string& resource, std::shared_ptr<Write> write);
   void verify_step(std::size_t node, const std::string& resource, std::uint64_t run);

@@ -30,6 +30,8 @@ class SimCorosync {
   void cut();
   void heal();
   bool is_cut() const { return cut_; }
+  /// Whether `other` is in the ring of `node`: it notices a loss a moment later.
+  bool sees(std::size_t node, std::size_t other) const { return sides_[node].running && sides_[node].ring.count(other) != 0; }
 
  private:
   friend class SimGroup;

@@ -54,6 +54,7 @@ void SimMachine::show_in_sysfs(const std::string& name) {
 
 std::optional<std::string> SimMachine::made_up(const std::string& path) const {
   if (path == "/proc/drbd") return drbd_->proc(node_);
+  if (path == "/proc/sys/kernel/random/boot_id") return fmt::format("boot-{}-{}\n", name_, boots_);
   if (path == "/proc/meminfo") return "MemTotal:       16000000 kB\nMemFree:        12000000 kB\nMemAvailable:   14000000 kB\n";
   if (path == "/sys/module/drbd/parameters/usermode_helper" && files_.files.count(path) == 0) return "/sbin/drbdadm\n";
   if (path == "/dev/kvm") return "";
@@ -84,6 +85,7 @@ ToolAnswer SimMachine::run(const std::vector<std::string>& argv) {
     return ToolAnswer{};
   }
   if (tool == "stat") return ToolAnswer{0, "4096 1000000 900000\n", ""};
+  if (tool == "corosync-cmapctl") return cmap();
   if (tool == "udevadm" || tool == "corosync-cfgtool") return ToolAnswer{};
   if (tool.ends_with("qemu-system-x86_64") && argv.back() == "--version") return ToolAnswer{0, "QEMU emulator version 7.2.9 (Debian 1:7.2+dfsg-7+deb12u5)\n", ""};
   return ToolAnswer{127, "", tool + ": not found\n"};
@@ -202,9 +204,24 @@ void SimMachine::signal(const std::string& unit, const std::string& signal) {
   end_vmm(unit, "success", 1, 0);
 }
 
+/// Whom this node's corosync sees.
+ToolAnswer SimMachine::cmap() const {
+  if (!corosync_.running(node_)) return ToolAnswer{1, "", "Failed to initialize the cmap API. Error CS_ERR_LIBRARY\n"};
+  std::string text;
+  for (const std::size_t node : {std::size_t{0}, std::size_t{1}}) {
+    text += fmt::format("runtime.members.{}.ip (str) = r(0) ip(10.0.0.{})\nruntime.members.{}.status (str) = {}\n", node + 1, node + 1, node + 1,
+                        corosync_.sees(node_, node) ? "joined" : "left");
+  }
+  return ToolAnswer{0, text, ""};
+}
+
 ToolAnswer SimMachine::systemctl(const std::vector<std::string>& argv) {
   const std::string& unit = argv.back();
   const std::string& verb = argv[1];
+  if (verb == "reboot") {
+    if (on_reset) on_reset(*this);
+    return ToolAnswer{};
+  }
   if (unit.find("corosync") != std::string::npos) {
     const bool wanted = std::any_of(argv.begin(), argv.end(), [](const std::string& word) { return word == "start" || word == "restart" || word == "--now"; });
     const bool stop = verb == "stop" || verb == "disable" || verb == "restart";

@@ -69,6 +69,8 @@ class SimMachine {
 
   /// Told by guests: the write is durable, says the disk.
   std::function<void(const std::string& vm, std::uint64_t block, std::uint64_t value)> on_acknowledged;
+  /// The daemon resets the machine.
+  std::function<void(SimMachine& machine)> on_reset;
   /// Asked when a VMM opens its disk.
   std::function<void(SimMachine& machine, SimVmm& vmm)> on_open;
 
@@ -79,11 +81,14 @@ class SimMachine {
   const std::string& name() const { return name_; }
   std::size_t node() const { return node_; }
   std::uint64_t read(const SimVmm& vmm, std::uint64_t block) const;
+  /// Whether the kernel holds what it writes.
+  bool held(const SimVmm& vmm) const;
   std::string proc_drbd() const { return drbd_->proc(node_); }
   SimDrbd& drbd() { return *drbd_; }
 
  private:
   ToolAnswer systemd_run(const std::vector<std::string>& argv);
+  ToolAnswer cmap() const;
   ToolAnswer systemctl(const std::vector<std::string>& argv);
   ToolAnswer journalctl(const std::vector<std::string>& argv) const;
   ToolAnswer ip(const std::vector<std::string>& argv);
@@ -91,7 +96,6 @@ class SimMachine {
   void show_in_sysfs(const std::string& name);
   void signal(const std::string& unit, const std::string& signal);
   void end_vmm(const std::string& unit, const std::string& result, int code, int status);
-  bool held(const SimVmm& vmm) const;
   void kill_when_possible(const std::string& unit);
   void start_guest(SimVmm& vmm);
   void guest_writes(const std::string& unit, std::uint64_t life);

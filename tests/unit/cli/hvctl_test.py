@@ -238,6 +238,39 @@ class Requests(Case):
         self.run_hvctl("delete", "vm1", "--yes")
         self.assertEqual(len(self.fake.bodies("DELETE", "/v1/vms/vm1")), 2)
 
+    def test_confirming_a_node_down_names_the_two_facts(self):
+        cover = {"covered": ["vm1-0"], "left_out": ["vm2-0 stays closed: its copy here is not whole, or not attached"], "resumed": [], "still_held": [],
+                 "generation": 1, "last_contact": None}
+        check = Answer(body=cover)
+        route = "/v1/cluster/confirm-down"
+        facts = {"node": "B", "is_powered_off": True, "nobody_let_it_carry_on": True}
+        self.serve({f"POST {route}": check})
+        self.assertIn("not-confirmed", self.run_hvctl("cluster", "confirm-down", "B", expect=11).stderr)
+        self.assertEqual(self.fake.bodies("POST", route), [{"node": "B", "check_only": True}])
+        terminal = Pty(self.command("cluster", "confirm-down", "B"))
+        shown = terminal.read_until(b"to go on: ").decode()
+        self.assertIn("1. B is powered off", shown)
+        self.assertIn("2. Nobody let B carry on alone since", shown)
+        self.assertIn("vm2-0 stays closed", shown)
+        terminal.type(b"yes\n")
+        self.assertEqual(terminal.end()[0], 11)
+        self.assertNotIn(facts, self.fake.bodies("POST", route))
+
+    def test_a_confirmed_node_counts_as_down(self):
+        done = {"covered": ["vm1-0"], "left_out": [], "resumed": ["vm1-0"], "still_held": [], "generation": 2, "last_contact": 1700000000}
+        route = "/v1/cluster/confirm-down"
+        facts = {"node": "B", "is_powered_off": True, "nobody_let_it_carry_on": True}
+        self.serve({f"POST {route}": Answer(body={"result": done, "durability": "single node"})})
+        shown = self.run_hvctl("cluster", "confirm-down", "B", "--yes").stdout
+        self.assertEqual(self.fake.bodies("POST", route)[-1], facts)
+        self.assertIn("Held writes go on: vm1-0", shown)
+        self.assertIn("hvctl vm start VM", shown)
+
+    def test_a_node_that_answers_is_not_confirmed_down(self):
+        self.serve({"POST /v1/cluster/confirm-down": problem("peer-answers", 412, "B is not down: its corosync answers")})
+        self.assertIn("peer-answers", self.run_hvctl("cluster", "confirm-down", "B", "--yes", expect=6).stderr)
+        self.assertEqual(len(self.fake.bodies("POST", "/v1/cluster/confirm-down")), 1)
+
     def test_no_daemon(self):
         done = self.run_hvctl("info", expect=7)
         self.assertIn("systemctl start mcvd", done.stderr)

@@ -73,6 +73,8 @@ struct World {
     question.peer = peer_answers ? &peer : nullptr;
     question.starts_at_target = at_target;
     question.override_verify_gate = overridden;
+    question.takes_over = takes_over;
+    if (fresh_alone) question.is_fresh_alone = [](const VolumeName&) { return true; };
     if (suspect) question.is_suspect = [](const VolumeName&) { return true; };
     return start_checks(question);
   }
@@ -82,7 +84,7 @@ struct World {
   NodeFacts here, peer;
   std::string bridge = "br0";
   std::uint32_t nodes = 2;
-  bool peer_answers = true, with_volume = true, suspect = false, overridden = false, at_target = false;
+  bool peer_answers = true, with_volume = true, suspect = false, overridden = false, at_target = false, takes_over = false, fresh_alone = false;
 };
 
 const StartCheck& find(const std::vector<StartCheck>& checks, const std::string& id) {
@@ -158,6 +160,12 @@ const Case cases[] = {
     {"outdated", "volumes-up-to-date", refused, [](World& w) { w.here.volumes["vm1-0"].disk = DiskState::outdated; }},
     {"frozen", "volumes-up-to-date", refused, [](World& w) { w.here.volumes["vm1-0"].suspended = "fencing"; }},
     {"not redundant", "volumes-up-to-date", warned, [](World& w) { w.here.volumes["vm1-0"].connection = ConnectionState::connecting; }},
+    {"belongs to B, which was confirmed down", "owner-here", fine, [](World& w) { w.vm.owner = NodeName::trusted("B"); w.peer_answers = false; w.takes_over = true; }},
+    {"B was confirmed down", "running-elsewhere", fine, [](World& w) { w.peer_answers = false; w.takes_over = true; }},
+    {"consistent", "volumes-up-to-date", refused, [](World& w) { w.here.volumes["vm1-0"].disk = DiskState::consistent; }},
+    {"consistent, and this node went on alone with it", "volumes-up-to-date", warned,
+     [](World& w) { w.here.volumes["vm1-0"].disk = DiskState::consistent; w.here.volumes["vm1-0"].connection = ConnectionState::standalone; w.fresh_alone = true; }},
+    {"inconsistent, although this node went on alone with it", "volumes-up-to-date", refused, [](World& w) { w.here.volumes["vm1-0"].disk = DiskState::inconsistent; w.fresh_alone = true; }},
     {"mismatch", "verify-gate", refused, [](World& w) { w.volume.verdict = {VerdictKind::mismatch, 1, "A", {{0, 8}}}; }},
     {"suspect", "verify-gate", refused, [](World& w) { w.suspect = true; }},
     {"mismatch, overridden", "verify-gate", warned, [](World& w) { w.volume.verdict.kind = VerdictKind::mismatch; w.overridden = true; }},

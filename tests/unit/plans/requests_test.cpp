@@ -37,6 +37,16 @@ TEST(Requests, VerifyNeedsNamesOrAllButNotBoth) {
   EXPECT_FALSE(verify({{"all", true}, {"vms", {"vm1"}}}).ok());
 }
 
+TEST(Requests, AFactThatWasNotTypedIsNotConfirmed) {
+  const auto asked = confirm_down({{"node", "B"}});
+  ASSERT_TRUE(asked.ok());
+  EXPECT_FALSE(asked->is_powered_off || asked->nobody_let_it_carry_on || asked->check_only);
+  EXPECT_TRUE(confirm_down({{"node", "B"}, {"is_powered_off", true}, {"nobody_let_it_carry_on", true}})->nobody_let_it_carry_on);
+  EXPECT_FALSE(confirm_down({{"is_powered_off", true}}).ok());
+  EXPECT_FALSE(confirm_down({{"node", "B"}, {"is_powered_off", "yes"}}).ok());
+  EXPECT_FALSE(confirm_down({{"node", "B"}, {"force", true}}).ok());
+}
+
 TEST(Requests, AddressesAreLiteralsInOneSpelling) {
   EXPECT_EQ(*parse_address("10.77.0.11"), "10.77.0.11");
   EXPECT_EQ(*parse_address("FD00:0:0::1"), "fd00::1");

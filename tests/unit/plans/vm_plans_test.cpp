@@ -94,6 +94,23 @@ TEST(StartVm, RecordsTheLastPrimaryBeforeThePromotion) {
   EXPECT_THAT(shape(*plans::start_vm(test::with_vm1(test::vm1(), known), vm1)), ElementsAre("volume.primary@A", "guest.start@A"));
 }
 
+TEST(TakeOverVm, RecordsTheOwnerBeforeItsDisksAreOpened) {
+  const auto plan = plans::take_over_vm(test::with_vm1(), vm1, NodeName::trusted("B"));
+  ASSERT_TRUE(plan.ok());
+  EXPECT_THAT(shape(*plan), ElementsAre("vm.take_over@B", "volume.primary@B", "guest.start@B"));
+  EXPECT_EQ(plan->steps.front().params.at("from"), "A");
+  EXPECT_EQ(plan->steps.back().params.at("vm").at("owner"), "B");
+  VmRecord locked = test::vm1();
+  locked.lock = LockRecord{"root", "audit"};
+  EXPECT_EQ(plans::take_over_vm(test::with_vm1(locked), vm1, NodeName::trusted("B")).error().code(), ErrorCode::vm_locked);
+}
+
+TEST(ReleaseVm, ActsWhereTheGuestEndedAndNotAtTheOwner) {
+  // Taken over meanwhile: what the new owner has open is not touched.
+  EXPECT_THAT(shape(*plans::release_vm(test::with_vm1(), vm1, NodeName::trusted("B"))), ElementsAre("guest.release@B", "volume.secondary@B"));
+  EXPECT_THAT(shape(*plans::end_lost_vm(test::with_vm1(), vm1, NodeName::trusted("B"))), ElementsAre("guest.kill@B", "guest.release@B", "volume.secondary@B"));
+}
+
 TEST(StopVm, LeavesNothingPromotedBehind) {
   EXPECT_THAT(shape(*plans::stop_vm(test::with_vm1(), vm1, {})), ElementsAre("guest.stop@A", "guest.release@A", "volume.secondary@A"));
   EXPECT_THAT(shape(*plans::kill_vm(test::with_vm1(), vm1)), ElementsAre("guest.kill@A", "guest.release@A", "volume.secondary@A"));

@@ -60,6 +60,10 @@ class FakeDrbd {
       tell("change resource name:mcv-vm1-0 suspended:no");
       return said("");
     });
+    tools.when(adm + "connect", [this](const host::Command&) {
+      tell("create connection " + peer_key + " connection:Connecting role:Unknown");
+      return said("");
+    });
     tools.when(adm + "disconnect", [this](const host::Command&) {
       tell("destroy connection " + peer_key);
       return said("");

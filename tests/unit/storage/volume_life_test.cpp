@@ -134,6 +134,20 @@ TEST(VolumeLife, HeldIoIsThawedOnlyWhenHeld) {
   EXPECT_EQ(machine.tools.count(drbd.adm + "resume-io"), 1u);
 }
 
+TEST(VolumeLife, ALegThatStandsAloneLooksForThePeerAgainOnce) {
+  Machine machine;
+  FakeDrbd drbd(machine);
+  EXPECT_FALSE(machine.run(ensure_connecting(machine.host, drbd.monitor, vm1)).ok()) << "not configured";
+  drbd.bring_up("UpToDate");
+  machine.settle();
+  EXPECT_TRUE(machine.run(ensure_disconnected(machine.host, drbd.monitor, vm1)).ok());
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(machine.run(ensure_connecting(machine.host, drbd.monitor, vm1)).ok());
+    machine.settle();
+  }
+  EXPECT_EQ(machine.tools.count(drbd.adm + "connect"), 1u);
+}
+
 TEST(VolumeLife, NothingIsLeftAfterRemoval) {
   Machine machine;
   FakeDrbd drbd(machine);

@@ -10,6 +10,7 @@
 #include "cluster/membership/corosync_config.h"
 #include "cluster/membership/corosync_service.h"
 #include "cluster/membership/peer_view.h"
+#include "cluster/membership/ring_members.h"
 
 namespace mcv {
 namespace {
@@ -119,6 +120,20 @@ TEST(CorosyncService, WritesKeyAndConfigurationOnceAndRestartsOnlyAfterAChange) 
   const std::vector<std::string> wanted = {"systemctl restart corosync", "systemctl start corosync", "systemctl stop corosync"};
   EXPECT_EQ(processes.lines, wanted);
   EXPECT_TRUE(files.files.empty());
+}
+
+TEST(RingMembers, AreThoseWhoJoinedAndNobodyWhenCorosyncDoesNotSay) {
+  const std::string both = "runtime.members.1.config_version (u64) = 0\nruntime.members.1.ip (str) = r(0) ip(10.77.0.11) \n"
+                           "runtime.members.1.join_count (u32) = 1\nruntime.members.1.status (str) = joined\n"
+                           "runtime.members.2.ip (str) = r(0) ip(10.77.0.12) \nruntime.members.2.status (str) = joined\n";
+  EXPECT_EQ(parse_ring_members(both), (std::set<std::uint32_t>{1, 2}));
+  std::string left = both;
+  left.replace(left.rfind("joined"), 6, "left");
+  EXPECT_EQ(parse_ring_members(left), (std::set<std::uint32_t>{1}));
+  // This node is always a member: a text without any is no answer.
+  for (const char* text : {"", "\n", "runtime.members.1.status (str) = left\n", "runtime.members.x.status (str) = joined\n", "Failed to initialize the cmap API"}) {
+    EXPECT_FALSE(parse_ring_members(text)) << text;
+  }
 }
 
 TEST(PeerView, TellsSinceWhenAndNeverMoreThanItKnows) {

@@ -132,7 +132,7 @@ TEST_F(SharedStateTest, WithoutThePeerAChangeIsRefusedWithTheNextCommand) {
   const auto refused = clock.run(state_a->propose(set("k", "v")));
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code(), ErrorCode::no_authority);
-  EXPECT_EQ(refused.error().next(), "on B: systemctl start corosync mcvd");
+  EXPECT_EQ(refused.error().next(), "on B: systemctl start corosync mcvd; only if B is powered off: hvctl cluster confirm-down B");
   bus.set_cut(false);
   ASSERT_TRUE(clock.run(state_a->wait_together(5000ms)));
   EXPECT_TRUE(clock.run(state_a->propose(set("k", "v"))).ok());

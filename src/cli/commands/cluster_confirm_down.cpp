@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+#include <ctime>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include "cli/commands/commands.h"
+#include "cli/commands/views.h"
+#include "cli/render/confirm.h"
+#include "cli/session.h"
+
+namespace mcv::cli::commands {
+namespace {
+
+/// When both nodes were last in contact, as far as mcvd here knows.
+std::string contact_text(const Json& answer) {
+  if (!answer.contains("last_contact") || !answer["last_contact"].is_number_integer()) return "their last contact (before mcvd was started here, so its time is not known)";
+  const auto then = static_cast<std::time_t>(answer["last_contact"].get<std::int64_t>());
+  const auto now = static_cast<std::time_t>(std::time(nullptr));
+  return fmt::format("{:%Y-%m-%d %H:%M:%S} ({} ago)", fmt::localtime(then), age_text(then, now));
+}
+
+std::string question(const std::string& node, const Json& answer) {
+  std::string text = fmt::format(
+      "This node will decide alone and go on with its copies of: {}.\n"
+      "Confirm two facts. If one of them is false, data can be lost:\n"
+      "  1. {} is powered off. Not \"does not answer\": switched off, looked at, by you.\n"
+      "  2. Nobody let {} carry on alone since {}.\n",
+      joined(list_at(answer, "covered")), node, node, contact_text(answer));
+  for (const Json& reason : list_at(answer, "left_out")) text += fmt::format("Note: {}\n", printable(reason.is_string() ? reason.get<std::string>() : ""));
+  return text;
+}
+
+void print_result(Session& session, const std::string& node, const Json& result) {
+  std::string text = fmt::format("{} counts as down; this node decides alone until it is back (generation {}).\n", node, number_at(result, "generation"));
+  if (!list_at(result, "resumed").empty()) text += fmt::format("Held writes go on: {}\n", joined(list_at(result, "resumed")));
+  if (!list_at(result, "still_held").empty()) text += fmt::format("Still held, tried again by itself: {} (hvctl drbd list)\n", joined(list_at(result, "still_held")));
+  for (const Json& reason : list_at(result, "left_out")) text += fmt::format("{}\n", printable(reason.is_string() ? reason.get<std::string>() : ""));
+  text += fmt::format("VMs of {} are started here one by one: hvctl vm start VM\n", node);
+  session.out() << text;
+}
+
+Result<int> run(Session& session, const Arguments& arguments) {
+  const std::string& node = arguments.name();
+  Json body = {{"node", node}, {"check_only", true}};
+  // Refused before anybody has to type anything; with --dry-run this is all.
+  MCV_TRY(const Outcome checked, session.submit("POST", "/v1/cluster/confirm-down", {}, body));
+  if (checked.kind == Outcome::Kind::planned) return session.finish(checked, "");
+  MCV_CHECK(confirm_typed(session, question(node, checked.body), node));
+  body = {{"node", node}, {"is_powered_off", true}, {"nobody_let_it_carry_on", true}};
+  MCV_TRY(const Outcome outcome, session.change("POST", "/v1/cluster/confirm-down", {}, body));
+  if (session.json()) {
+    session.print(outcome.body);
+  } else if (!session.globals().quiet) {
+    print_result(session, node, object_at(outcome.body, "result"));
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command cluster_confirm_down() {
+  return {.name = "cluster confirm-down",
+          .summary = "confirm that the other node is powered off, so that this one may decide alone",
+          .details = "After the other node is lost this one cannot know whether it is off or only out of reach: it holds the writes of its guests and starts nothing "
+                     "replicated. This command is how you tell it. It asks you to confirm two facts: the other node is powered off, and nobody let it carry on alone "
+                     "since the last contact. It is refused while the other node answers on any path.\n\n"
+                     "Afterwards held writes go on, changes are stored on this node alone, and 'hvctl vm start VM' takes over a VM of the other node. When that node is "
+                     "back it takes over what was decided here and its disks are resynchronised from this node. After a reboot of this node the facts are asked again.\n\n"
+                     "--yes confirms both facts without asking.",
+          .operands = {.name = "NODE", .min = 1, .max = 1, .completes = Completes::node},
+          .routes = {{"POST", "/v1/cluster/confirm-down"}},
+          .examples = {"hvctl cluster confirm-down B"},
+          .run = run};
+}
+
+}  // namespace mcv::cli::commands

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/authority/alone_since.h"
+
+#include <algorithm>
+#include <set>
+
+namespace mcv::authority {
+namespace {
+
+Json names_to_json(const std::vector<VolumeName>& volumes) {
+  Json list = Json::array();
+  for (const VolumeName& volume : volumes) list.push_back(volume.str());
+  return list;
+}
+
+std::vector<VolumeName> names_from(const std::vector<std::string>& texts) {
+  std::vector<VolumeName> names;
+  for (const std::string& text : texts) names.push_back(VolumeName::trusted(text));
+  return names;
+}
+
+bool contains(const std::vector<VolumeName>& list, const VolumeName& volume) { return std::find(list.begin(), list.end(), volume) != list.end(); }
+
+}  // namespace
+
+Json AloneSince::to_json() const {
+  return {{"counter", generation.counter}, {"uuid", generation.uuid}, {"index", index}, {"cause", cause},
+          {"boot", boot},                  {"by", by},                {"volumes", names_to_json(volumes)}};
+}
+
+Result<AloneSince> AloneSince::from_json(const Json& json) {
+  Fields fields(json, alone_since_kind);
+  AloneSince since;
+  since.generation.counter = fields.required<std::uint64_t>("counter");
+  since.generation.uuid = fields.required<std::string>("uuid");
+  since.index = fields.required<std::uint64_t>("index");
+  since.cause = fields.required<std::string>("cause");
+  since.boot = fields.required<std::string>("boot");
+  since.by = fields.required<std::string>("by");
+  since.volumes = names_from(fields.required<std::vector<std::string>>("volumes"));
+  MCV_CHECK(fields.finish_lenient());
+  return since;
+}
+
+Json withdrawal_to_json(const std::vector<VolumeName>& volumes) { return {{"volumes", names_to_json(volumes)}}; }
+
+AloneLedger::AloneLedger(const std::vector<NodeOwnedRecord>& since, const std::vector<NodeOwnedRecord>& withdrawn) {
+  for (const NodeOwnedRecord& record : since) {
+    Entry entry{record.node, record.stream, record.number, {}, true};
+    auto read = AloneSince::from_json(record.body);
+    if (read.ok()) entry.since = std::move(*read);
+    else entry.readable = false;
+    entries_.push_back(std::move(entry));
+  }
+  for (const NodeOwnedRecord& record : withdrawn) {
+    Fields fields(record.body, alone_withdrawn_kind);
+    auto texts = fields.required<std::vector<std::string>>("volumes");
+    // What cannot be read withdraws nothing.
+    if (fields.finish_lenient().ok()) withdrawn_.push_back({record.node, record.stream, record.number, names_from(texts)});
+  }
+}
+
+bool AloneLedger::is_withdrawn(const Entry& entry, const VolumeName& volume) const {
+  return std::any_of(withdrawn_.begin(), withdrawn_.end(), [&](const Withdrawn& later) {
+    return later.node == entry.node && later.stream == entry.stream && later.number > entry.number && contains(later.volumes, volume);
+  });
+}
+
+bool AloneLedger::stands(const NodeName& node, const VolumeName& volume) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    return entry.node == node.str() && (!entry.readable || contains(entry.since.volumes, volume)) && !is_withdrawn(entry, volume);
+  });
+}
+
+std::vector<VolumeName> AloneLedger::standing(const NodeName& node) const {
+  std::set<VolumeName> found;
+  for (const Entry& entry : entries_) {
+    if (entry.node != node.str()) continue;
+    for (const VolumeName& volume : entry.since.volumes) {
+      if (!is_withdrawn(entry, volume)) found.insert(volume);
+    }
+  }
+  return {found.begin(), found.end()};
+}
+
+bool AloneLedger::names(const NodeName& node, const GenerationRef& generation) const { return latest(node, generation) != nullptr; }
+
+const AloneSince* AloneLedger::latest(const NodeName& node, const GenerationRef& generation) const {
+  const AloneSince* found = nullptr;
+  for (const Entry& entry : entries_) {
+    if (entry.node == node.str() && entry.readable && entry.since.generation == generation) found = &entry.since;
+  }
+  return found;
+}
+
+}  // namespace mcv::authority

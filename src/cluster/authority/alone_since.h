@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// "This node went on alone with these volumes": node-owned, durable before anything is thawed or promoted. As long as it
+// stands, the writer's copy of a volume may be newer than the other one's. It is withdrawn by its writer alone, once both
+// copies are equal, in a record of its own: an absent record must never look like a withdrawn one.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cluster/core/names.h"
+#include "cluster/store/node_records.h"
+#include "cluster/store/position.h"
+
+namespace mcv::authority {
+
+inline constexpr const char* alone_since_kind = "alone-since";
+inline constexpr const char* alone_withdrawn_kind = "alone-withdrawn";
+
+/// All volumes of one taking of authority are in one record, so in one transaction.
+struct AloneSince {
+  GenerationRef generation;    ///< taken by the writer
+  std::uint64_t index = 0;     ///< of the log, when it was written
+  std::string cause;           ///< "confirm-down", or why it names no volume
+  std::string boot;            ///< of the writer's kernel; empty: the authority had ended before this was written
+  std::string by;              ///< who typed what, for people
+  std::vector<VolumeName> volumes;
+
+  Json to_json() const;
+  static Result<AloneSince> from_json(const Json& json);
+  friend bool operator==(const AloneSince&, const AloneSince&) = default;
+};
+
+Json withdrawal_to_json(const std::vector<VolumeName>& volumes);
+
+/// Both nodes' records as one answer. A record that cannot be read counts as naming every volume of its writer.
+class AloneLedger {
+ public:
+  AloneLedger() = default;
+  AloneLedger(const std::vector<NodeOwnedRecord>& since, const std::vector<NodeOwnedRecord>& withdrawn);
+
+  /// Whether `node` went on alone with `volume` and has not withdrawn it.
+  bool stands(const NodeName& node, const VolumeName& volume) const;
+  std::vector<VolumeName> standing(const NodeName& node) const;
+  /// Whether the record of this generation of `node` is here at all.
+  bool names(const NodeName& node, const GenerationRef& generation) const;
+  /// The newest record of `node` about this generation; nullptr when there is none.
+  const AloneSince* latest(const NodeName& node, const GenerationRef& generation) const;
+
+ private:
+  struct Entry {
+    std::string node;
+    std::string stream;
+    std::uint64_t number = 0;
+    AloneSince since;
+    bool readable = true;
+  };
+  struct Withdrawn {
+    std::string node;
+    std::string stream;
+    std::uint64_t number = 0;
+    std::vector<VolumeName> volumes;
+  };
+  bool is_withdrawn(const Entry& entry, const VolumeName& volume) const;
+
+  std::vector<Entry> entries_;
+  std::vector<Withdrawn> withdrawn_;
+};
+
+}  // namespace mcv::authority

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/authority/standpoint.h"
+
+#include <algorithm>
+
+namespace mcv::authority {
+namespace {
+
+/// The first generation of a configuration was taken against nobody.
+bool is_first(const GenerationRecord& record) { return record.ref.counter <= 1; }
+
+bool is_whole(const VolumeFacts* facts) {
+  return facts != nullptr && (facts->disk == DiskState::up_to_date || facts->disk == DiskState::consistent);
+}
+
+/// The other node took it, and its record of the volumes it went on with never arrived.
+bool has_unknown_volumes(const Standpoint& standpoint, const GenerationRecord& record) {
+  return !is_first(record) && record.taken_by != standpoint.self.str() && !standpoint.ledger.names(NodeName::trusted(record.taken_by), record.ref);
+}
+
+}  // namespace
+
+std::string_view to_text(Authority authority) {
+  switch (authority) {
+    case Authority::none: return "none";
+    case Authority::single: return "single";
+    case Authority::earlier: return "earlier";
+    case Authority::by_word: return "by-word";
+  }
+  return "none";
+}
+
+Authority authority_over_peer(const Standpoint& standpoint) {
+  if (standpoint.link == LinkState::single) return Authority::single;
+  if (standpoint.link != LinkState::alone || standpoint.peer_in_group || standpoint.generations.empty()) return Authority::none;
+  const GenerationRecord& last = standpoint.generations.back();
+  if (last.taken_by != standpoint.self.str()) return Authority::none;
+  const AloneSince* record = standpoint.ledger.latest(standpoint.self, last.ref);
+  if (record == nullptr || standpoint.boot.empty() || record->boot != standpoint.boot) return Authority::earlier;
+  return Authority::by_word;
+}
+
+bool may_act_alone(const Standpoint& standpoint) { return authority_over_peer(standpoint) == Authority::by_word; }
+
+std::string_view to_text(Freshness freshness) {
+  switch (freshness) {
+    case Freshness::fresh: return "fresh";
+    case Freshness::not_current: return "not-current";
+    case Freshness::peer_went_on: return "peer-went-on";
+    case Freshness::peer_may_have: return "peer-may-have-gone-on";
+    case Freshness::not_covered: return "not-covered";
+  }
+  return "not-covered";
+}
+
+Freshness freshness(const Standpoint& standpoint, const VolumeName& volume, const VolumeFacts* facts) {
+  if (!is_whole(facts)) return Freshness::not_current;
+  if (standpoint.ledger.stands(standpoint.peer, volume)) return Freshness::peer_went_on;
+  return standpoint.ledger.stands(standpoint.self, volume) ? Freshness::fresh : Freshness::not_covered;
+}
+
+Freshness freshness_by_word(const Standpoint& standpoint, const VolumeName& volume, const VolumeFacts* facts) {
+  if (!is_whole(facts)) return Freshness::not_current;
+  if (standpoint.ledger.stands(standpoint.peer, volume)) return Freshness::peer_went_on;
+  const auto& generations = standpoint.generations;
+  const bool unknown = std::any_of(generations.begin(), generations.end(), [&](const GenerationRecord& record) { return has_unknown_volumes(standpoint, record); });
+  return unknown ? Freshness::peer_may_have : Freshness::fresh;
+}
+
+bool peer_decided_last(const Standpoint& standpoint) {
+  return !standpoint.generations.empty() && !is_first(standpoint.generations.back()) && standpoint.generations.back().taken_by != standpoint.self.str();
+}
+
+}  // namespace mcv::authority

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a node knows when it asks itself whether it may decide alone, and on which data. Two questions: authority over the
+// other node, and freshness per volume. Proof of the one never answers the other (DESIGN 5).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/authority/alone_since.h"
+#include "cluster/model/observation.h"
+#include "cluster/store/position.h"
+
+namespace mcv::authority {
+
+/// Durable facts of this node and its link, as of one look.
+struct Standpoint {
+  NodeName self;
+  NodeName peer;                              ///< empty in a cluster of one
+  LinkState link = LinkState::uninitialised;
+  bool peer_in_group = false;                 ///< its daemon is in the corosync group
+  std::vector<GenerationRecord> generations;
+  AloneLedger ledger;
+  std::string boot;                           ///< of this kernel; empty when it could not be read
+};
+
+enum class Authority {
+  none,      ///< nothing proves that the other node is off: what is held stays held
+  single,    ///< a cluster of one
+  earlier,   ///< taken before this node was booted: the other one may have been switched on since
+  by_word,   ///< an operator typed that the other node is off, since this node was booted, and there was no contact since
+};
+std::string_view to_text(Authority authority);
+Authority authority_over_peer(const Standpoint& standpoint);
+/// Authority that a thaw, a promotion or a takeover may stand on.
+bool may_act_alone(const Standpoint& standpoint);
+
+enum class Freshness {
+  fresh,
+  not_current,      ///< this leg is not whole, or not known
+  peer_went_on,     ///< the other node went on alone with it, and what it wrote has not all arrived here
+  peer_may_have,    ///< the other node took a generation, and with which volumes it went on is not known here
+  not_covered,      ///< nobody said that this copy is the last one
+};
+std::string_view to_text(Freshness freshness);
+
+/// Whether this copy may be written to without the other node, by what is on this node's disk: its own alone-since.
+Freshness freshness(const Standpoint& standpoint, const VolumeName& volume, const VolumeFacts* facts);
+/// Whether the two facts an operator types make this copy the last one: the other node is off, and nobody let it carry on
+/// alone since the last contact. They say nothing of what it did before that contact.
+Freshness freshness_by_word(const Standpoint& standpoint, const VolumeName& volume, const VolumeFacts* facts);
+
+/// Whether the last generation was taken by the other node: what it recorded since was decided without this one.
+bool peer_decided_last(const Standpoint& standpoint);
+
+}  // namespace mcv::authority

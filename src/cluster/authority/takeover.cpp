@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/authority/takeover.h"
+
+#include <fmt/format.h>
+
+#include "cluster/authority/confirm_down.h"
+
+namespace mcv::authority {
+
+std::string deciding_command(const Standpoint& standpoint) {
+  const std::string& peer = standpoint.peer.str();
+  return fmt::format("bring {} or the link to it back; only if {} is powered off: hvctl cluster confirm-down {}", peer, peer, peer);
+}
+
+Status may_take_over(const TakeOverQuestion& question) {
+  const Standpoint& standpoint = question.standpoint;
+  const std::string& vm = question.vm.name.str();
+  const std::string& owner = question.vm.owner.str();
+  if (question.peer_answers) {
+    return Error(ErrorCode::peer_answers, fmt::format("{} belongs to {}, which answers again: nothing is taken over from a node that lives", vm, owner))
+        .with_safe("nothing was started or changed")
+        .with_next(fmt::format("on {}: systemctl start corosync mcvd; then hvctl vm start {}", owner, vm));
+  }
+  switch (authority_over_peer(standpoint)) {
+    case Authority::by_word: break;
+    case Authority::earlier:
+      return Error(ErrorCode::no_authority, fmt::format("{} was booted since {} was confirmed down, and {} may have been switched on meanwhile", standpoint.self.str(), owner, owner))
+          .with_safe("nothing was started or changed")
+          .with_next(deciding_command(standpoint));
+    default:
+      return Error(ErrorCode::peer_unreachable, fmt::format("{} owns {} and does not answer", owner, vm))
+          .with_safe(fmt::format("nothing was started or changed: {} cannot know whether {} is off or only out of reach", standpoint.self.str(), owner))
+          .with_next(deciding_command(standpoint));
+  }
+  for (const VolumeRecord& volume : question.state.volumes_of(question.vm)) {
+    if (volume.kind != VolumeKind::drbd) continue;
+    const auto found = question.here.find(volume.name.str());
+    const Freshness state = freshness(standpoint, volume.name, found == question.here.end() ? nullptr : &found->second);
+    if (state == Freshness::fresh) continue;
+    return Error(ErrorCode::not_up_to_date, fmt::format("{} cannot start here: {}", vm, reason_text(volume.name, standpoint.peer, state)))
+        .with_safe("nothing was started or changed")
+        .with_next(fmt::format("bring {} back; it has the newer data. hvctl drbd list shows this copy", owner));
+  }
+  return success();
+}
+
+}  // namespace mcv::authority

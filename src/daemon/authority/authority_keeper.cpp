@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/authority/authority_keeper.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "cluster/authority/takeover.h"
+#include "cluster/membership/ring_members.h"
+#include "daemon/node/node.h"
+#include "storage/drbd/volume_life.h"
+
+namespace mcv {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr host::Duration retry_pause = 2s;
+/// A leg that does not stay connected (two histories, say) is not tried all the time.
+constexpr host::Duration connect_pause = 30s;
+/// A VMM with I/O in flight to a frozen disk ignores SIGKILL: then only the node's reset ends it.
+constexpr host::Duration lost_guest_bound = 90s;
+constexpr host::Duration resume_bound = 20s;
+constexpr std::chrono::milliseconds probe_bound{3'000};
+constexpr host::Duration quiet = std::chrono::hours(1);
+
+}  // namespace
+
+AuthorityKeeper::AuthorityKeeper(Node& node) : node_(node), wake_(node.host.executor) {}
+
+asio::awaitable<void> AuthorityKeeper::start() {
+  co_await read_boot();
+  was_together_ = node_.shared.link().state == LinkState::together;
+  node_.shared.on_link([this](const Link& link) { on_link(link.state == LinkState::together); });
+  node_.shared.on_commit([this]() { look_soon(); });
+  node_.records.on_arrival([this]() { look_soon(); });
+  node_.tasks.spawn(run());
+  node_.tasks.spawn(watch_drbd());
+  look_soon();
+}
+
+asio::awaitable<void> AuthorityKeeper::read_boot() {
+  auto text = co_await node_.host.files.read("/proc/sys/kernel/random/boot_id");
+  if (!text.ok()) {
+    spdlog::warn("which boot this is cannot be read: {}", text.error().message());
+    co_return;
+  }
+  boot_ = *text;
+  while (!boot_.empty() && boot_.back() == '\n') boot_.pop_back();
+}
+
+void AuthorityKeeper::on_link(bool together) {
+  if (together || was_together_) last_contact_ = {true, node_.host.clock.wall_seconds()};
+  was_together_ = together;
+  if (together) last_connect_.clear();
+  look_soon();
+}
+
+void AuthorityKeeper::look_soon() {
+  if (woken_) return;
+  woken_ = true;
+  wake_.push(true);
+}
+
+void AuthorityKeeper::look_again_in(host::Duration pause) {
+  if (reminding_) return;
+  reminding_ = true;
+  node_.tasks.spawn(remind(pause));
+}
+
+asio::awaitable<void> AuthorityKeeper::remind(host::Duration pause) {
+  co_await node_.host.clock.sleep_for(pause);
+  reminding_ = false;
+  look_soon();
+}
+
+asio::awaitable<void> AuthorityKeeper::watch_drbd() {
+  for (;;) {
+    const bool changed = co_await node_.drbd.wait_for_change(quiet);
+    if (changed) look_soon();
+  }
+}
+
+asio::awaitable<void> AuthorityKeeper::run() {
+  for (;;) {
+    const bool ignored = co_await wake_.next();
+    static_cast<void>(ignored);
+    woken_ = false;
+    co_await look();
+  }
+}
+
+asio::awaitable<void> AuthorityKeeper::look() {
+  if (!node_.shared.current().is_cluster()) co_return;
+  co_await name_ended_generations();
+  co_await withdraw();
+  co_await end_lost_guests();
+  co_await look_at_legs();
+}
+
+authority::Standpoint AuthorityKeeper::standpoint() const {
+  const Link link = node_.shared.link();
+  authority::Standpoint standpoint;
+  standpoint.self = node_.self();
+  if (const auto peer = node_.peer_record()) standpoint.peer = peer->name;
+  standpoint.link = link.state;
+  standpoint.peer_in_group = link.peer_in_group;
+  standpoint.generations = node_.shared.generations();
+  standpoint.ledger = authority::AloneLedger(node_.records.read(authority::alone_since_kind), node_.records.read(authority::alone_withdrawn_kind));
+  standpoint.boot = boot_;
+  return standpoint;
+}
+
+void AuthorityKeeper::say_once(const std::string& what, const std::string& text) {
+  if (said_[what] == text) return;
+  said_[what] = text;
+  if (!text.empty()) spdlog::warn("{}: {}", what, text);
+}
+
+NodeName AuthorityKeeper::owner_of(const VolumeRecord& volume) const {
+  const auto vm = node_.shared.current().vm(volume.vm);
+  return vm.ok() ? vm->owner : NodeName();
+}
+
+// --- records -----------------------------------------------------------------------------------------------
+
+/// Authority that contact ended before anything was done with it: the other node must not wait for what never comes.
+asio::awaitable<void> AuthorityKeeper::name_ended_generations() {
+  const authority::Standpoint now = standpoint();
+  if (now.link == LinkState::alone) co_return;
+  for (const GenerationRecord& record : now.generations) {
+    if (record.ref.counter <= 1 || record.taken_by != now.self.str() || now.ledger.names(now.self, record.ref)) continue;
+    authority::AloneSince none;
+    none.generation = record.ref;
+    none.index = record.base_index;
+    none.cause = "contact came first";
+    Json body = none.to_json();
+    auto written = co_await node_.records.append(authority::alone_since_kind, std::move(body));
+    if (!written.ok()) {
+      say_once("alone-since", written.error().message());
+      look_again_in(retry_pause);
+      co_return;
+    }
+  }
+}
+
+asio::awaitable<void> AuthorityKeeper::withdraw() {
+  if (!node_.drbd.complete()) co_return;
+  const std::vector<VolumeName> done = authority::to_withdraw(standpoint(), node_.shared.current(), node_.drbd.volumes());
+  if (done.empty()) co_return;
+  for (const VolumeName& volume : done) spdlog::info("{}: both copies are equal again", volume.str());
+  Json body = authority::withdrawal_to_json(done);
+  auto written = co_await node_.records.append(authority::alone_withdrawn_kind, std::move(body));
+  if (written.ok()) co_return;
+  say_once("alone-withdrawn", written.error().message());
+  look_again_in(retry_pause);
+}
+
+// --- guests ------------------------------------------------------------------------------------------------
+
+asio::awaitable<void> AuthorityKeeper::end_lost_guests() {
+  const std::vector<VmName> lost = authority::lost_guests(standpoint(), node_.shared.current(), node_.guests.facts());
+  std::erase_if(lost_since_, [&](const auto& item) { return std::find(lost.begin(), lost.end(), item.first) == lost.end(); });
+  for (const VmName& vm : lost) {
+    look_again_in(retry_pause);
+    const auto [since, is_new] = lost_since_.try_emplace(vm, node_.host.clock.now());
+    if (is_new) spdlog::error("{} was taken over by the other node while this one was away: its guest here is ended", vm.str());
+    const bool stands = node_.guests.facts(vm).state != RunState::unknown;
+    if (stands && node_.host.clock.now() - since->second > lost_guest_bound) {
+      co_await reset_node(vm);
+      co_return;
+    }
+    auto plan = plans::end_lost_vm(node_.shared.current(), vm, node_.self());
+    if (!plan.ok()) continue;
+    auto submitted = co_await node_.operations.submit(std::move(*plan));
+    // Busy: another operation holds it, or the one of a moment ago still tries.
+    if (!submitted.ok() && submitted.error().code() != ErrorCode::busy) say_once(vm.str(), submitted.error().to_text());
+  }
+}
+
+asio::awaitable<void> AuthorityKeeper::reset_node(VmName vm) {
+  spdlog::critical("the VMM of {} cannot be ended, and the other node has the VM now: this node is reset", vm.str());
+  host::Command reset;
+  reset.argv = {"systemctl", "reboot", "--force", "--force"};
+  auto done = co_await node_.host.processes.run(std::move(reset));
+  if (!done.ok()) spdlog::critical("{}", done.error().to_text());
+}
+
+// --- legs --------------------------------------------------------------------------------------------------
+
+asio::awaitable<void> AuthorityKeeper::look_at_legs() {
+  if (!node_.drbd.complete()) co_return;
+  const std::vector<VolumeRecord> volumes = node_.shared.current().volumes();
+  std::optional<NodeFacts> peer;
+  bool asked = false;
+  for (const VolumeRecord& volume : volumes) {
+    if (volume.kind != VolumeKind::drbd) continue;
+    const drbd::ResourceFacts* seen = node_.drbd.find(volume.name);
+    if (seen == nullptr) continue;
+    const bool wants_peer = node_.shared.link().state == LinkState::together && seen->facts.connection == ConnectionState::standalone &&
+                            (taken_apart_.contains(volume.name) || standpoint().ledger.stands(node_.self(), volume.name));
+    if (wants_peer && !asked) {
+      asked = true;
+      std::vector<std::string> no_files;
+      auto there = co_await node_.look_at_peer(std::move(no_files));
+      if (there.ok()) peer = std::move(*there);
+      look_again_in(retry_pause);
+    }
+    // After the wait everything is looked at anew.
+    seen = node_.drbd.find(volume.name);
+    if (seen == nullptr || !node_.drbd.complete()) continue;
+    const VolumeFacts here = seen->facts;
+    const authority::Standpoint now = standpoint();
+    authority::LegQuestion question{now, volume.name, owner_of(volume), &here, nullptr, taken_apart_.contains(volume.name)};
+    if (peer && peer->volumes.contains(volume.name.str())) question.at_peer = &peer->volumes.at(volume.name.str());
+    const authority::LegStep step = authority::next_leg_step(question);
+    if (step != authority::LegStep::leave) co_await take(volume.name, step);
+  }
+}
+
+asio::awaitable<void> AuthorityKeeper::take(VolumeName volume, authority::LegStep step) {
+  Status done = success();
+  switch (step) {
+    case authority::LegStep::leave: co_return;
+    case authority::LegStep::disconnect:
+      taken_apart_.insert(volume);
+      done = co_await drbd::ensure_disconnected(node_.host, node_.drbd, volume);
+      break;
+    case authority::LegStep::connect: {
+      const host::Instant now = node_.host.clock.now();
+      const auto last = last_connect_.find(volume);
+      if (last != last_connect_.end() && now - last->second < connect_pause) co_return;
+      last_connect_[volume] = now;
+      done = co_await drbd::ensure_connecting(node_.host, node_.drbd, volume);
+      if (done.ok()) taken_apart_.erase(volume);
+      break;
+    }
+    case authority::LegStep::resume_io:
+      done = co_await drbd::resume_io(node_.host, node_.drbd, volume);
+      break;
+  }
+  if (done.ok()) {
+    spdlog::info("{}: {}", volume.str(), authority::to_text(step));
+    say_once(volume.str(), "");
+    co_return;
+  }
+  say_once(volume.str(), fmt::format("{}: {}", authority::to_text(step), done.error().message()));
+  look_again_in(retry_pause);
+}
+
+asio::awaitable<Status> AuthorityKeeper::prepare_promotion(VolumeName volume) {
+  const drbd::ResourceFacts* seen = node_.drbd.find(volume);
+  const authority::Standpoint now = standpoint();
+  if (!authority::may_promote(now, volume, seen == nullptr ? nullptr : &seen->facts)) {
+    co_return Error(ErrorCode::no_authority, fmt::format("volume {}: nothing proves that {} is off, so its copy may be newer or in use", volume.str(), now.peer.str()))
+        .with_safe("this copy was not opened for writing")
+        .with_next(authority::deciding_command(now));
+  }
+  if (now.link != LinkState::alone) co_return success();
+  if (seen == nullptr || seen->facts.connection == ConnectionState::connected) co_return success();
+  taken_apart_.insert(volume);
+  const Status apart = co_await drbd::ensure_disconnected(node_.host, node_.drbd, volume);
+  co_return apart;
+}
+
+bool AuthorityKeeper::must_stay_apart(const VolumeRecord& volume) const {
+  const drbd::ResourceFacts* seen = node_.drbd.find(volume.name);
+  return authority::must_stay_apart(standpoint(), volume.name, owner_of(volume), seen == nullptr ? nullptr : &seen->facts);
+}
+
+authority::FenceAnswer AuthorityKeeper::answer_fence_peer(const VolumeName& volume) const {
+  const drbd::ResourceFacts* seen = node_.drbd.complete() ? node_.drbd.find(volume) : nullptr;
+  return authority::answer_fence_peer(standpoint(), volume, seen == nullptr ? nullptr : &seen->facts);
+}
+
+// --- an operator's word ------------------------------------------------------------------------------------
+
+asio::awaitable<bool> AuthorityKeeper::peer_answers() {
+  const auto record = node_.peer_record();
+  if (!record || record->cluster_address.empty()) co_return false;
+  if (node_.shared.link().peer_in_group) co_return true;
+  host::PeerEndpoint endpoint = endpoint_of(*record);
+  const bool answers = co_await node_.host.peers.answers(std::move(endpoint), probe_bound);
+  co_return answers;
+}
+
+asio::awaitable<authority::PathsToPeer> AuthorityKeeper::look_for_peer() {
+  authority::PathsToPeer paths;
+  paths.answers_on_peer_link = co_await peer_answers();
+  const auto ring = co_await ring_members(node_.host.processes);
+  const auto record = node_.peer_record();
+  if (ring && record) paths.in_membership = ring->contains(record->id);
+  paths.daemon_in_group = node_.shared.link().peer_in_group;
+  const std::map<std::string, VolumeFacts> volumes = node_.drbd.volumes();
+  for (const auto& [name, facts] : volumes) {
+    if (facts.connection == ConnectionState::connected) paths.connected.push_back(VolumeName::trusted(name));
+  }
+  co_return paths;
+}
+
+asio::awaitable<Result<std::vector<VolumeName>>> AuthorityKeeper::covered_or_refused(std::string node, std::optional<authority::TypedFacts> facts) {
+  const bool replicates = node_.shared.current().setting("drbd") == "enabled";
+  if (replicates && !node_.drbd.complete()) {
+    co_return Error(ErrorCode::no_authority, "what DRBD does on this node is not known yet").with_safe("nothing was changed; what is held stays held").with_next("hvctl drbd list, then the same command again");
+  }
+  if (boot_.empty()) co_await read_boot();
+  if (boot_.empty()) co_return Error(ErrorCode::io_error, "which boot of this node this is cannot be read").with_safe("nothing was changed").with_next("cat /proc/sys/kernel/random/boot_id");
+  authority::PathsToPeer paths = co_await look_for_peer();
+  const authority::Standpoint now = standpoint();
+  authority::Coverage coverage = authority::coverage(now, node_.shared.current(), node_.drbd.volumes());
+  const authority::ConfirmQuestion question{now, node, std::move(paths), coverage.covered, facts};
+  MCV_CO_CHECK(authority::may_confirm_down(question));
+  co_return std::move(coverage.covered);
+}
+
+asio::awaitable<Result<AuthorityKeeper::Confirmed>> AuthorityKeeper::confirm_down(std::string node, std::optional<authority::TypedFacts> facts, std::string by) {
+  MCV_CO_TRY(const std::vector<VolumeName> covered, co_await covered_or_refused(node, facts));
+  Confirmed result;
+  result.covered = covered;
+  result.left_out = authority::coverage(standpoint(), node_.shared.current(), node_.drbd.volumes()).left_out;
+  if (!facts) co_return result;
+  // At once when it was taken before this boot.
+  std::string proof = "confirm-down: " + by;
+  MCV_CO_TRY(const Committed taken, co_await node_.shared.take_generation(std::move(proof)));
+  spdlog::warn("{} was confirmed down ({}): this node decides alone in generation {}", node, by, taken.generation.counter);
+  authority::AloneSince since;
+  since.generation = node_.shared.position().generation;
+  since.index = taken.index;
+  since.cause = "confirm-down";
+  since.boot = boot_;
+  since.by = by;
+  since.volumes = covered;
+  Json body = since.to_json();
+  MCV_CO_TRY(const bool at_peer, co_await node_.records.append(authority::alone_since_kind, std::move(body)));
+  static_cast<void>(at_peer);
+  look_soon();
+  for (const VolumeName& volume : covered) {
+    const drbd::ResourceFacts* seen = node_.drbd.find(volume);
+    if (seen == nullptr || seen->facts.suspended == "no") continue;
+    drbd::Condition goes_on = [](const drbd::ResourceFacts* now) { return now == nullptr || now->facts.suspended == "no"; };
+    const auto reached = co_await node_.drbd.wait_until(volume, std::move(goes_on), resume_bound, "writable again");
+    (reached.ok() ? result.resumed : result.still_held).push_back(volume);
+  }
+  co_return result;
+}
+
+}  // namespace mcv

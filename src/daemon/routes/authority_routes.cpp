@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// /v1/cluster/confirm-down
+#include <fmt/format.h>
+
+#include "cluster/requests/requests.h"
+#include "daemon/node/node.h"
+#include "daemon/routes/api.h"
+
+namespace mcv::routes {
+
+namespace asio = boost::asio;
+
+namespace {
+
+Json names(const std::vector<VolumeName>& volumes) {
+  Json list = Json::array();
+  for (const VolumeName& volume : volumes) list.push_back(volume.str());
+  return list;
+}
+
+Json answer_of(const Node& node, const AuthorityKeeper::Confirmed& confirmed) {
+  const auto peer = node.peer_record();
+  Json left_out = Json::array();
+  for (const auto& [volume, reason] : confirmed.left_out) {
+    left_out.push_back(authority::reason_text(volume, peer ? peer->name : NodeName(), reason));
+  }
+  Json answer = {{"covered", names(confirmed.covered)},
+                 {"left_out", left_out},
+                 {"resumed", names(confirmed.resumed)},
+                 {"still_held", names(confirmed.still_held)},
+                 {"generation", node.shared.position().generation.counter},
+                 {"last_contact", nullptr}};
+  const LastContact last = node.authority.last_contact();
+  if (last.known) answer["last_contact"] = last.wall_seconds;
+  return answer;
+}
+
+asio::awaitable<api::ApiReply> confirm_down(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.only_query({"dry_run"}));
+  MCV_CO_TRY(const bool dry_run, call.flag("dry_run"));
+  MCV_CO_TRY(const Json body, call.json());
+  MCV_CO_TRY(const requests::ConfirmDown request, requests::confirm_down(body));
+  MCV_CO_CHECK(node.own_record());
+  std::optional<authority::TypedFacts> facts;
+  if (!request.check_only && !dry_run) facts = authority::TypedFacts{request.is_powered_off, request.nobody_let_it_carry_on};
+  const LastContact last = node.authority.last_contact();
+  const std::string since = last.known ? fmt::format("{} (seconds since 1970)", last.wall_seconds) : std::string("a time before this daemon was started");
+  std::string by = fmt::format("uid {} on {} typed that {} is powered off and that nobody let it carry on alone since {}", call.caller.uid, node.self().str(), request.node, since);
+  std::string name = request.node;
+  MCV_CO_TRY(const AuthorityKeeper::Confirmed confirmed, co_await node.authority.confirm_down(std::move(name), facts, std::move(by)));
+  if (dry_run) {
+    Json step = {{"step", "confirm-down"}, {"node", node.self().str()}, {"text", fmt::format("decide alone while {} is down, and let held writes go on", request.node)}};
+    Json plan = {{"plan", Json::array({std::move(step)})}};
+    co_return api::reply(std::move(plan));
+  }
+  Json answer = answer_of(node, confirmed);
+  if (request.check_only) co_return api::reply(std::move(answer));
+  Json done = {{"result", std::move(answer)}, {"durability", "single node"}};
+  co_return api::reply(std::move(done));
+}
+
+}  // namespace
+
+void add_authority_routes(api::Router& router, Node& node) { add(router, node, "POST", "/v1/cluster/confirm-down", "cluster.confirm-down", confirm_down); }
+
+}  // namespace mcv::routes

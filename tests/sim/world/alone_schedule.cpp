@@ -33,6 +33,7 @@ class AloneSchedule : public NodeWorld {
   void start_here(std::size_t node, const VmName& vm, bool with_faults);
   void lone_boot(std::size_t survivor);
   void truly_down();
+  void survivor_is_lost(std::size_t survivor);
   void wrongly_typed();
   void wrongly_believed();
   void come_together();
@@ -138,6 +139,7 @@ void AloneSchedule::truly_down() {
   }
   pass(milliseconds(chance().between(0, 20'000)));
   if (well()) power_on(victim);
+  if (well() && chance().one_in(3)) return survivor_is_lost(survivor);
   if (well() && chance().one_in(3)) {
     // Lost again before both copies are equal: what this node wrote alone is still the newest.
     pass(milliseconds(chance().between(0, 6000)));
@@ -147,6 +149,27 @@ void AloneSchedule::truly_down() {
     for (const VmName& vm : guests) must_go_on(survivor, vm);
     if (well()) power_on(victim);
   }
+}
+
+/// Who went on alone is lost while the other one is being resynchronised. The facts are typed there, and true; they say
+/// nothing of what had not arrived yet: what was acknowledged meanwhile must be there in whatever starts.
+void AloneSchedule::survivor_is_lost(std::size_t survivor) {
+  const std::size_t returned = 1 - survivor;
+  heal_node(returned);
+  const auto heard = [&] { return up(returned) && daemon(returned).shared.link().state == LinkState::together; };
+  // Without contact the second fact would be false.
+  if (!run_events(heard, 120s) || !well()) return;
+  pass(milliseconds(chance().between(0, 3000)));
+  power_off(survivor);
+  if (!insist_on_confirming(returned, false)) return;
+  for (const VmName& vm : guests) {
+    const Answer answer = call(returned, "POST", path(vm) + "/start", Json::object(), false);
+    run_events([&] { return up(returned) && daemon(returned).operations.running() == 0; }, 300s);
+    ++report_.covered[fmt::format("start {} on the returned node × it is lost while it sends", runs_on(returned, vm) ? "works" : answer.ok() ? "fails" : "is refused")];
+    must_go_on(returned, vm);
+  }
+  pass(milliseconds(chance().between(0, 10'000)));
+  if (well()) power_on(survivor);
 }
 
 /// The other node lives, and one path at least shows it.

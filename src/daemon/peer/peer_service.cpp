@@ -31,7 +31,9 @@ asio::awaitable<Result<Json>> ping(Node&, Json) { co_return Json::object(); }
 
 asio::awaitable<Result<Json>> facts(Node& node, Json body) {
   Fields fields(body, "facts request");
-  auto wanted = fields.required<std::vector<std::string>>("paths");
+  Look wanted;
+  wanted.files = fields.required<std::vector<std::string>>("paths");
+  wanted.volume_groups = fields.required<bool>("volume_groups");
   MCV_CO_CHECK(fields.finish());
   MCV_CO_TRY(const NodeFacts seen, co_await node.observer.look(std::move(wanted)));
   co_return to_json(seen);

@@ -32,6 +32,7 @@ struct SimVmm {
   std::uint64_t life = 0;                    ///< of the guest: ends at each boot, reset and power-off
   bool booted = false;
   std::function<void(const std::string&)> to_client;  ///< the monitor's one client
+  Owner client = 0;                                   ///< the daemon's life it belongs to: the kernel closes what a dead process held
   std::vector<std::function<void()>> on_end;
 
   bool executes() const { return phase == "running"; }

@@ -72,7 +72,8 @@ class SimStream final : public host::ByteStream {
       queue->wake();
     });
     // QEMU serves one client; a second one hears nothing until the first has gone.
-    if (!monitor || vmm.to_client) return;
+    if (!monitor || (vmm.to_client && scheduler.alive(vmm.client))) return;
+    vmm.client = owner;
     vmm.to_client = [queue](const std::string& bytes) {
       queue->items.push_back(bytes);
       queue->wake();
@@ -96,7 +97,7 @@ class SimStream final : public host::ByteStream {
   }
   void close() override {
     SimVmm* vmm = find();
-    if (client_ && vmm != nullptr) vmm->to_client = nullptr;
+    if (client_ && vmm != nullptr && vmm->client == owner_) vmm->to_client = nullptr;
     client_ = false;
     queue_->ended = true;
     queue_->wake();

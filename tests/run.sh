@@ -57,7 +57,7 @@ package() {
 contract() { ctest --test-dir build-release --output-on-failure -L '^contract$'; }
 lab() {
     tests/lab/vagrant-validate.sh 2>/dev/null
-    tests/lab/run.py tests/lab/main_job_test.py tests/lab/join_test.py tests/lab/peer_loss_test.py
+    tests/lab/run.py tests/lab/main_job_test.py tests/lab/join_test.py tests/lab/peer_loss_test.py tests/lab/guest_contract_test.py
 }
 
 for name in ${*:-install image sanitizers package contract lab}; do

@@ -39,14 +39,16 @@ class GuestContract(LabTest):
     def test_every_driver_keeps_the_contract(self):
         vmm = cloud_hypervisor()
         environment = {**self.lab.environment, "MCV_CLOUD_HYPERVISOR": vmm or "", "LAB_SLOW": os.environ.get("LAB_SLOW", "2")}
-        done = subprocess.run(
-            [RUNNER, SUITE, "A"], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-        )
-        print(done.stdout, file=sys.stderr, flush=True)
-        self.assertEqual(0, done.returncode, "the suite failed, see above")
-        self.assertGreaterEqual(count(done.stdout, "qemu"), 7, "the suite did not run with QEMU")
+        output = []
+        with subprocess.Popen([RUNNER, SUITE, "A"], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as suite:
+            for line in suite.stdout:
+                print(line, end="", file=sys.stderr, flush=True)
+                output.append(line)
+        text = "".join(output)
+        self.assertEqual(0, suite.returncode, "the suite failed, see above")
+        self.assertGreaterEqual(count(text, "qemu"), 7, "the suite did not run with QEMU")
         if vmm:
-            self.assertGreaterEqual(count(done.stdout, "cloud_hypervisor"), 7, "the suite did not run with cloud-hypervisor")
+            self.assertGreaterEqual(count(text, "cloud_hypervisor"), 7, "the suite did not run with cloud-hypervisor")
         else:
             print("NOT RUN with cloud-hypervisor: set MCV_CLOUD_HYPERVISOR to a binary (v53 or newer)", file=sys.stderr, flush=True)
 

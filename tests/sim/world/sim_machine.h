@@ -32,6 +32,8 @@ struct SimVmm {
   std::uint64_t life = 0;                    ///< of the guest: ends at each boot, reset and power-off
   bool booted = false;
   std::function<void(const std::string&)> to_client;  ///< the monitor's one client
+  std::function<void(const std::string&)> to_console; ///< the serial console's one client
+  std::string typed;                                  ///< what came by the console
   std::vector<std::function<void()>> on_end;
 
   bool executes() const { return phase == "running"; }

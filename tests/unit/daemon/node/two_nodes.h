@@ -47,6 +47,7 @@ class TwoNodes : public sim::NodeWorld {
   Result<host::PeerReply> peer_request(host::PeerNetwork& from, std::size_t to, host::HttpRequest request);
   host::PeerNetwork& peer_network(std::size_t node) { return lives_[node]->parts.peer; }
   sim::SimPeerWorld& network() { return network_; }
+  sim::SimDrbd& replication() { return *drbd_; }
   sim::Scheduler& scheduler() { return scheduler_; }
 
   /// The guest's serial port.

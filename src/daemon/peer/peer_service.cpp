@@ -9,6 +9,7 @@
 #include "daemon/join/join_service.h"
 #include "daemon/node/node.h"
 #include "daemon/routes/forward.h"
+#include "daemon/routes/views.h"
 
 namespace mcv {
 
@@ -35,6 +36,12 @@ asio::awaitable<Result<Json>> facts(Node& node, Json body) {
   MCV_CO_CHECK(fields.finish());
   MCV_CO_TRY(const NodeFacts seen, co_await node.observer.look(std::move(wanted)));
   co_return to_json(seen);
+}
+
+asio::awaitable<Result<Json>> pools(Node& node, Json) {
+  MCV_CO_TRY(Json places, co_await views::pool_places(node));
+  Json answer = {{"places", std::move(places)}};
+  co_return answer;
 }
 
 asio::awaitable<Result<Json>> run_step(Node& node, Json body) {
@@ -88,6 +95,7 @@ const std::map<std::string, Route>& routes() {
   static const std::map<std::string, Route> table{
       {"/peer/v1/ping", {Standing::stranger, ping}},
       {"/peer/v1/facts", {Standing::member, facts}},
+      {"/peer/v1/pools", {Standing::member, pools}},
       {"/peer/v1/steps/run", {Standing::member, run_step}},
       {"/peer/v1/steps/undo", {Standing::member, undo_step}},
       {"/peer/v1/steps/landed", {Standing::member, step_landed}},

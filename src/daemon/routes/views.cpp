@@ -215,27 +215,64 @@ Json info(const Node& node, const plans::Facts& facts) {
           {"warnings", warnings_of(node, facts)}};
 }
 
+namespace {
+
+/// A node that could not look, or did not answer, knows nothing of its pools: that is not "absent".
+Json unknown_place(const NodeName& node, bool answers, const std::string& why) { return {{"node", node.str()}, {"answers", answers}, {"problem", why}}; }
+
+asio::awaitable<Json> pool_here(Node& node, PoolRecord record) {
+  lvm::Pool pool = lvm::pool_on(record, node.self());
+  const std::string group = pool.volume_group;
+  auto usage = co_await lvm::pool_usage(node.host, std::move(pool));
+  if (!usage.ok() && usage.error().code() != ErrorCode::pool_missing) co_return unknown_place(node.self(), true, usage.error().message());
+  Json here = {{"node", node.self().str()}, {"answers", true}, {"present", usage.ok()}, {"volume_group", group}};
+  if (!usage.ok()) co_return here;
+  here["size"] = usage->size.count();
+  here["free"] = usage->free.count();
+  here["data_percent"] = nullable(usage->data_percent);
+  here["metadata_percent"] = nullable(usage->metadata_percent);
+  co_return here;
+}
+
+/// The other node's, by pool.
+asio::awaitable<Result<Json>> places_there(Node& node, NodeRecord peer) {
+  MCV_CO_TRY(const Json answer, co_await node.peer.post(std::move(peer), "/peer/v1/pools", Json::object(), PeerClient::quick));
+  if (!answer.is_object() || !answer.contains("places") || !answer["places"].is_object()) co_return Error(ErrorCode::bad_output, "it gave no list of its pools");
+  co_return answer["places"];
+}
+
+}  // namespace
+
+asio::awaitable<Result<Json>> pool_places(Node& node) {
+  Json places = Json::object();
+  const auto records = node.shared.current().all(Kind::pool);
+  for (const auto& [key, entry] : records) {
+    MCV_CO_TRY(PoolRecord record, PoolRecord::from_json(entry.value));
+    places[key] = co_await pool_here(node, std::move(record));
+  }
+  co_return places;
+}
+
 asio::awaitable<Result<Json>> pools(Node& node) {
+  MCV_CO_TRY(const Json here, co_await pool_places(node));
+  const std::optional<NodeRecord> peer = node.peer_record();
+  Result<Json> there = Json::object();
+  if (peer) there = co_await places_there(node, *peer);
   Json list = Json::array();
   const auto records = node.shared.current().all(Kind::pool);
   for (const auto& [key, entry] : records) {
     MCV_CO_TRY(const PoolRecord record, PoolRecord::from_json(entry.value));
-    lvm::Pool pool = lvm::pool_on(record, node.self());
-    const std::string group = pool.volume_group;
-    auto usage = co_await lvm::pool_usage(node.host, std::move(pool));
-    Json here = {{"node", node.self().str()}, {"present", usage.ok()}};
-    if (usage.ok()) {
-      here["size"] = usage->size.count();
-      here["free"] = usage->free.count();
-      here["data_percent"] = nullable(usage->data_percent);
-      here["metadata_percent"] = nullable(usage->metadata_percent);
-    }
+    Json places = Json::array();
+    if (here.contains(key)) places.push_back(here[key]);
+    if (peer && !there.ok()) places.push_back(unknown_place(peer->name, false, there.error().message()));
+    else if (peer && there->contains(key)) places.push_back((*there)[key]);
+    else if (peer) places.push_back(unknown_place(peer->name, true, peer->name.str() + " does not know this pool yet"));
     list.push_back({{"name", key},
                     {"kind", to_text(record.kind)},
-                    {"volume_group", group},
+                    {"volume_group", record.volume_group_on(node.self())},
                     {"thin_pool", record.thin_pool},
                     {"path", record.path},
-                    {"nodes", Json::array({std::move(here)})}});
+                    {"nodes", std::move(places)}});
   }
   Json body = {{"pools", std::move(list)}};
   co_return body;

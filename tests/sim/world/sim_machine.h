@@ -74,6 +74,7 @@ class SimMachine {
   /// Asked when a VMM opens its disk.
   std::function<void(SimMachine& machine, SimVmm& vmm)> on_open;
 
+  bool unified_cgroups = true;  ///< cgroup v2 alone
   SimLvm lvm;
   std::map<std::string, SimLink> links;
   std::map<std::string, SimUnit> units;

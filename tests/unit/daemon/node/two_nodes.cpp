@@ -24,16 +24,30 @@ void TwoNodes::initialise(std::size_t node) {
   must(node, "PUT", "/v1/node/addresses", {{"cluster_address", sim::node_address(node)}});
 }
 
-TwoNodes::Answer TwoNodes::join(bool check_only) {
-  const Answer invited = ask(b, "POST", "/v1/cluster/connect-string", Json::object());
-  if (!invited.ok()) return invited;
-  return ask(a, "POST", "/v1/cluster/add-node", {{"connect_string", invited.body.value("connect_string", "")}, {"check_only", check_only}});
+void TwoNodes::upgrade(std::size_t node, const std::string& version) {
+  end_daemon(node);
+  builds_[node] = version;
+  start_daemon(node);
+}
+
+void TwoNodes::reinstall(std::size_t node) {
+  end_daemon(node);
+  machines_[node]->power_off();
+  disks_[node].store = sim::StoreDisk();
+  for (const char* tree : {"/var/lib/mcv", "/etc/corosync", "/etc/drbd.d"}) disks_[node].files.remove_tree(tree);
+  machines_[node]->boot();
+  start_daemon(node);
+}
+
+std::string TwoNodes::invitation(std::size_t node) { return ask(node, "POST", "/v1/cluster/connect-string", Json::object()).body.value("connect_string", ""); }
+
+TwoNodes::Answer TwoNodes::add(std::size_t node, const std::string& connect_string, bool check_only) {
+  return ask(node, "POST", "/v1/cluster/add-node", {{"connect_string", connect_string}, {"check_only", check_only}});
 }
 
 void TwoNodes::make_cluster() {
   for (const std::size_t node : both) initialise(node);
-  const Answer invited = ask(b, "POST", "/v1/cluster/connect-string", Json::object());
-  must(a, "POST", "/v1/cluster/add-node", {{"connect_string", invited.body.value("connect_string", "")}, {"check_only", false}});
+  must(a, "POST", "/v1/cluster/add-node", {{"connect_string", invitation(b)}, {"check_only", false}});
   must(a, "POST", "/v1/storage", {{"name", "fast"}, {"vg", "vg0"}, {"thin", true}});
   must(a, "POST", "/v1/drbd/enable", Json::object());
   must(a, "POST", "/v1/networks", {{"name", "lan"}, {"bridge", "br0"}});

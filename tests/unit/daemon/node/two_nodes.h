@@ -29,7 +29,14 @@ class TwoNodes : public sim::NodeWorld {
   void initialise(std::size_t node);
   /// One cluster with a pool, replication and a network.
   void make_cluster();
-  Answer join(bool check_only = false);
+  /// Another build is installed and started.
+  void upgrade(std::size_t node, const std::string& version);
+  /// A machine with nothing on it but the package.
+  void reinstall(std::size_t node);
+  std::string invitation(std::size_t node);
+  /// One node adds the other, whose string this is.
+  Answer add(std::size_t node, const std::string& connect_string, bool check_only = false);
+  sim::SimMachine& machine(std::size_t node) { return *machines_[node]; }
   Answer ask(std::size_t node, const std::string& method, const std::string& target, const Json& body = Json());
   /// ... and it succeeds, at the latest when its operation ended.
   void must(std::size_t node, const std::string& method, const std::string& target, const Json& body);

@@ -367,6 +367,25 @@ class Join(Case):
         self.assertIn("node-not-suitable", done.stderr)
         self.assertEqual(len(self.fake.bodies("POST", "/v1/cluster/add-node")), 1)
 
+    def test_refusals_of_the_other_node_reach_the_operator(self):
+        refusals = (("version-mismatch", "mcv 0.1.0 here, 0.0.9 there", "install the same mcv package on both nodes"),
+                    ("already-clustered", "B is in a cluster already", "on B: hvctl info shows which; a node joins one cluster only"))
+        answers = []
+        for code, text, fix in refusals:
+            # Found by the check, and (something changed between the two questions) by the join itself.
+            answers += [Answer(body={"suitable": False, "suitability": [{"check": code, "status": "fail", "text": text, "fix": fix}]}),
+                        Answer(body=CHECKS), problem(code, 412, text, "nothing was changed", fix)]
+        self.serve({"GET /v1/info": Answer(body=INFO), "POST /v1/cluster/add-node": answers})
+        for code, text, fix in refusals:
+            with self.subTest(code):
+                checked = self.run_hvctl("cluster", "add-node", "--connect-string", CONNECT_STRING, expect=6)
+                self.assertIn(text, checked.stdout)
+                self.assertIn(fix, checked.stdout)
+                late = self.run_hvctl("cluster", "add-node", "--connect-string", CONNECT_STRING, expect=6)
+                for part in (f"[{code}]", text, "nothing was changed", fix):
+                    self.assertIn(part, late.stderr)
+        self.assertEqual([body["check_only"] for body in self.fake.bodies("POST", "/v1/cluster/add-node")], [True, True, False] * 2)
+
     def test_another_name_is_refused_before_anything_is_asked(self):
         self.serve(self.answers())
         done = self.run_hvctl("cluster", "add-node", "--connect-string", CONNECT_STRING, "--node", "C", expect=6)

@@ -27,7 +27,7 @@ struct PeerEndpoint {
 using PeerReply = std::variant<HttpResponse, std::unique_ptr<ByteStream>>;
 
 /// What a network answers by itself to an upgrade when it carries all the streams it can; the handler never uses it.
-inline constexpr int too_many_streams = 503;
+inline constexpr int too_many_streams = 429;
 
 /// Answers one request of a caller who proved to hold the key `caller`. Whether that key may ask is the handler's
 /// decision: at join a key is not pinned yet. A stream is only for a request with `upgrade`; it is destroyed when either

@@ -13,6 +13,7 @@
 #include "engine/run.h"
 #include "world/schedule.h"
 #include "world/sim_host.h"
+#include "world/sim_log.h"
 #include "world/sim_machine.h"
 #include "world/sim_processes.h"
 
@@ -110,6 +111,7 @@ class NodeWorld {
   ScheduleReport finish(const char* kind, std::uint64_t seed);
 
   Scheduler scheduler_;
+  SimLog log_{scheduler_};
   SimCorosync corosync_;
   SimPeerWorld network_;
   std::array<NodeDisk, 2> disks_;

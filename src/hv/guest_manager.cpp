@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <utility>
 
+#include "hv/busy_mark.h"
 #include "hv/cloud_hypervisor/cloud_hypervisor.h"
 #include "hv/qemu/qemu.h"
 #include "hv/vmm_unit.h"
@@ -57,17 +58,6 @@ struct GuestManager::Guest {
   bool ending = false;   ///< the guest is over, its VMM is being cleared away
   bool panicked = false;
   Wakeup changed;
-};
-
-struct GuestManager::AdoptionMark {
-  explicit AdoptionMark(Guest& marked) : guest(marked) { guest.adopting = true; }
-  ~AdoptionMark() {
-    guest.adopting = false;
-    guest.changed.notify();
-  }
-  AdoptionMark(const AdoptionMark&) = delete;
-  AdoptionMark& operator=(const AdoptionMark&) = delete;
-  Guest& guest;
 };
 
 GuestManager::GuestManager(GuestServices host, GuestConfig config) : GuestManager(std::move(host), std::move(config), std::vector<Hypervisor*>()) {
@@ -193,7 +183,7 @@ asio::awaitable<Result<bool>> GuestManager::adopt(VmName vm) {
   const std::shared_ptr<Guest> guest = guest_of(vm);
   while (guest->adopting) co_await guest->changed.wait();
   if (guest->watched) co_return true;
-  const AdoptionMark mark(*guest);
+  const BusyMark adopting(guest->adopting, guest->changed);
   Result<bool> adopted = co_await adopt_now(guest);
   if (!adopted.ok()) co_return std::move(adopted).error().with_context("looking for the VMM of " + vm.str());
   co_return adopted;

@@ -30,6 +30,7 @@ const std::vector<std::pair<std::string, Schedule>> kinds = {
     {"plan", plan_schedule},
     {"node", node_schedule},
     {"job", main_job_schedule},
+    {"console", console_schedule},
 };
 
 int usage() {

@@ -170,11 +170,13 @@ asio::awaitable<api::ApiReply> migrate(Node& node, api::ApiCall call) {
 asio::awaitable<api::ApiReply> console(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({"replay"}));
   MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
-  if (vm.owner != node.self()) {
-    co_return Error(ErrorCode::bad_request, fmt::format("{} belongs to {}; its console is there", vm.name.str(), vm.owner.str()))
-        .with_next(fmt::format("on {}: hvctl vm console {}", vm.owner.str(), vm.name.str()));
+  if (call.upgrade != console_protocol) {
+    co_return Error(ErrorCode::bad_request, fmt::format("the console needs a client that upgrades to {}", console_protocol)).with_next("hvctl vm console NAME");
   }
-  if (call.upgrade != "mcv-console") co_return Error(ErrorCode::bad_request, "the console needs a client that upgrades to mcv-console").with_next("hvctl vm console NAME");
+  if (vm.owner != node.self()) {
+    MCV_CO_TRY(auto stream, co_await forward_stream(node, vm.owner, std::move(call)));
+    co_return api::ApiReply(forwarded_console(vm.owner, std::move(stream)));
+  }
   std::size_t replay = 64 * 1024;
   if (const auto asked = call.query.find("replay"); asked != call.query.end()) replay = std::strtoull(asked->second.c_str(), nullptr, 10);
   co_return api::ApiReply(open_console(node, vm.name, replay));

@@ -31,5 +31,7 @@ ScheduleReport node_schedule(std::uint64_t seed, bool print_trace);
 /// The same from two bare machines, faults in every command: init, addresses, join, pool, replication, network, VM, start,
 /// migrate, stop, verify, and the way back.
 ScheduleReport main_job_schedule(std::uint64_t seed, bool print_trace);
+/// Viewers of a guest's console on both nodes, while the guest prints and is moved and things fail.
+ScheduleReport console_schedule(std::uint64_t seed, bool print_trace);
 
 }  // namespace mcv::sim

@@ -156,7 +156,7 @@ const Case cases[] = {
     {"local volume of this node", "volumes-present", fine, [](World& w) { w.volume.kind = VolumeKind::local; w.volume.node = "A"; w.here.volumes.clear(); }},
     {"inconsistent", "volumes-up-to-date", refused, [](World& w) { w.here.volumes["vm1-0"].disk = DiskState::inconsistent; }},
     {"outdated", "volumes-up-to-date", refused, [](World& w) { w.here.volumes["vm1-0"].disk = DiskState::outdated; }},
-    {"frozen", "volumes-up-to-date", refused, [](World& w) { w.here.volumes["vm1-0"].suspended = "fencing"; }},
+    {"frozen", "volumes-up-to-date", refused, [](World& w) { w.here.volumes["vm1-0"].suspended = IoHold::parse("fencing"); }},
     {"not redundant", "volumes-up-to-date", warned, [](World& w) { w.here.volumes["vm1-0"].connection = ConnectionState::connecting; }},
     {"mismatch", "verify-gate", refused, [](World& w) { w.volume.verdict = {VerdictKind::mismatch, 1, "A", {{0, 8}}}; }},
     {"suspect", "verify-gate", refused, [](World& w) { w.suspect = true; }},

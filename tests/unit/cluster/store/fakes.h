@@ -234,6 +234,9 @@ class NoPeers : public host::PeerNetwork {
   awaitable<Result<host::HttpResponse>> call(host::PeerEndpoint, host::HttpRequest, std::chrono::milliseconds) override {
     co_return Error(ErrorCode::peer_unreachable, "no peers here");
   }
+  awaitable<Result<host::PeerReply>> upgrade(host::PeerEndpoint, host::HttpRequest, std::chrono::milliseconds) override {
+    co_return Error(ErrorCode::peer_unreachable, "no peers here");
+  }
   Status listen(std::string, std::uint16_t, host::PeerHandler) override { return success(); }
 };
 

@@ -46,13 +46,13 @@ vagrant_box() {
     [ -f "$out/mcv-lab.box" ] && return
     have qemu-img qemu-utils
     say "packing mcv-lab.box"
-    work=$(mktemp -d "$box/.box.XXXXXX")
-    qemu-img convert -c -O qcow2 "$out/root.img" "$work/box.img"
-    printf '{"provider":"libvirt","format":"qcow2","virtual_size":%d}\n' "$disk_gib" >"$work/metadata.json"
-    printf 'Vagrant.configure("2") { |config| }\n' >"$work/Vagrantfile"
-    tar -C "$work" -cf - metadata.json Vagrantfile box.img | gzip -1 >"$work/mcv-lab.box"
-    mv "$work/mcv-lab.box" "$out/mcv-lab.box"
-    rm -rf "$work"
+    pack=$(mktemp -d "$box/.box.XXXXXX")
+    qemu-img convert -c -O qcow2 "$out/root.img" "$pack/box.img"
+    printf '{"provider":"libvirt","format":"qcow2","virtual_size":%d}\n' "$disk_gib" >"$pack/metadata.json"
+    printf 'Vagrant.configure("2") { |config| }\n' >"$pack/Vagrantfile"
+    tar -C "$pack" -cf - metadata.json Vagrantfile box.img | gzip -1 >"$pack/mcv-lab.box"
+    mv "$pack/mcv-lab.box" "$out/mcv-lab.box"
+    rm -rf "$pack"
 }
 
 finish() {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <utility>
 
+#include "hv/busy_mark.h"
 #include "hv/cloud_hypervisor/cloud_hypervisor.h"
 #include "hv/qemu/qemu.h"
 #include "hv/vmm_unit.h"
@@ -20,6 +21,7 @@ namespace {
 constexpr int oldest_cloud_hypervisor = 53;
 constexpr host::Duration clear_away_bound = 120s;  // longer than `finish` takes, also when systemd answers at its bounds only
 constexpr host::Duration shortest_look_interval = 100ms;
+constexpr const char* start_cut_off = "its start was cut off";
 constexpr const char* slice_cgroup = "/sys/fs/cgroup/mcv.slice";
 
 bool has_vmm(VmmPhase phase) { return phase != VmmPhase::absent; }
@@ -56,17 +58,6 @@ struct GuestManager::Guest {
   bool ending = false;   ///< the guest is over, its VMM is being cleared away
   bool panicked = false;
   Wakeup changed;
-};
-
-struct GuestManager::AdoptionMark {
-  explicit AdoptionMark(Guest& marked) : guest(marked) { guest.adopting = true; }
-  ~AdoptionMark() {
-    guest.adopting = false;
-    guest.changed.notify();
-  }
-  AdoptionMark(const AdoptionMark&) = delete;
-  AdoptionMark& operator=(const AdoptionMark&) = delete;
-  Guest& guest;
 };
 
 GuestManager::GuestManager(GuestServices host, GuestConfig config) : GuestManager(std::move(host), std::move(config), std::vector<Hypervisor*>()) {
@@ -192,7 +183,7 @@ asio::awaitable<Result<bool>> GuestManager::adopt(VmName vm) {
   const std::shared_ptr<Guest> guest = guest_of(vm);
   while (guest->adopting) co_await guest->changed.wait();
   if (guest->watched) co_return true;
-  const AdoptionMark mark(*guest);
+  const BusyMark adopting(guest->adopting, guest->changed);
   Result<bool> adopted = co_await adopt_now(guest);
   if (!adopted.ok()) co_return std::move(adopted).error().with_context("looking for the VMM of " + vm.str());
   co_return adopted;
@@ -240,7 +231,7 @@ asio::awaitable<Result<bool>> GuestManager::adopt_now(std::shared_ptr<Guest> gue
   }
   if (seen.phase == VmmPhase::created) {
     // mcvd died between making the VMM and letting the guest run: nothing is lost by beginning anew.
-    MCV_CO_CHECK(co_await finish(guest, ExitReason::none, "its start was cut off"));
+    MCV_CO_CHECK(co_await finish(guest, ExitReason::none, start_cut_off));
     co_return false;
   }
   // The stop or kill that was under way died with its daemon; who resumes it asks again.
@@ -316,6 +307,7 @@ asio::awaitable<Status> GuestManager::start(VmLaunch launch, HypervisorKind wish
 
 asio::awaitable<void> GuestManager::watch(std::shared_ptr<Guest> guest) {
   host::Instant next_look = host_.clock.now();
+  bool has_run = guest->facts.state != RunState::unknown;
   while (true) {
     const host::Duration interval = config_.look_interval;
     co_await guest->driver->wait_change(guest->name, interval);
@@ -328,13 +320,17 @@ asio::awaitable<void> GuestManager::watch(std::shared_ptr<Guest> guest) {
       if (guest->record.wish == Wish::run) set_state(*guest, RunState::unknown);
       continue;
     }
-    if (is_over(seen->phase)) {
-      const ExitReason reason = classify_exit(guest->record, seen->phase);
-      std::string why = co_await describe_end(guest, reason, seen->phase);
+    // Adopted before it could say that its start was cut off: adopt_now would have ended it.
+    const bool cut_off = seen->phase == VmmPhase::created && !has_run;
+    if (cut_off || is_over(seen->phase)) {
+      const ExitReason reason = cut_off ? ExitReason::none : classify_exit(guest->record, seen->phase);
+      std::string why = start_cut_off;
+      if (!cut_off) why = co_await describe_end(guest, reason, seen->phase);
       Status cleared = co_await finish(guest, reason, std::move(why));
       if (cleared.ok()) co_return;
       continue;  // a process that does not die: `finish` took its whole bound, so this does not spin
     }
+    has_run = has_run || seen->phase == VmmPhase::running || seen->phase == VmmPhase::paused;
     if (seen->pid != 0) guest->facts.pid = seen->pid;
     if (seen->panicked && !guest->panicked) console_.note(guest->name, "the guest reported a kernel panic");
     guest->panicked = seen->panicked;

@@ -92,7 +92,6 @@ class GuestManager {
 
  private:
   struct Guest;
-  struct AdoptionMark;
 
   std::shared_ptr<Guest> guest_of(const VmName& vm);
   Hypervisor* driver(const std::string& id) const;

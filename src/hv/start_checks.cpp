@@ -189,8 +189,11 @@ StartCheck volumes_up_to_date(const StartQuestion& q) {
       return refuse("volumes-up-to-date", fmt::format("whether {} is the newest copy is not known here: the other node does not answer", name.str()), deciding_command(q));
     if (facts.disk != DiskState::up_to_date && !own)
       return refuse("volumes-up-to-date", fmt::format("{} is {} on {}", name.str(), to_text(facts.disk), q.here.name.str()), "hvctl drbd list   (wait for the resync, or start it where the data is current)");
-    if (facts.suspended != "no")
-      return refuse("volumes-up-to-date", fmt::format("I/O of {} is suspended ({})", name.str(), facts.suspended), "hvctl drbd list");
+    if (facts.suspended.held()) {
+      const Result<VolumeRecord> volume = q.state.volume(name);
+      const HoldAdvice held = explain(facts.suspended, name, volume.ok() ? volume->resource() : name.str()).front();
+      return refuse("volumes-up-to-date", held.text, held.next);
+    }
     if (!facts.redundant()) alone.push_back(fmt::format("{} (peer disk {})", name.str(), to_text(facts.peer_disk)));
   }
   if (!alone.empty()) return warn("volumes-up-to-date", "current here and not redundant: " + join(alone), "hvctl drbd list");

@@ -119,11 +119,21 @@ class MainJob:
         self.show(f"{node}: {name} has written record {seen} (fsynced, on both nodes)")
         return seen
 
+    def console_from(self, node, name="vm1"):
+        """The guest's words on a node that does not own it: what it printed before, and what it prints now."""
+        owner = self.vm(node, name)["owner"]
+        assert owner != node, f"{name} is {owner}'s"
+        shown = self.lab.run(node, f"timeout 10 hvctl vm console {name} --replay 4K </dev/null 2>/dev/null", check=False, timeout=120).stdout
+        numbers = [int(n) for n in re.findall(r"record (\d+)", shown)]
+        assert numbers and max(numbers) > min(numbers), f"the console of {name} on {node} showed: {shown!r}"
+        self.show(f"{node}: the console of {name}, which runs on {owner}, shows records {min(numbers)} to {max(numbers)}")
+
     def power_off_inside(self, node, name="vm1"):
         """As its user would: through the console. An empty line first: a console that was taken over again may begin with a stray byte."""
         self.lab.run(node, f"(echo; echo poweroff; sleep 2) | timeout 60 hvctl vm console {name} >/dev/null 2>&1", check=False)
 
     def migrate(self, source="A", target="B", name="vm1"):
+        self.console_from(target, name)
         written = self.records(source, name)
         words = ["hvctl", "migrate", "--node", target, name, "--wait-for-shutdown", "--start-after-migration"]
         self.show(f"\n{source}# {shlex.join(words)}    (and the guest is shut down from inside meanwhile)")
@@ -131,9 +141,15 @@ class MainJob:
         # A guest that is off before the move begins is another story: the daemon is busy releasing its disk.
         wait_until(lambda: any(operation["kind"] == "vm-migrate" and operation["state"] == "running" for operation in self.ask(source, "op", "list")["operations"]), 120, "the move waits for the shutdown", interval=0.5)
 
+        def has_left():
+            vm = self.vm(source, name)
+            return vm["state"] == "stopped" or vm["owner"] == target
+
         def shut_down():
-            self.power_off_inside(source, name)
-            return self.vm(source, name)["state"] == "stopped" or self.vm(source, name)["owner"] == target
+            # Typed on the node that does not own the VM: its keys reach the guest, too. Once it left, they would reach it there.
+            if not has_left():
+                self.power_off_inside(target, name)
+            return has_left()
 
         wait_until(shut_down, 300, f"{name} is shut down on {source}", interval=1)
         out, err = move.communicate(timeout=900)

@@ -56,7 +56,7 @@ class PeerLoss(LabTest):
         held_at = self.job.records("A")
         info = self.lab.run("A", ["hvctl", "info"], check=False)
         self.assertEqual(22, info.returncode, info.stdout)
-        self.assertIn("writes of vm1 to vm1-0 are held", info.stdout)
+        self.assertIn("vm1 on A: writes to vm1-0 are held", info.stdout)
         self.assertIn("next:", info.stdout)
         self.assertIn("writes held", self.lab.run("A", ["hvctl", "vm", "list"], check=False).stdout)
         self.refused("A", "peer-unreachable", "network", "create", "other", "--bridge", "br0")

@@ -73,9 +73,10 @@ cd "$vagrant_dir"
 step "build-box.sh --vagrant" ./build-box.sh --vagrant
 ip netns add "$space"
 ip -n "$space" link set lo up
-inside virtlogd >"$work/virtlogd.log" 2>&1 &
+# Not by the function: $! would be a shell around the daemon, and ending that leaves the daemon behind.
+ip netns exec "$space" virtlogd >"$work/virtlogd.log" 2>&1 &
 virtlogd_pid=$!
-inside libvirtd >"$work/libvirtd.log" 2>&1 &
+ip netns exec "$space" libvirtd >"$work/libvirtd.log" 2>&1 &
 libvirtd_pid=$!
 wait_for 60 virsh -c qemu:///system version
 

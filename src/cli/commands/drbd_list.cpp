@@ -34,6 +34,7 @@ Result<int> run(Session& session, const Arguments&) {
     session.print(answer);
     return 0;
   }
+  Json holds = Json::array();
   Table table({"VOLUME", "MINOR", "PORT", "SIZE", "ROLE", "DISKS", "CONNECTION", "OUT OF SYNC", "VERIFIED"});
   for (const Json& volume : list_at(answer, "volumes")) {
     if (session.globals().quiet) session.out() << text_at(volume, "volume") << '\n';
@@ -44,9 +45,14 @@ Result<int> run(Session& session, const Arguments&) {
                verdict_cell(object_at(volume, "verdict"))});
   }
   if (session.globals().quiet) return 0;
+  // What the table's word means, and what to do.
+  for (const Json& volume : list_at(answer, "volumes")) {
+    for (const Json& hold : list_at(volume, "holds")) holds.push_back(hold);
+  }
   if (!table.empty()) session.out() << table.to_text(session.terminal().width, session.terminal().colour);
   else if (flag_at(answer, "enabled")) session.out() << "No replicated disks. Make one: hvctl vm create NAME --disk-size SIZE --storage-type drbd\n";
   else session.out() << "Replication is not enabled: hvctl drbd enable\n";
+  print_warnings(session, holds);
   return 0;
 }
 

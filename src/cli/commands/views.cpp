@@ -76,6 +76,18 @@ Cell verdict_cell(const Json& verdict) {
   return {fmt::format("{}, {}{}", kind, age, age == "unknown" ? " time" : " ago"), tone_of(kind)};
 }
 
+std::string hold_words(const Json& volume) {
+  std::vector<std::string> words;
+  for (const Json& hold : list_at(volume, "holds")) {
+    const std::string reason = text_at(hold, "reason");
+    if (reason == "fencing") words.emplace_back("the other node is not there");
+    else if (reason == "no-data") words.emplace_back("no disk to be reached");
+    else if (reason == "user") words.emplace_back("suspended by hand");
+    else words.emplace_back("reason unknown");
+  }
+  return words.empty() ? "reason unknown" : fmt::format("{}", fmt::join(words, ", "));
+}
+
 void print_warnings(Session& session, const Json& warnings) {
   for (const Json& warning : warnings) {
     // A VM's warnings are plain texts, the cluster's have a code and a command.

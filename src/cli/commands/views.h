@@ -31,6 +31,8 @@ std::string or_dash(std::string text);
 std::string joined(const Json& list);
 /// "clean, 3 h ago", "mismatch, 2 d ago", "never"
 Cell verdict_cell(const Json& verdict);
+/// Why a volume's I/O is held, in a word or two each.
+std::string hold_words(const Json& volume);
 /// Each warning with what to type.
 void print_warnings(Session& session, const Json& warnings);
 /// The whole of `hvctl info VM`.

@@ -24,8 +24,8 @@ Result<int> run(Session& session, const Arguments& arguments) {
 Command vm_console() {
   return {.name = "vm console",
           .summary = "attach to a VM's serial console",
-          .details = "First the latest output is shown (boot messages included), then the terminal is the guest's. Ctrl-] leaves it; the VM goes on. Any number of "
-                     "viewers may be attached at a time.",
+          .details = "First the latest output is shown (boot messages included), then the terminal is the guest's, from whichever node it is typed on. Ctrl-] leaves it; "
+                     "the VM goes on. Any number of viewers may be attached at a time.",
           .operands = {.name = "VM", .min = 1, .max = 1, .completes = Completes::vm},
           .options = {{.name = "--replay", .value = "SIZE", .help = "how much earlier output to show, 64K unless given, 0 for none"}},
           .also = {"console"},

@@ -28,7 +28,7 @@ Cell notes_of(const Json& vm) {
   std::vector<std::string> notes;
   if (!object_at(vm, "lock").empty()) notes.emplace_back("locked");
   for (const Json& volume : list_at(vm, "volumes")) {
-    if (flag_at(volume, "io_held")) notes.push_back("writes held: " + text_at(volume, "name"));
+    if (flag_at(volume, "io_held")) notes.push_back(fmt::format("writes held: {} ({})", text_at(volume, "name"), hold_words(volume)));
     else if (text_at(object_at(volume, "verdict"), "kind") == "mismatch") notes.push_back("verify failed: " + text_at(volume, "name"));
     else if (text_at(volume, "kind") == "drbd" && volume.contains("redundant") && !flag_at(volume, "redundant")) notes.push_back("not redundant: " + text_at(volume, "name"));
   }

@@ -19,7 +19,7 @@ bool may_connect(const LegQuestion& question) {
 
 bool may_resume(const LegQuestion& question) {
   const VolumeFacts& here = *question.here;
-  return here.suspended == "fencing" && here.role == DiskRole::primary && here.disk == DiskState::up_to_date && question.owner == question.standpoint.self &&
+  return here.suspended.words() == "fencing" && here.role == DiskRole::primary && here.disk == DiskState::up_to_date && question.owner == question.standpoint.self &&
          may_act_alone(question.standpoint) && freshness(question.standpoint, question.volume, question.here) == Freshness::fresh;
 }
 

@@ -11,7 +11,7 @@
 
 namespace mcv::host {
 
-/// A byte stream over a unix socket: a VMM's console or its QMP monitor.
+/// A byte stream: a VMM's console or its QMP monitor over a unix socket, an upgraded connection of a client or the peer.
 class ByteStream {
  public:
   virtual ~ByteStream() = default;  ///< closes
@@ -27,7 +27,8 @@ struct HttpRequest {
   std::string method = "GET";
   std::string target = "/";
   std::string body;                            ///< JSON, or empty
-  std::map<std::string, std::string> headers;  ///< lower-case names; Host and Content-* are set by the transport
+  std::map<std::string, std::string> headers;  ///< lower-case names; Host, Content-*, Connection and Upgrade are set by the transport
+  std::string upgrade;                         ///< the protocol to change to; empty for none
 };
 
 struct HttpResponse {

@@ -11,6 +11,7 @@
 #include "cluster/core/json.h"
 #include "cluster/core/names.h"
 #include "cluster/core/units.h"
+#include "cluster/model/io_hold.h"
 
 namespace mcv {
 
@@ -32,7 +33,7 @@ struct VolumeFacts {
   DiskState peer_disk = DiskState::unknown;
   ConnectionState connection = ConnectionState::other;
   ReplicationState replication = ReplicationState::off;
-  std::string suspended = "no";      ///< "no", or a list of user, no-data, fencing
+  IoHold suspended;
   std::uint64_t out_of_sync_kib = 0;
 
   bool redundant() const {

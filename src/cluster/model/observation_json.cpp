@@ -36,7 +36,7 @@ Result<VolumeFacts> volume_facts_from_json(const Json& json) {
                                ConnectionState::other);
   using enum ReplicationState;
   facts.replication = enum_from(fields, "replication", {off, established, sync_source, sync_target, paused_sync, verify_source, verify_target}, other);
-  facts.suspended = fields.required<std::string>("suspended");
+  facts.suspended = IoHold::parse(fields.required<std::string>("suspended"));
   facts.out_of_sync_kib = fields.required<std::uint64_t>("out_of_sync_kib");
   MCV_CHECK(fields.finish_lenient());
   return facts;
@@ -93,7 +93,7 @@ Json to_json(const VolumeFacts& facts) {
           {"peer_disk", to_text(facts.peer_disk)},
           {"connection", to_text(facts.connection)},
           {"replication", to_text(facts.replication)},
-          {"suspended", facts.suspended},
+          {"suspended", facts.suspended.words()},
           {"out_of_sync_kib", facts.out_of_sync_kib}};
 }
 

@@ -169,9 +169,9 @@ asio::awaitable<Result<Json>> recheck(Node& node, StepContext context) {
   request.target = NodeName::trusted(context.params.value("target", std::string()));
   MCV_CO_TRY(const VmRecord record, node.shared.current().vm(vm));
   const std::vector<std::string> paths{record.boot.kernel, record.boot.initramfs, record.boot.firmware};
-  std::vector<std::string> wanted;
+  Look wanted;
   for (const std::string& path : paths) {
-    if (!path.empty()) wanted.push_back(path);
+    if (!path.empty()) wanted.files.push_back(path);
   }
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
   const auto source = facts.find(node.self().str());

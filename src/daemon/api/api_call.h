@@ -34,7 +34,8 @@ struct ApiCall {
   std::map<std::string, std::string> query;   ///< decoded; a key given twice was refused
   std::string body;
   Caller caller;
-  std::string upgrade;  ///< the protocol the client wants to change to; empty for none
+  std::string upgrade;     ///< the protocol the client wants to change to; empty for none
+  bool forwarded = false;  ///< came from the other node, which took this one for the owner: it is not sent on again
 
   /// A parameter of the route's pattern; empty when the pattern has none of that name.
   std::string param(const std::string& name) const;

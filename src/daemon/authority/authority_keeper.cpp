@@ -203,8 +203,8 @@ asio::awaitable<void> AuthorityKeeper::look_at_legs() {
                             (taken_apart_.contains(volume.name) || standpoint().ledger.stands(node_.self(), volume.name));
     if (wants_peer && !asked) {
       asked = true;
-      std::vector<std::string> no_files;
-      auto there = co_await node_.look_at_peer(std::move(no_files));
+      Look wanted;
+      auto there = co_await node_.look_at_peer(std::move(wanted));
       if (there.ok()) peer = std::move(*there);
       look_again_in(retry_pause);
     }
@@ -338,8 +338,8 @@ asio::awaitable<Result<AuthorityKeeper::Confirmed>> AuthorityKeeper::confirm_dow
   look_soon();
   for (const VolumeName& volume : covered) {
     const drbd::ResourceFacts* seen = node_.drbd.find(volume);
-    if (seen == nullptr || seen->facts.suspended == "no") continue;
-    drbd::Condition goes_on = [](const drbd::ResourceFacts* now) { return now == nullptr || now->facts.suspended == "no"; };
+    if (seen == nullptr || !seen->facts.suspended.held()) continue;
+    drbd::Condition goes_on = [](const drbd::ResourceFacts* now) { return now == nullptr || !now->facts.suspended.held(); };
     const auto reached = co_await node_.drbd.wait_until(volume, std::move(goes_on), resume_bound, "writable again");
     (reached.ok() ? result.resumed : result.still_held).push_back(volume);
   }

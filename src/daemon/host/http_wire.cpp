@@ -63,7 +63,7 @@ IncomingRequest taken(RequestParser& parser) {
   incoming.request.method = std::string(message.method_string());
   incoming.request.target = std::string(message.target());
   copy_headers(message, incoming.request.headers);
-  if (http::token_list(message[http::field::connection]).exists("upgrade")) incoming.upgrade = std::string(message[http::field::upgrade]);
+  if (http::token_list(message[http::field::connection]).exists("upgrade")) incoming.request.upgrade = std::string(message[http::field::upgrade]);
   incoming.request.body = std::move(message.body());
   return incoming;
 }
@@ -131,7 +131,7 @@ asio::awaitable<IncomingRequest> read_request(Transport& transport, std::string&
   co_return taken(parser);
 }
 
-asio::awaitable<Result<HttpResponse>> http_exchange(Transport& transport, std::string wire, std::size_t body_limit, bool& sent) {
+asio::awaitable<Result<HttpResponse>> http_exchange(Transport& transport, std::string wire, std::size_t body_limit, bool& sent, Upgraded* upgraded) {
   boost::system::error_code code;
   sent = true;
   co_await transport.write(std::move(wire), code);
@@ -149,6 +149,11 @@ asio::awaitable<Result<HttpResponse>> http_exchange(Transport& transport, std::s
     code = {};
     if (!feed(*parser, pending, code)) {
       co_return Error(is_too_large(code) ? ErrorCode::too_large : ErrorCode::bad_output, fmt::format("the answer is not usable HTTP: {}", code.message()));
+    }
+    if (upgraded != nullptr && parser->is_header_done() && parser->get().result() == http::status::switching_protocols) {
+      upgraded->protocol = std::string(parser->get()[http::field::upgrade]);
+      upgraded->first = std::move(pending);
+      break;
     }
     if (parser->is_header_done() && parser->get().result_int() / 100 == 1) {
       parser.reset();
@@ -178,8 +183,10 @@ asio::awaitable<Result<HttpResponse>> http_exchange(Transport& transport, std::s
 Result<std::string> request_text(const HttpRequest& request, std::string_view host) {
   const auto refuse = [](std::string_view what) { return Error(ErrorCode::bad_request, fmt::format("the request's {} holds a character that HTTP does not allow", what)); };
   if (!is_token(request.method)) return refuse("method");
+  if (!request.upgrade.empty() && !is_token(request.upgrade)) return refuse("protocol");
   if (request.target.empty() || request.target.front() != '/' || !is_visible(request.target, false)) return refuse("target");
-  std::string text = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nAccept: application/json\r\n", request.method, request.target, host);
+  const std::string connection = request.upgrade.empty() ? "close" : "Upgrade\r\nUpgrade: " + request.upgrade;
+  std::string text = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\nConnection: {}\r\nAccept: application/json\r\n", request.method, request.target, host, connection);
   for (const auto& [name, value] : request.headers) {
     if (!is_token(name)) return refuse("header name");
     if (!is_visible(value, true)) return refuse("header");

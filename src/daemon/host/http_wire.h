@@ -36,17 +36,24 @@ struct IncomingRequest {
   Arrival arrival = Arrival::closed;
   HttpRequest request;
   bool keep_alive = false;
-  std::string upgrade;  ///< the protocol the client wants to change to; empty for none
 };
 
 /// Reads one request. `pending` carries bytes that belong to the next one, or to the upgraded protocol.
 boost::asio::awaitable<IncomingRequest> read_request(Transport& transport, std::string& pending, WireLimits limits);
 
+/// Where an upgrade left the connection.
+struct Upgraded {
+  std::string protocol;  ///< as the server names it
+  std::string first;     ///< bytes that came behind the head
+};
+
 /// A client's side of one request on a fresh connection: writes `wire`, reads the answer. `sent` is set before the first
 /// byte is written. Accepts a status line without a reason phrase, with or without its space, interim 1xx answers, and
 /// no length where a keep-alive answer has no body. `connection_lost` when the other side closed, `bad_output` when it
 /// does not speak HTTP.
-boost::asio::awaitable<Result<HttpResponse>> http_exchange(Transport& transport, std::string wire, std::size_t body_limit, bool& sent);
+/// With `upgraded`, an answer 101 ends the exchange and fills it.
+boost::asio::awaitable<Result<HttpResponse>> http_exchange(Transport& transport, std::string wire, std::size_t body_limit, bool& sent,
+                                                           Upgraded* upgraded = nullptr);
 
 /// The bytes of a request. Refuses a method, target or header that would break out of its line.
 Result<std::string> request_text(const HttpRequest& request, std::string_view host);

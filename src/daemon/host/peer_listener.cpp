@@ -11,9 +11,11 @@
 #include <boost/system/system_error.hpp>
 #include <optional>
 
+#include "cluster/host/relay.h"
 #include "daemon/host/deadline.h"
 #include "daemon/host/http_wire.h"
 #include "daemon/host/peer_tls.h"
+#include "daemon/host/transport_stream.h"
 
 namespace mcv::host {
 
@@ -114,7 +116,7 @@ asio::awaitable<void> PeerListener::accept_all(std::shared_ptr<PeerListener> sel
 }
 
 asio::awaitable<void> PeerListener::serve(std::shared_ptr<PeerListener> self, tcp::socket socket) {
-  const Counted counted(self->connections_);
+  std::optional<Counted> counted(self->connections_);
   set_dead_peer_detection(socket);
   TlsStream stream(std::move(socket), *self->context_);
   TlsTransport transport(std::move(stream));
@@ -140,9 +142,25 @@ asio::awaitable<void> PeerListener::serve(std::shared_ptr<PeerListener> self, tc
     if (status != 0) co_await answer(transport, status, std::string());
     co_return;
   }
+  const std::string protocol = incoming.request.upgrade;
+  if (!protocol.empty() && self->streams_ >= stream_limit) {
+    co_await answer(transport, too_many_streams, std::string());
+    co_return;
+  }
   const std::shared_ptr<const PeerHandler> handler = self->handler_;
-  HttpResponse response = co_await (*handler)(std::move(caller), std::move(incoming.request));
-  co_await answer(transport, response.status, std::move(response.body));
+  PeerReply reply = co_await (*handler)(std::move(caller), std::move(incoming.request));
+  if (auto* response = std::get_if<HttpResponse>(&reply)) {
+    co_await answer(transport, response->status, std::move(response->body));
+    co_return;
+  }
+  counted.emplace(self->streams_);
+  let_the_reader_pause(transport.stream().next_layer());
+  TransportStream wire(transport, std::move(pending));
+  std::string head = upgrade_head_text(protocol);
+  const Status begun = co_await wire.write(std::move(head));
+  if (!begun.ok()) co_return;
+  const std::unique_ptr<ByteStream> served = std::move(std::get<std::unique_ptr<ByteStream>>(reply));
+  co_await relay(wire, *served);
 }
 
 }  // namespace mcv::host

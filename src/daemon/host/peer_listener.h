@@ -10,10 +10,11 @@
 
 namespace mcv::host {
 
-/// One listening socket and the connections it accepted; a connection carries one request.
+/// One listening socket and the connections it accepted; a connection carries one request, or from then on a stream.
 class PeerListener : public std::enable_shared_from_this<PeerListener> {
  public:
   static constexpr std::size_t connection_limit = 64;
+  static constexpr std::size_t stream_limit = 64;  ///< apart: however many consoles are watched, a request finds its place
   static constexpr std::size_t body_limit = std::size_t{4} << 20;
 
   /// `address_not_local`, `in_use` or `io_error` when it cannot listen there.
@@ -34,6 +35,7 @@ class PeerListener : public std::enable_shared_from_this<PeerListener> {
   std::shared_ptr<boost::asio::ssl::context> context_;
   std::shared_ptr<const PeerHandler> handler_;
   std::size_t connections_ = 0;
+  std::size_t streams_ = 0;
 };
 
 }  // namespace mcv::host

@@ -51,6 +51,11 @@ void set_dead_peer_detection(asio::ip::tcp::socket& socket) {
   ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof unacknowledged_ms);
 }
 
+void let_the_reader_pause(asio::ip::tcp::socket& socket) {
+  const unsigned system_default = 0;
+  ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &system_default, sizeof system_default);
+}
+
 Result<asio::ip::tcp::endpoint> literal_endpoint(const std::string& address, std::uint16_t port) {
   boost::system::error_code code;
   const asio::ip::address parsed = asio::ip::make_address(address, code);

@@ -24,6 +24,10 @@ KeyFingerprint peer_fingerprint(TlsStream& stream);
 /// A vanished peer ends the connection after about ten seconds, also while nothing is being sent.
 void set_dead_peer_detection(boost::asio::ip::tcp::socket& socket);
 
+/// For a connection whose reader may pause for as long as he likes: a full window is not a vanished peer. One that vanishes
+/// while bytes are under way is then noticed only after the kernel's own retries, a quarter of an hour.
+void let_the_reader_pause(boost::asio::ip::tcp::socket& socket);
+
 /// "10.0.0.1" or "2001:db8::1"; a name is refused, so nothing is ever looked up.
 Result<boost::asio::ip::tcp::endpoint> literal_endpoint(const std::string& address, std::uint16_t port);
 

@@ -4,15 +4,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/system/system_error.hpp>
-#include <optional>
+#include <functional>
 
 #include "daemon/host/deadline.h"
 #include "daemon/host/http_wire.h"
+#include "daemon/host/peer_dial.h"
 #include "daemon/host/peer_listener.h"
 #include "daemon/host/peer_tls.h"
+#include "daemon/host/transport_stream.h"
 
 namespace mcv::host {
 
@@ -21,25 +20,30 @@ using asio::ip::tcp;
 
 namespace {
 
-constexpr std::chrono::milliseconds connect_limit{5'000};
-
-Error unreachable(const PeerEndpoint& peer, std::string_view why) {
-  return Error(ErrorCode::peer_unreachable, fmt::format("no connection to the peer at {} port {}: {}", peer.address, peer.port, why))
-      .with_safe("the request was not sent; nothing changed there");
-}
-
-Error another_key(const PeerEndpoint& peer, const KeyFingerprint& shown) {
-  return Error(ErrorCode::peer_key_mismatch, fmt::format("the machine at {} port {} proved another key than the one pinned for this node: {} instead of {}",
-                                                         peer.address, peer.port, shown, peer.fingerprint))
-      .with_safe("the request was not sent");
-}
-
 Error unknown_outcome(const PeerEndpoint& peer, const HttpRequest& request, std::string_view why) {
   return Error(ErrorCode::outcome_unknown,
                fmt::format("{} {} was sent to the peer at {} and no answer came: {}", request.method, request.target, peer.address, why));
 }
 
+/// The calling side of an upgraded connection.
+class PeerStream final : public ByteStream {
+ public:
+  PeerStream(std::unique_ptr<TlsTransport> transport, std::string first) : transport_(std::move(transport)), bytes_(*transport_, std::move(first)) {}
+  asio::awaitable<Result<std::string>> read_some() override { return bytes_.read_some(); }
+  asio::awaitable<Status> write(std::string bytes) override { return bytes_.write(std::move(bytes)); }
+  void close() override { bytes_.close(); }
+
+ private:
+  std::unique_ptr<TlsTransport> transport_;
+  TransportStream bytes_;
+};
+
 }  // namespace
+
+struct RealPeerNetwork::Exchanged {
+  HttpResponse response;
+  std::unique_ptr<TlsTransport> transport;
+};
 
 RealPeerNetwork::RealPeerNetwork(asio::any_io_executor loop, NodeKey key, std::shared_ptr<asio::ssl::context> context)
     : loop_(loop), key_(std::move(key)), context_(std::move(context)), tasks_(loop) {}
@@ -52,38 +56,45 @@ Result<std::unique_ptr<RealPeerNetwork>> RealPeerNetwork::make(asio::any_io_exec
 }
 
 asio::awaitable<Result<HttpResponse>> RealPeerNetwork::call(PeerEndpoint peer, HttpRequest request, std::chrono::milliseconds deadline) {
-  MCV_CO_TRY(const tcp::endpoint endpoint, literal_endpoint(peer.address, peer.port));
+  Upgraded* const no_upgrade = nullptr;
+  MCV_CO_TRY(Exchanged exchanged, co_await exchange(std::move(peer), std::move(request), deadline, no_upgrade));
+  co_return std::move(exchanged.response);
+}
+
+asio::awaitable<Result<RealPeerNetwork::Exchanged>> RealPeerNetwork::exchange(PeerEndpoint peer, HttpRequest request, std::chrono::milliseconds deadline,
+                                                                              Upgraded* upgraded) {
   MCV_CO_TRY(std::string wire, request_text(request, "mcvd"));
   if (request.body.size() > PeerListener::body_limit) {
     co_return Error(ErrorCode::too_large, fmt::format("a request to the peer of {} bytes; at most {} are taken", request.body.size(), PeerListener::body_limit));
   }
   const auto begun = std::chrono::steady_clock::now();
-  const auto context = context_;
-  tcp::socket socket(loop_);
-  TlsStream stream(std::move(socket), *context);
-  TlsTransport transport(std::move(stream));
-  const std::function<void()> close = [&transport]() { transport.close(); };
-  std::optional<Deadline> timer;
-  timer.emplace(loop_, std::min(deadline, connect_limit), close);
-  boost::system::error_code code;
-  co_await transport.stream().next_layer().async_connect(endpoint, asio::redirect_error(asio::use_awaitable, code));
-  if (code == asio::error::operation_aborted && !timer->expired()) throw boost::system::system_error(code);
-  if (code) co_return unreachable(peer, timer->expired() ? "no answer" : code.message());
-  set_dead_peer_detection(transport.stream().next_layer());
-  co_await transport.stream().async_handshake(asio::ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, code));
-  if (code == asio::error::operation_aborted && !timer->expired()) throw boost::system::system_error(code);
-  if (code) co_return unreachable(peer, timer->expired() ? "no TLS handshake in time" : fmt::format("TLS handshake: {}", code.message()));
-  const KeyFingerprint shown = peer_fingerprint(transport.stream());
-  if (shown.empty() || shown != peer.fingerprint) co_return another_key(peer, shown);
-  if (timer->expired()) co_return unreachable(peer, "the connection took too long");
-
+  Exchanged exchanged;
+  MCV_CO_TRY(exchanged.transport, co_await dial(loop_, context_, peer, deadline));
   const auto spent = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);
-  timer.emplace(loop_, std::max(deadline - spent, std::chrono::milliseconds(1)), close);
+  std::function<void()> close = [open = exchanged.transport.get()]() { open->close(); };
+  const Deadline timer(loop_, std::max(deadline - spent, std::chrono::milliseconds(1)), std::move(close));
   bool sent = false;
-  Result<HttpResponse> response = co_await http_exchange(transport, std::move(wire), PeerListener::body_limit, sent);
-  if (response.ok()) co_return response;
-  if (timer->expired()) co_return unknown_outcome(peer, request, fmt::format("the bound of {:g} s passed", std::chrono::duration<double>(deadline).count()));
-  co_return unknown_outcome(peer, request, response.error().message());
+  Result<HttpResponse> response = co_await http_exchange(*exchanged.transport, std::move(wire), PeerListener::body_limit, sent, upgraded);
+  if (!response.ok()) {
+    if (timer.expired()) co_return unknown_outcome(peer, request, fmt::format("the bound of {:g} s passed", std::chrono::duration<double>(deadline).count()));
+    co_return unknown_outcome(peer, request, response.error().message());
+  }
+  exchanged.response = std::move(*response);
+  co_return exchanged;
+}
+
+asio::awaitable<Result<PeerReply>> RealPeerNetwork::upgrade(PeerEndpoint peer, HttpRequest request, std::chrono::milliseconds deadline) {
+  const std::string wanted = request.upgrade;
+  Upgraded upgraded;
+  MCV_CO_TRY(Exchanged exchanged, co_await exchange(std::move(peer), std::move(request), deadline, &upgraded));
+  PeerReply reply;
+  if (upgraded.protocol.empty()) {
+    reply = std::move(exchanged.response);
+    co_return reply;
+  }
+  if (upgraded.protocol != wanted) co_return Error(ErrorCode::bad_output, fmt::format("the peer changed to '{}' instead of {}", upgraded.protocol, wanted));
+  reply = std::make_unique<PeerStream>(std::move(exchanged.transport), std::move(upgraded.first));
+  co_return reply;
 }
 
 asio::awaitable<bool> RealPeerNetwork::answers(PeerEndpoint peer, std::chrono::milliseconds deadline) {

@@ -53,8 +53,9 @@ asio::awaitable<Result<join::JoinFacts>> Node::join_facts() {
       if (address.text == facts.node.cluster_address) facts.cluster_mtu = link.mtu;
     }
   }
-  std::vector<std::string> no_files;
-  MCV_CO_TRY(facts.facts, co_await observer.look(std::move(no_files)));
+  Look wanted;
+  wanted.volume_groups = true;
+  MCV_CO_TRY(facts.facts, co_await observer.look(std::move(wanted)));
   co_return facts;
 }
 

@@ -78,28 +78,6 @@ std::optional<NodeRecord> Node::peer_record() const {
 
 Result<NodeRecord> Node::member(const NodeName& name) const { return shared.current().node(name); }
 
-asio::awaitable<Result<NodeFacts>> Node::look_at_peer(std::vector<std::string> wanted) {
-  const auto record = peer_record();
-  if (!record) co_return Error(ErrorCode::not_found, "this node is alone").with_next("hvctl cluster add-node --node NAME --ip-address IP");
-  // Hashing a large image for the first time takes its time; a plain look does not.
-  const auto deadline = wanted.empty() ? PeerClient::quick : PeerClient::patient;
-  Json body = {{"paths", std::move(wanted)}};
-  MCV_CO_TRY(const Json answer, co_await peer.post(*record, "/peer/v1/facts", std::move(body), deadline));
-  co_return node_facts_from_json(answer);
-}
-
-asio::awaitable<plans::Facts> Node::look_everywhere(std::vector<std::string> wanted) {
-  plans::Facts facts;
-  auto here = co_await observer.look(wanted);
-  if (here.ok()) facts[self_.str()] = std::move(*here);
-  else spdlog::error("cannot look at this node: {}", here.error().to_text());
-  if (peer_record()) {
-    auto there = co_await look_at_peer(std::move(wanted));
-    if (there.ok()) facts[there->name.str()] = *there;
-  }
-  co_return facts;
-}
-
 Status Node::listen_for_peer() {
   const auto record = shared.current().node(self_);
   if (!record.ok() || record->cluster_address.empty()) return success();

@@ -59,8 +59,8 @@ class Node {
   Result<NodeRecord> member(const NodeName& name) const;
 
   /// Facts of this node, and of the peer if it answers within its bound.
-  boost::asio::awaitable<plans::Facts> look_everywhere(std::vector<std::string> paths);
-  boost::asio::awaitable<Result<NodeFacts>> look_at_peer(std::vector<std::string> paths);
+  boost::asio::awaitable<plans::Facts> look_everywhere(Look wanted);
+  boost::asio::awaitable<Result<NodeFacts>> look_at_peer(Look wanted);
   boost::asio::awaitable<Result<join::JoinFacts>> join_facts();
 
   /// Opens the peer port on the cluster address as soon as there is one; called again when it changes.

@@ -32,11 +32,22 @@ asio::awaitable<Result<std::string>> ensure_record(Node& node) {
   co_return fmt::format("node {} recorded, a cluster of one", node.self().str());
 }
 
+/// Whether a guest lives is read from files of its cgroup that version 1 does not have. A hybrid machine mounts version 2
+/// elsewhere, and systemd puts no service there.
+asio::awaitable<Status> has_unified_cgroups(Node& node) {
+  MCV_CO_TRY(const bool unified, co_await node.host.files.exists("/sys/fs/cgroup/cgroup.controllers"));
+  if (unified) co_return success();
+  co_return Error(ErrorCode::not_suitable, fmt::format("{} runs with cgroup v1 (or both versions); mcv judges by cgroup v2 whether a guest lives", node.self().str()))
+      .with_safe("nothing was changed")
+      .with_next("take systemd.unified_cgroup_hierarchy and systemd.legacy_systemd_cgroup_controller out of GRUB_CMDLINE_LINUX in /etc/default/grub, then: update-grub && reboot");
+}
+
 }  // namespace
 
 asio::awaitable<Result<std::vector<std::string>>> init_node(Node& node, requests::InitNode request) {
   std::vector<std::string> done;
   MCV_CO_CHECK(NodeName::parse(node.self().str()));
+  MCV_CO_CHECK(co_await has_unified_cgroups(node));
   for (const char* directory : {paths::state_directory, paths::console_log_directory}) {
     MCV_CO_CHECK(co_await node.host.files.make_directory(directory, 0700));
   }

@@ -10,12 +10,14 @@ namespace mcv {
 
 namespace asio = boost::asio;
 
-asio::awaitable<Result<NodeFacts>> Observer::look(std::vector<std::string> paths) {
+asio::awaitable<Result<NodeFacts>> Observer::look(Look wanted) {
   NodeFacts facts;
   facts.name = self_;
   MCV_CO_CHECK(co_await look_at_machine(facts));
-  MCV_CO_CHECK(co_await look_at_storage(facts));
-  for (const std::string& path : paths) {
+  if (wanted.volume_groups) {
+    MCV_CO_CHECK(co_await look_at_storage(facts));
+  }
+  for (const std::string& path : wanted.files) {
     auto hash = co_await host_.files.sha256(path);
     if (hash.ok()) facts.files_sha256[path] = *hash;
     else if (hash.error().code() != ErrorCode::not_found) co_return std::move(hash).error();

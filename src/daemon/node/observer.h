@@ -18,13 +18,18 @@ namespace hv {
 class GuestManager;
 }
 
+/// What is wanted beyond what is known without running a command.
+struct Look {
+  std::vector<std::string> files;  ///< boot files whose hashes are wanted; one that does not exist is absent from the facts
+  bool volume_groups = false;      ///< their free space: costs a run of vgs, and without it the facts name none
+};
+
 class Observer {
  public:
   Observer(host::Host& host, NodeName self, const drbd::DrbdMonitor& drbd, hv::GuestManager& guests)
       : host_(host), self_(std::move(self)), drbd_(drbd), guests_(guests) {}
 
-  /// `paths` are boot files whose hashes the planner wants; one that does not exist is absent from the facts.
-  boost::asio::awaitable<Result<NodeFacts>> look(std::vector<std::string> paths);
+  boost::asio::awaitable<Result<NodeFacts>> look(Look wanted);
 
  private:
   boost::asio::awaitable<Status> look_at_machine(NodeFacts& facts);

@@ -5,6 +5,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -25,6 +26,9 @@ class PeerClient {
   /// POST `body` to `target`; the answer's JSON, or the error the other side or the transport gave.
   boost::asio::awaitable<Result<Json>> post(NodeRecord node, std::string target, Json body, std::chrono::milliseconds deadline);
   boost::asio::awaitable<Result<Json>> post_to(host::PeerEndpoint endpoint, std::string target, Json body, std::chrono::milliseconds deadline);
+  /// The same with an upgrade to `protocol`: the stream that it opens.
+  boost::asio::awaitable<Result<std::unique_ptr<host::ByteStream>>> open(NodeRecord node, std::string target, Json body, std::string protocol,
+                                                                         std::chrono::milliseconds deadline);
 
  private:
   host::PeerNetwork& network_;

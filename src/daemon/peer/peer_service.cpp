@@ -9,6 +9,7 @@
 #include "daemon/join/join_service.h"
 #include "daemon/node/node.h"
 #include "daemon/routes/forward.h"
+#include "daemon/routes/views.h"
 
 namespace mcv {
 
@@ -31,10 +32,18 @@ asio::awaitable<Result<Json>> ping(Node&, Json) { co_return Json::object(); }
 
 asio::awaitable<Result<Json>> facts(Node& node, Json body) {
   Fields fields(body, "facts request");
-  auto wanted = fields.required<std::vector<std::string>>("paths");
+  Look wanted;
+  wanted.files = fields.required<std::vector<std::string>>("paths");
+  wanted.volume_groups = fields.required<bool>("volume_groups");
   MCV_CO_CHECK(fields.finish());
   MCV_CO_TRY(const NodeFacts seen, co_await node.observer.look(std::move(wanted)));
   co_return to_json(seen);
+}
+
+asio::awaitable<Result<Json>> pools(Node& node, Json) {
+  MCV_CO_TRY(Json places, co_await views::pool_places(node));
+  Json answer = {{"places", std::move(places)}};
+  co_return answer;
 }
 
 asio::awaitable<Result<Json>> run_step(Node& node, Json body) {
@@ -88,6 +97,7 @@ const std::map<std::string, Route>& routes() {
   static const std::map<std::string, Route> table{
       {"/peer/v1/ping", {Standing::stranger, ping}},
       {"/peer/v1/facts", {Standing::member, facts}},
+      {"/peer/v1/pools", {Standing::member, pools}},
       {"/peer/v1/steps/run", {Standing::member, run_step}},
       {"/peer/v1/steps/undo", {Standing::member, undo_step}},
       {"/peer/v1/steps/landed", {Standing::member, step_landed}},
@@ -113,6 +123,13 @@ bool may(Standing standing, Standing least) {
   return false;
 }
 
+Error not_known(const Node& node, const host::KeyFingerprint& caller, const std::string& target) {
+  spdlog::warn("peer request {} refused: the key {} is not a member's", target, caller.substr(0, 16));
+  return Error(ErrorCode::permission_denied, fmt::format("{} does not know this node's key", node.self().str()))
+      .with_safe("nothing was changed")
+      .with_next("hvctl info on both nodes shows their members");
+}
+
 asio::awaitable<Result<Json>> answer(Node& node, host::KeyFingerprint caller, host::HttpRequest request) {
   if (request.method != "POST") co_return Error(ErrorCode::unknown_route, "peers only POST");
   MCV_CO_TRY(Json body, parse_json(request.body));
@@ -120,27 +137,38 @@ asio::awaitable<Result<Json>> answer(Node& node, host::KeyFingerprint caller, ho
   if (request.target == "/peer/v1/join/hello") co_return co_await join::serve_hello(node, std::move(caller), std::move(body));
   const auto route = routes().find(request.target);
   if (route == routes().end()) co_return Error(ErrorCode::unknown_route, fmt::format("there is no {}", request.target.substr(0, 80)));
-  if (!may(standing_of(node, caller), route->second.least)) {
-    spdlog::warn("peer request {} refused: the key {} is not a member's", request.target, caller.substr(0, 16));
-    co_return Error(ErrorCode::permission_denied, fmt::format("{} does not know this node's key", node.self().str()))
-        .with_safe("nothing was changed")
-        .with_next("hvctl info on both nodes shows their members");
-  }
+  if (!may(standing_of(node, caller), route->second.least)) co_return not_known(node, caller, request.target);
   co_return co_await route->second.handler(node, std::move(body));
+}
+
+/// The one request that opens a stream is a client's of the other node.
+asio::awaitable<Result<std::unique_ptr<host::ByteStream>>> answer_upgrade(Node& node, host::KeyFingerprint caller, host::HttpRequest request) {
+  if (request.method != "POST" || request.target != "/peer/v1/api") co_return Error(ErrorCode::unknown_route, fmt::format("{} opens no stream", request.target.substr(0, 80)));
+  if (standing_of(node, caller) != Standing::member) co_return not_known(node, caller, request.target);
+  MCV_CO_TRY(Json body, parse_json(request.body));
+  co_return co_await serve_forwarded_stream(node, std::move(body), std::move(request.upgrade));
+}
+
+host::HttpResponse refusal(const Error& error) {
+  host::HttpResponse response;
+  response.status = http_status_of(error.kind());
+  response.body = to_problem(error).dump();
+  return response;
 }
 
 }  // namespace
 
-asio::awaitable<host::HttpResponse> serve_peer(Node& node, host::KeyFingerprint caller, host::HttpRequest request) {
-  auto result = co_await answer(node, std::move(caller), std::move(request));
-  host::HttpResponse response;
-  if (result.ok()) {
-    response.status = 200;
-    response.body = result->dump();
-  } else {
-    response.status = http_status_of(result.error().kind());
-    response.body = to_problem(result.error()).dump();
+asio::awaitable<host::PeerReply> serve_peer(Node& node, host::KeyFingerprint caller, host::HttpRequest request) {
+  if (!request.upgrade.empty()) {
+    auto opened = co_await answer_upgrade(node, std::move(caller), std::move(request));
+    if (!opened.ok()) co_return refusal(opened.error());
+    co_return std::move(*opened);
   }
+  auto result = co_await answer(node, std::move(caller), std::move(request));
+  if (!result.ok()) co_return refusal(result.error());
+  host::HttpResponse response;
+  response.status = 200;
+  response.body = result->dump();
   co_return response;
 }
 

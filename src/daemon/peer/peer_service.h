@@ -11,6 +11,6 @@ namespace mcv {
 
 class Node;
 
-boost::asio::awaitable<host::HttpResponse> serve_peer(Node& node, host::KeyFingerprint caller, host::HttpRequest request);
+boost::asio::awaitable<host::PeerReply> serve_peer(Node& node, host::KeyFingerprint caller, host::HttpRequest request);
 
 }  // namespace mcv

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/routes/console_stream.h"
 
+#include <fmt/format.h>
+
 #include "daemon/node/node.h"
 
 namespace mcv {
@@ -29,10 +31,39 @@ class ViewerStream final : public host::ByteStream {
   std::unique_ptr<hv::ConsoleViewer> viewer_;
 };
 
+class ForwardedConsole final : public host::ByteStream {
+ public:
+  ForwardedConsole(NodeName owner, std::unique_ptr<host::ByteStream> stream) : owner_(std::move(owner)), stream_(std::move(stream)) {}
+
+  asio::awaitable<Result<std::string>> read_some() override {
+    if (lost_) co_return std::string();
+    Result<std::string> bytes = co_await stream_->read_some();
+    if (bytes.ok()) co_return bytes;
+    lost_ = true;
+    co_return fmt::format("\r\n[mcv: the link to {} was lost; whether the guest goes on there is not known here]\r\n", owner_.str());
+  }
+  /// What the link did not take is lost like a key at a cable that was pulled; reading says that it was.
+  asio::awaitable<Status> write(std::string bytes) override {
+    const Status sent = co_await stream_->write(std::move(bytes));
+    static_cast<void>(sent);
+    co_return success();
+  }
+  void close() override { stream_->close(); }
+
+ private:
+  const NodeName owner_;
+  std::unique_ptr<host::ByteStream> stream_;
+  bool lost_ = false;
+};
+
 }  // namespace
 
+api::UpgradeReply forwarded_console(NodeName owner, std::unique_ptr<host::ByteStream> stream) {
+  return {std::string(console_protocol), std::make_unique<ForwardedConsole>(std::move(owner), std::move(stream))};
+}
+
 api::UpgradeReply open_console(Node& node, const VmName& vm, std::size_t replay_bytes) {
-  return {"mcv-console", std::make_unique<ViewerStream>(node.guests.console().attach(vm, replay_bytes))};
+  return {std::string(console_protocol), std::make_unique<ViewerStream>(node.guests.console().attach(vm, replay_bytes))};
 }
 
 }  // namespace mcv

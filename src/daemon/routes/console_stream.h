@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
+#include <string_view>
 
 #include "cluster/core/names.h"
 #include "daemon/api/api_call.h"
@@ -10,7 +12,11 @@ namespace mcv {
 
 class Node;
 
+inline constexpr std::string_view console_protocol = "mcv-console";
+
 /// One viewer of a guest's console as the bytes of an upgraded connection.
 api::UpgradeReply open_console(Node& node, const VmName& vm, std::size_t replay_bytes);
+/// The same of a guest on the other node, whose stream this is. When the link to it is lost, the viewer is told.
+api::UpgradeReply forwarded_console(NodeName owner, std::unique_ptr<host::ByteStream> stream);
 
 }  // namespace mcv

@@ -11,15 +11,19 @@ namespace mcv {
 
 namespace asio = boost::asio;
 
-asio::awaitable<Result<Json>> forward_json(Node& node, NodeName target_node, api::ApiCall call, std::chrono::milliseconds deadline) {
-  MCV_CO_TRY(const NodeRecord record, node.member(target_node));
-  Json body = {{"method", call.method}, {"path", call.path}, {"query", call.query}, {"body", call.body}, {"uid", call.caller.uid}};
-  MCV_CO_TRY(const Json answer, co_await node.peer.post(record, "/peer/v1/api", std::move(body), deadline));
-  Json result = {{"status", answer.value("status", 500)}, {"body", answer.value("body", Json())}};
-  co_return result;
+namespace {
+
+Json as_json(const api::ApiCall& call) {
+  return {{"method", call.method}, {"path", call.path}, {"query", call.query}, {"body", call.body}, {"uid", call.caller.uid}};
 }
 
-namespace {
+/// The node that sent it here knew another owner than this one does.
+Status may_forward(const NodeName& target, const api::ApiCall& call) {
+  if (!call.forwarded) return success();
+  return Error(ErrorCode::revision_conflict, fmt::format("it has just changed hands: {} owns it now", target.str()))
+      .with_safe("nothing was changed")
+      .with_next("repeat the command");
+}
 
 /// Who owns the object is away: whether it is off or only out of reach cannot be known here.
 Error owner_away(const Node& node, const NodeName& owner, const Error& cause) {
@@ -30,6 +34,15 @@ Error owner_away(const Node& node, const NodeName& owner, const Error& cause) {
 }
 
 }  // namespace
+
+asio::awaitable<Result<Json>> forward_json(Node& node, NodeName target_node, api::ApiCall call, std::chrono::milliseconds deadline) {
+  MCV_CO_CHECK(may_forward(target_node, call));
+  MCV_CO_TRY(const NodeRecord record, node.member(target_node));
+  Json body = as_json(call);
+  MCV_CO_TRY(const Json answer, co_await node.peer.post(record, "/peer/v1/api", std::move(body), deadline));
+  Json result = {{"status", answer.value("status", 500)}, {"body", answer.value("body", Json())}};
+  co_return result;
+}
 
 asio::awaitable<api::ApiReply> forward(Node& node, NodeName target_node, api::ApiCall call, std::chrono::milliseconds deadline) {
   auto sent = co_await forward_json(node, target_node, std::move(call), deadline);
@@ -42,26 +55,64 @@ asio::awaitable<api::ApiReply> forward(Node& node, NodeName target_node, api::Ap
   co_return api::reply(answer.value("body", Json()), status);
 }
 
-asio::awaitable<Result<Json>> serve_forwarded(Node& node, Json body) {
-  Fields fields(body, "forwarded request");
+asio::awaitable<Result<std::unique_ptr<host::ByteStream>>> forward_stream(Node& node, NodeName target_node, api::ApiCall call) {
+  MCV_CO_CHECK(may_forward(target_node, call));
+  MCV_CO_TRY(const NodeRecord record, node.member(target_node));
+  Json body = as_json(call);
+  auto opened = co_await node.peer.open(record, "/peer/v1/api", std::move(body), std::move(call.upgrade), PeerClient::quick);
+  if (opened.ok()) co_return std::move(*opened);
+  const ErrorCode code = opened.error().code();
+  // Opening a stream changes nothing: no answer is no worse than no connection.
+  if (code == ErrorCode::peer_unreachable || code == ErrorCode::outcome_unknown) co_return owner_away(node, target_node, opened.error());
+  co_return std::move(opened).error();
+}
+
+namespace {
+
+struct Forwarded {
   api::ApiCall call;
+  std::string target;
+};
+
+Result<Forwarded> forwarded_from_json(const Json& body) {
+  Fields fields(body, "forwarded request");
+  Forwarded forwarded;
+  api::ApiCall& call = forwarded.call;
   call.method = fields.required<std::string>("method");
-  std::string path = fields.required<std::string>("path");
+  const std::string path = fields.required<std::string>("path");
   call.body = fields.optional_or<std::string>("body", "");
   call.caller.uid = fields.required<std::uint32_t>("uid");
-  std::string target = path;
+  call.forwarded = true;
+  forwarded.target = path;
   if (const Json* query = fields.object("query", false)) {
     for (const auto& item : query->items()) {
-      target += (target.size() == path.size() ? "?" : "&") + item.key() + "=" + (item.value().is_string() ? item.value().get<std::string>() : "");
+      forwarded.target += (forwarded.target.size() == path.size() ? "?" : "&") + item.key() + "=" + (item.value().is_string() ? item.value().get<std::string>() : "");
     }
   }
-  MCV_CO_CHECK(fields.finish());
-  auto reply = co_await node.answer_api(std::move(call), std::move(target));
+  MCV_CHECK(fields.finish());
+  return forwarded;
+}
+
+}  // namespace
+
+asio::awaitable<Result<Json>> serve_forwarded(Node& node, Json body) {
+  MCV_CO_TRY(Forwarded forwarded, forwarded_from_json(body));
+  auto reply = co_await node.answer_api(std::move(forwarded.call), std::move(forwarded.target));
   if (auto* error = std::get_if<Error>(&reply)) co_return std::move(*error);
   auto* json = std::get_if<api::JsonReply>(&reply);
   if (json == nullptr) co_return Error(ErrorCode::bad_request, "this request cannot be forwarded");
   Json answer = {{"status", json->status}, {"body", std::move(json->body)}};
   co_return answer;
+}
+
+asio::awaitable<Result<std::unique_ptr<host::ByteStream>>> serve_forwarded_stream(Node& node, Json body, std::string protocol) {
+  MCV_CO_TRY(Forwarded forwarded, forwarded_from_json(body));
+  forwarded.call.upgrade = protocol;
+  auto reply = co_await node.answer_api(std::move(forwarded.call), std::move(forwarded.target));
+  if (auto* error = std::get_if<Error>(&reply)) co_return std::move(*error);
+  auto* upgraded = std::get_if<api::UpgradeReply>(&reply);
+  if (upgraded == nullptr || upgraded->protocol != protocol) co_return Error(ErrorCode::bad_request, fmt::format("this request opens no stream of {}", protocol.substr(0, 80)));
+  co_return std::move(upgraded->stream);
 }
 
 }  // namespace mcv

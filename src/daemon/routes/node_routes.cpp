@@ -17,15 +17,17 @@ namespace {
 
 asio::awaitable<api::ApiReply> info(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({}));
-  std::vector<std::string> no_files;
-  const plans::Facts facts = co_await node.look_everywhere(std::move(no_files));
+  Look wanted;
+  wanted.volume_groups = true;
+  const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
   co_return api::reply(views::info(node, facts));
 }
 
 asio::awaitable<api::ApiReply> nodes(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({}));
-  std::vector<std::string> no_files;
-  const plans::Facts facts = co_await node.look_everywhere(std::move(no_files));
+  Look wanted;
+  wanted.volume_groups = true;
+  const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
   co_return api::reply(views::nodes(node.shared.current(), facts, node.self()));
 }
 

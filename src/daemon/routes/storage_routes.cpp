@@ -15,8 +15,8 @@ namespace {
 
 asio::awaitable<api::ApiReply> list_networks(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({}));
-  std::vector<std::string> no_files;
-  const plans::Facts facts = co_await node.look_everywhere(std::move(no_files));
+  Look wanted;
+  const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
   co_return api::reply(views::networks(node.shared.current(), facts));
 }
 
@@ -24,8 +24,8 @@ asio::awaitable<api::ApiReply> create_network(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(node.own_record());
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const requests::CreateNetwork request, requests::create_network(body));
-  std::vector<std::string> no_files;
-  const plans::Facts facts = co_await node.look_everywhere(std::move(no_files));
+  Look wanted;
+  const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
   auto mutation = plans::create_network(node.shared.current(), facts, request);
   std::string summary = fmt::format("network {} on bridge {}", request.name.str(), request.bridge);
   co_return co_await run_change(node, std::move(call), std::move(summary), std::move(mutation));
@@ -48,8 +48,9 @@ asio::awaitable<api::ApiReply> create_pool(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(node.own_record());
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const requests::CreatePool request, requests::create_pool(body));
-  std::vector<std::string> no_files;
-  const plans::Facts facts = co_await node.look_everywhere(std::move(no_files));
+  Look wanted;
+  wanted.volume_groups = true;
+  const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
   auto plan = plans::create_pool(node.shared.current(), facts, node.self(), request);
   co_return co_await run_plan(node, std::move(call), std::move(plan));
 }

@@ -30,6 +30,21 @@ VmFacts guest_facts(const VmRecord& record, const plans::Facts& facts) {
   return stopped;
 }
 
+const VolumeFacts* seen_on(const NodeName& node, const VolumeName& volume, const plans::Facts& facts) {
+  const auto there = facts.find(node.str());
+  if (there == facts.end()) return nullptr;
+  const auto seen = there->second.volumes.find(volume.str());
+  return seen == there->second.volumes.end() ? nullptr : &seen->second;
+}
+
+Json holds_json(const IoHold& hold, const VolumeRecord& volume) {
+  Json list = Json::array();
+  for (const HoldAdvice& advice : explain(hold, volume.name, volume.resource())) {
+    list.push_back({{"reason", to_text(advice.reason)}, {"text", advice.text}, {"next", advice.next}});
+  }
+  return list;
+}
+
 Json volume_json(const ClusterState& state, const VolumeRecord& volume, const VmRecord& vm, const plans::Facts& facts) {
   const auto pool = state.pool(volume.pool);
   const std::string group = pool.ok() ? pool->volume_group_on(vm.owner) : std::string();
@@ -42,12 +57,12 @@ Json volume_json(const ClusterState& state, const VolumeRecord& volume, const Vm
   json["minor"] = volume.minor;
   json["port"] = volume.port;
   json["verdict"] = verdict_json(volume);
-  const auto owner = facts.find(vm.owner.str());
-  if (owner != facts.end()) {
-    const auto seen = owner->second.volumes.find(volume.name.str());
-    const bool known = seen != owner->second.volumes.end();
-    json["redundant"] = known && seen->second.redundant();
-    json["io_held"] = known && seen->second.suspended != "no";
+  if (facts.contains(vm.owner.str())) {
+    const VolumeFacts* seen = seen_on(vm.owner, volume.name, facts);
+    const IoHold hold = seen != nullptr ? seen->suspended : IoHold();
+    json["redundant"] = seen != nullptr && seen->redundant();
+    json["io_held"] = hold.held();
+    json["holds"] = holds_json(hold, volume);
   }
   return json;
 }
@@ -73,6 +88,7 @@ Json drbd(const ClusterState& state, const std::map<std::string, VolumeFacts>& v
     const auto seen = volumes.find(volume.name.str());
     Json json = seen == volumes.end() ? to_json(VolumeFacts{}) : to_json(seen->second);
     json["configured"] = seen != volumes.end();
+    json["holds"] = seen == volumes.end() ? Json::array() : holds_json(seen->second.suspended, volume);
     json["volume"] = volume.name.str();
     json["vm"] = volume.vm.str();
     json["minor"] = volume.minor;
@@ -101,7 +117,8 @@ Json vm(const ClusterState& state, const VmRecord& record, const plans::Facts& f
     if (volume.verdict.kind == VerdictKind::mismatch) warnings.push_back("the sides of " + volume.name.str() + " differ");
   }
   for (const Json& volume : json["volumes"]) {
-    if (volume.value("io_held", false)) warnings.push_back("writes to " + volume.value("name", "") + " are held: the other node is not there (hvctl info names what decides)");
+    if (!volume.contains("holds")) continue;
+    for (const Json& hold : volume["holds"]) warnings.push_back(hold.value("text", "") + "; " + hold.value("next", ""));
   }
   json["warnings"] = std::move(warnings);
   return json;
@@ -164,15 +181,20 @@ Json warnings_of(const Node& node, const plans::Facts& facts) {
   }
   for (const VolumeRecord& volume : state.volumes()) {
     if (volume.kind != VolumeKind::drbd) continue;
-    const auto here = facts.find(node.self().str());
-    const bool known = here != facts.end() && here->second.volumes.contains(volume.name.str());
-    if (known && here->second.volumes.at(volume.name.str()).suspended != "no") {
-      // Alone, nothing proves that the other node is off: it comes back, or a person says so.
-      warn(warnings, "disk-not-up-to-date", "writes of " + volume.vm.str() + " to " + volume.name.str() + " are held, none is lost: the other node is not there",
-           decide);
-    } else if (!known || !here->second.volumes.at(volume.name.str()).redundant()) {
-      warn(warnings, "disk-not-up-to-date", volume.name.str() + " is not redundant now", "hvctl drbd list");
+    // Where the VM runs its I/O is held; the other leg would not tell.
+    bool held = false;
+    for (const auto& [name, there] : facts) {
+      const VolumeFacts* seen = seen_on(there.name, volume.name, facts);
+      if (seen == nullptr || !seen->suspended.held()) continue;
+      held = true;
+      for (HoldAdvice& advice : explain(seen->suspended, volume.name, volume.resource())) {
+        // The other node comes back, or a person says that it is off.
+        if (advice.reason == HoldReason::fencing && there.name == node.self() && !decide.empty()) advice.next = decide;
+        warn(warnings, "disk-not-up-to-date", fmt::format("{} on {}: {}", volume.vm.str(), name, advice.text), std::move(advice.next));
+      }
     }
+    const VolumeFacts* here = seen_on(node.self(), volume.name, facts);
+    if (!held && (here == nullptr || !here->redundant())) warn(warnings, "disk-not-up-to-date", volume.name.str() + " is not redundant now", "hvctl drbd list");
     if (volume.verdict.kind == VerdictKind::mismatch) warn(warnings, "verify-mismatch", "the sides of " + volume.name.str() + " differ", "hvctl drbd list");
   }
   return warnings;
@@ -209,27 +231,64 @@ Json info(const Node& node, const plans::Facts& facts) {
           {"warnings", warnings_of(node, facts)}};
 }
 
+namespace {
+
+/// A node that could not look, or did not answer, knows nothing of its pools: that is not "absent".
+Json unknown_place(const NodeName& node, bool answers, const std::string& why) { return {{"node", node.str()}, {"answers", answers}, {"problem", why}}; }
+
+asio::awaitable<Json> pool_here(Node& node, PoolRecord record) {
+  lvm::Pool pool = lvm::pool_on(record, node.self());
+  const std::string group = pool.volume_group;
+  auto usage = co_await lvm::pool_usage(node.host, std::move(pool));
+  if (!usage.ok() && usage.error().code() != ErrorCode::pool_missing) co_return unknown_place(node.self(), true, usage.error().message());
+  Json here = {{"node", node.self().str()}, {"answers", true}, {"present", usage.ok()}, {"volume_group", group}};
+  if (!usage.ok()) co_return here;
+  here["size"] = usage->size.count();
+  here["free"] = usage->free.count();
+  here["data_percent"] = nullable(usage->data_percent);
+  here["metadata_percent"] = nullable(usage->metadata_percent);
+  co_return here;
+}
+
+/// The other node's, by pool.
+asio::awaitable<Result<Json>> places_there(Node& node, NodeRecord peer) {
+  MCV_CO_TRY(const Json answer, co_await node.peer.post(std::move(peer), "/peer/v1/pools", Json::object(), PeerClient::quick));
+  if (!answer.is_object() || !answer.contains("places") || !answer["places"].is_object()) co_return Error(ErrorCode::bad_output, "it gave no list of its pools");
+  co_return answer["places"];
+}
+
+}  // namespace
+
+asio::awaitable<Result<Json>> pool_places(Node& node) {
+  Json places = Json::object();
+  const auto records = node.shared.current().all(Kind::pool);
+  for (const auto& [key, entry] : records) {
+    MCV_CO_TRY(PoolRecord record, PoolRecord::from_json(entry.value));
+    places[key] = co_await pool_here(node, std::move(record));
+  }
+  co_return places;
+}
+
 asio::awaitable<Result<Json>> pools(Node& node) {
+  MCV_CO_TRY(const Json here, co_await pool_places(node));
+  const std::optional<NodeRecord> peer = node.peer_record();
+  Result<Json> there = Json::object();
+  if (peer) there = co_await places_there(node, *peer);
   Json list = Json::array();
   const auto records = node.shared.current().all(Kind::pool);
   for (const auto& [key, entry] : records) {
     MCV_CO_TRY(const PoolRecord record, PoolRecord::from_json(entry.value));
-    lvm::Pool pool = lvm::pool_on(record, node.self());
-    const std::string group = pool.volume_group;
-    auto usage = co_await lvm::pool_usage(node.host, std::move(pool));
-    Json here = {{"node", node.self().str()}, {"present", usage.ok()}};
-    if (usage.ok()) {
-      here["size"] = usage->size.count();
-      here["free"] = usage->free.count();
-      here["data_percent"] = nullable(usage->data_percent);
-      here["metadata_percent"] = nullable(usage->metadata_percent);
-    }
+    Json places = Json::array();
+    if (here.contains(key)) places.push_back(here[key]);
+    if (peer && !there.ok()) places.push_back(unknown_place(peer->name, false, there.error().message()));
+    else if (peer && there->contains(key)) places.push_back((*there)[key]);
+    else if (peer) places.push_back(unknown_place(peer->name, true, peer->name.str() + " does not know this pool yet"));
     list.push_back({{"name", key},
                     {"kind", to_text(record.kind)},
-                    {"volume_group", group},
+                    {"volume_group", record.volume_group_on(node.self())},
                     {"thin_pool", record.thin_pool},
                     {"path", record.path},
-                    {"nodes", Json::array({std::move(here)})}});
+                    {"nodes", std::move(places)}});
   }
   Json body = {{"pools", std::move(list)}};
   co_return body;

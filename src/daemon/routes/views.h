@@ -22,5 +22,7 @@ Json vm(const ClusterState& state, const VmRecord& record, const plans::Facts& f
 Json nodes(const ClusterState& state, const plans::Facts& facts, const NodeName& self);
 Json info(const Node& node, const plans::Facts& facts);
 boost::asio::awaitable<Result<Json>> pools(Node& node);
+/// What this node knows of its side of each pool, by name.
+boost::asio::awaitable<Result<Json>> pool_places(Node& node);
 
 }  // namespace mcv::views

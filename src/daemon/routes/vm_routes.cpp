@@ -35,16 +35,16 @@ std::vector<std::string> boot_files(const BootRecord& boot) {
 
 asio::awaitable<api::ApiReply> list(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({}));
-  std::vector<std::string> no_files;
-  const plans::Facts facts = co_await node.look_everywhere(std::move(no_files));
+  Look wanted;
+  const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
   co_return api::reply(views::vms(node.shared.current(), facts));
 }
 
 asio::awaitable<api::ApiReply> show(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({}));
   MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
-  std::vector<std::string> no_files;
-  const plans::Facts facts = co_await node.look_everywhere(std::move(no_files));
+  Look wanted;
+  const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
   co_return api::reply(views::vm(node.shared.current(), vm, facts));
 }
 
@@ -67,7 +67,9 @@ asio::awaitable<api::ApiReply> create(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(node.own_record());
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const requests::CreateVm request, requests::create_vm(body));
-  std::vector<std::string> wanted = boot_files(request.boot);
+  Look wanted;
+  wanted.files = boot_files(request.boot);
+  wanted.volume_groups = true;
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
   MCV_CO_TRY(const plans::VmIdentity identity, new_identity(node, request.networks.size()));
   auto plan = plans::create_vm(node.shared.current(), facts, node.self(), request, identity);
@@ -86,8 +88,8 @@ asio::awaitable<api::ApiReply> update(Node& node, api::ApiCall call) {
 asio::awaitable<api::ApiReply> remove(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
   if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
-  std::vector<std::string> no_files;
-  const plans::Facts facts = co_await node.look_everywhere(std::move(no_files));
+  Look wanted;
+  const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
   auto plan = plans::delete_vm(node.shared.current(), facts, vm.name);
   co_return co_await run_plan(node, std::move(call), std::move(plan));
 }
@@ -116,7 +118,8 @@ asio::awaitable<api::ApiReply> take_over(Node& node, api::ApiCall call, VmRecord
   const std::map<std::string, VolumeFacts> volumes = node.drbd.volumes();
   const authority::TakeOverQuestion question{now, node.shared.current(), vm, volumes, answers};
   MCV_CO_CHECK(authority::may_take_over(question));
-  std::vector<std::string> wanted = boot_files(vm.boot);
+  Look wanted;
+  wanted.files = boot_files(vm.boot);
   MCV_CO_TRY(NodeFacts here, co_await node.observer.look(std::move(wanted)));
   plans::Facts facts;
   facts[node.self().str()] = std::move(here);
@@ -136,7 +139,8 @@ asio::awaitable<api::ApiReply> start(Node& node, api::ApiCall call) {
   if (node.guests.facts(vm.name).state == RunState::running) {
     co_return Error(ErrorCode::guest_running, fmt::format("{} runs already", vm.name.str())).with_safe("it goes on").with_next(fmt::format("hvctl vm console {}", vm.name.str()));
   }
-  std::vector<std::string> wanted = boot_files(vm.boot);
+  Look wanted;
+  wanted.files = boot_files(vm.boot);
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
   MCV_CO_CHECK(may_start(node, vm, facts, request.override_reason.has_value()));
   // Until the audit exists, the journal keeps who lifted the gate and why.
@@ -173,7 +177,8 @@ asio::awaitable<api::ApiReply> migrate(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const requests::MigrateVm asked, requests::migrate_vm(body));
   if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
-  std::vector<std::string> wanted = boot_files(vm.boot);
+  Look wanted;
+  wanted.files = boot_files(vm.boot);
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
   const auto source = facts.find(node.self().str());
   if (source == facts.end()) co_return Error(ErrorCode::internal, "this node cannot look at itself").with_next("journalctl -u mcvd");
@@ -192,11 +197,13 @@ asio::awaitable<api::ApiReply> migrate(Node& node, api::ApiCall call) {
 asio::awaitable<api::ApiReply> console(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({"replay"}));
   MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
-  if (vm.owner != node.self()) {
-    co_return Error(ErrorCode::bad_request, fmt::format("{} belongs to {}; its console is there", vm.name.str(), vm.owner.str()))
-        .with_next(fmt::format("on {}: hvctl vm console {}", vm.owner.str(), vm.name.str()));
+  if (call.upgrade != console_protocol) {
+    co_return Error(ErrorCode::bad_request, fmt::format("the console needs a client that upgrades to {}", console_protocol)).with_next("hvctl vm console NAME");
   }
-  if (call.upgrade != "mcv-console") co_return Error(ErrorCode::bad_request, "the console needs a client that upgrades to mcv-console").with_next("hvctl vm console NAME");
+  if (vm.owner != node.self()) {
+    MCV_CO_TRY(auto stream, co_await forward_stream(node, vm.owner, std::move(call)));
+    co_return api::ApiReply(forwarded_console(vm.owner, std::move(stream)));
+  }
   std::size_t replay = 64 * 1024;
   if (const auto asked = call.query.find("replay"); asked != call.query.end()) replay = std::strtoull(asked->second.c_str(), nullptr, 10);
   co_return api::ApiReply(open_console(node, vm.name, replay));

@@ -7,9 +7,11 @@
 
 #include <utility>
 
+#include "cluster/host/race.h"
+#include "cluster/host/relay.h"
 #include "daemon/api/problem.h"
 #include "daemon/host/deadline.h"
-#include "daemon/server/race.h"
+#include "daemon/host/transport_stream.h"
 
 namespace mcv::server {
 
@@ -70,7 +72,7 @@ asio::awaitable<bool> ClientConnection::one_request() {
   call.method = std::move(incoming.request.method);
   call.body = std::move(incoming.request.body);
   call.caller = caller_;
-  call.upgrade = std::move(incoming.upgrade);
+  call.upgrade = std::move(incoming.request.upgrade);
   const std::string what = fmt::format("{} {}", call.method, incoming.request.target);
   api::ApiReply reply = co_await server_.answerer_(std::move(call), std::move(incoming.request.target));
   if (const Error* error = std::get_if<Error>(&reply)) {
@@ -118,7 +120,7 @@ asio::awaitable<bool> ClientConnection::send_problem(Error error, bool keep_aliv
 asio::awaitable<void> ClientConnection::send_lines(api::LinesReply reply) {
   asio::awaitable<void> lines = pump_lines(reply.lines.get());
   asio::awaitable<void> end = watch_for_end();
-  co_await race(std::move(lines), std::move(end));
+  co_await host::race(std::move(lines), std::move(end));
 }
 
 asio::awaitable<void> ClientConnection::pump_lines(api::LineSource* lines) {
@@ -147,31 +149,8 @@ asio::awaitable<void> ClientConnection::send_stream(api::UpgradeReply reply) {
   std::string head = host::upgrade_head_text(reply.protocol);
   const bool taken = co_await write(std::move(head));
   if (!taken) co_return;
-  asio::awaitable<void> to_client = pump_to_client(reply.stream.get());
-  asio::awaitable<void> from_client = pump_from_client(reply.stream.get());
-  co_await race(std::move(to_client), std::move(from_client));
-}
-
-// No deadline here: a viewer may stop his terminal for as long as he likes.
-asio::awaitable<void> ClientConnection::pump_to_client(host::ByteStream* stream) {
-  while (true) {
-    Result<std::string> bytes = co_await stream->read_some();
-    if (!bytes.ok() || bytes->empty()) co_return;
-    boost::system::error_code code;
-    co_await transport_.write(std::move(*bytes), code);
-    if (code) co_return;
-  }
-}
-
-asio::awaitable<void> ClientConnection::pump_from_client(host::ByteStream* stream) {
-  while (true) {
-    std::string bytes = std::exchange(pending_, {});
-    boost::system::error_code code;
-    if (bytes.empty()) co_await transport_.read_some(bytes, code);
-    if (code) co_return;
-    const Status written = co_await stream->write(std::move(bytes));
-    if (!written.ok()) co_return;
-  }
+  host::TransportStream client(transport_, std::exchange(pending_, {}));
+  co_await host::relay(client, *reply.stream);
 }
 
 asio::awaitable<bool> ClientConnection::write(std::string bytes) {

@@ -34,8 +34,6 @@ class ClientConnection {
   boost::asio::awaitable<void> send_stream(api::UpgradeReply reply);
   boost::asio::awaitable<void> pump_lines(api::LineSource* lines);
   boost::asio::awaitable<void> watch_for_end();
-  boost::asio::awaitable<void> pump_to_client(host::ByteStream* stream);
-  boost::asio::awaitable<void> pump_from_client(host::ByteStream* stream);
   /// False when the client did not take it within the write deadline.
   boost::asio::awaitable<bool> write(std::string bytes);
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <utility>
 
+#include "hv/busy_mark.h"
 #include "hv/choose_hypervisor.h"
 #include "hv/qemu/command_line.h"
 
@@ -26,17 +27,6 @@ struct QemuHypervisor::Monitor {
   std::uint32_t resets = 0;
   bool panicked = false;
   Wakeup changed;
-};
-
-struct QemuHypervisor::Connecting {
-  explicit Connecting(Monitor& marked) : monitor(marked) { monitor.connecting = true; }
-  ~Connecting() {
-    monitor.connecting = false;
-    monitor.changed.notify();
-  }
-  Connecting(const Connecting&) = delete;
-  Connecting& operator=(const Connecting&) = delete;
-  Monitor& monitor;
 };
 
 QemuHypervisor::QemuHypervisor(asio::any_io_executor executor, host::Clock& clock, host::UnixSockets& sockets, VmmUnits units, std::string binary)
@@ -76,7 +66,7 @@ asio::awaitable<Result<std::shared_ptr<QmpConnection>>> QemuHypervisor::connecti
     co_await monitor->changed.wait_for(clock_, deadline - now);
   }
   if (monitor->connection && monitor->connection->is_open()) co_return monitor->connection;
-  const Connecting mark(*monitor);
+  const BusyMark connecting(monitor->connecting, monitor->changed);
   co_return co_await connect(vm, monitor, bound);
 }
 

@@ -34,7 +34,6 @@ class QemuHypervisor final : public Hypervisor {
 
  private:
   struct Monitor;
-  struct Connecting;
 
   std::shared_ptr<Monitor> monitor_of(const VmName& vm);
   void drop(const VmName& vm);

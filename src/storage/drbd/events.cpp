@@ -65,7 +65,7 @@ bool set_replication(ResourceFacts& resource, ReplicationState state) {
 bool apply_resource(const Event& event, ResourceFacts& resource) {
   bool changed = false;
   if (const auto* role = event.field("role")) changed |= assign(resource.facts.role, disk_role_of(*role));
-  if (const auto* suspended = event.field("suspended")) changed |= assign(resource.facts.suspended, *suspended);
+  if (const auto* suspended = event.field("suspended")) changed |= assign(resource.facts.suspended, IoHold::parse(*suspended));
   return changed;
 }
 

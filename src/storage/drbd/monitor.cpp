@@ -93,7 +93,7 @@ std::string describe(const ResourceFacts* resource) {
   if (facts.replication != ReplicationState::off && facts.replication != ReplicationState::established) {
     text += fmt::format(", {}", to_text(facts.replication));
   }
-  if (facts.suspended != "no") text += fmt::format(", I/O held ({})", facts.suspended);
+  if (facts.suspended.held()) text += fmt::format(", I/O held ({})", facts.suspended.words());
   return text;
 }
 

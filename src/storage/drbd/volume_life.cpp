@@ -246,7 +246,7 @@ asio::awaitable<Status> ensure_down(host::Host& host, DrbdMonitor& monitor, Volu
 
 asio::awaitable<Status> resume_io(host::Host& host, DrbdMonitor& monitor, VolumeName volume) {
   MCV_CO_TRY(const std::optional<ResourceFacts> now, co_await look(monitor, volume));
-  if (!now || now->facts.suspended == "no") co_return success();
+  if (!now || !now->facts.suspended.held()) co_return success();
   host::Command thaw = commands::resume_io(volume);
   const Status thawed = co_await run(host, volume, std::move(thaw));
   co_return thawed;

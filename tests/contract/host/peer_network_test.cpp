@@ -35,7 +35,7 @@ class RealPeerNetworkTest : public ::testing::Test {
     test::on_loop(loop_, b_->stop());
   }
 
-  static boost::asio::awaitable<HttpResponse> answer(Seen* seen, KeyFingerprint caller, HttpRequest request) {
+  static boost::asio::awaitable<PeerReply> answer(Seen* seen, KeyFingerprint caller, HttpRequest request) {
     seen->caller = std::move(caller);
     seen->request = std::move(request);
     ++seen->count;

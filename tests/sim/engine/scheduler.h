@@ -74,6 +74,8 @@ class Scheduler : public boost::asio::execution_context {
   Chance& chance() { return chance_; }
   Trace& trace() { return trace_; }
   void say(std::string text);
+  /// Whose job runs now; the world when none does.
+  Owner running() const { return in_job_ ? running_ : 0; }
 
   void hold(Owner owner, std::shared_ptr<Droppable> waiting);
   void release(Owner owner, const Droppable* waiting);

@@ -14,6 +14,7 @@
 #include "engine/run.h"
 #include "world/schedule.h"
 #include "world/sim_host.h"
+#include "world/sim_log.h"
 #include "world/sim_machine.h"
 #include "world/sim_processes.h"
 
@@ -24,13 +25,13 @@ std::string node_address(std::size_t node);
 
 /// One life of a whole daemon, from its start to its crash.
 struct NodeLife {
-  NodeLife(Scheduler& scheduler, NodeDisk& disk, SimCorosync& corosync, SimPeerWorld& network, SimMachine& machine, ToolFaults& faults, std::size_t node, Owner owner)
+  NodeLife(Scheduler& scheduler, NodeDisk& disk, SimCorosync& corosync, SimPeerWorld& network, SimMachine& machine, ToolFaults& faults, std::size_t node, std::string build, Owner owner)
       : processes(scheduler, owner, machine, faults),
         sockets(scheduler, owner, machine),
         parts(scheduler, disk, corosync, network, processes, sockets, node, node_name(node), owner),
         clients(parts.host.executor) {
     NodeSettings settings;
-    settings.version = "sim";
+    settings.version = std::move(build);
     settings.on_failure = [this](Error error) { failed = std::move(error); };
     daemon = std::make_unique<Node>(parts.host, std::move(settings));
     api = std::make_unique<Api>(*daemon);
@@ -118,12 +119,14 @@ class NodeWorld {
   ScheduleReport finish(const char* kind, std::uint64_t seed);
 
   Scheduler scheduler_;
+  SimLog log_{scheduler_};
   SimCorosync corosync_;
   SimPeerWorld network_;
   std::array<NodeDisk, 2> disks_;
   std::array<std::unique_ptr<SimMachine>, 2> machines_;
   std::unique_ptr<SimDrbd> drbd_;
   ToolFaults tool_faults_;
+  std::array<std::string, 2> builds_ = {"sim", "sim"};  ///< version of the daemon that is installed
   std::array<std::unique_ptr<NodeLife>, 2> lives_;
   ScheduleReport report_;
   std::string fault_ = "none";

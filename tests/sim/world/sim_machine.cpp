@@ -58,6 +58,7 @@ std::optional<std::string> SimMachine::made_up(const std::string& path) const {
   if (path == "/proc/meminfo") return "MemTotal:       16000000 kB\nMemFree:        12000000 kB\nMemAvailable:   14000000 kB\n";
   if (path == "/sys/module/drbd/parameters/usermode_helper" && files_.files.count(path) == 0) return "/sbin/drbdadm\n";
   if (path == "/dev/kvm") return "";
+  if (path == "/sys/fs/cgroup/cgroup.controllers" && unified_cgroups) return "cpuset cpu io memory pids\n";
   if (path == "/sys/module/drbd/version") return "8.4.11\n";
   if (path == "/proc/cpuinfo") return "processor\t: 0\nmodel name\t: simulated\nflags\t\t: fpu svm\n\nprocessor\t: 1\nmodel name\t: simulated\nflags\t\t: fpu svm\n\n";
   if (path.starts_with(slice) && path.ends_with("/cgroup.events")) {

@@ -32,6 +32,9 @@ struct SimVmm {
   std::uint64_t life = 0;                    ///< of the guest: ends at each boot, reset and power-off
   bool booted = false;
   std::function<void(const std::string&)> to_client;  ///< the monitor's one client
+  Owner client = 0;                                   ///< the daemon's life it belongs to: the kernel closes what a dead process held
+  std::function<void(const std::string&)> to_console; ///< the serial console's one client
+  std::string typed;                                  ///< what came by the console
   std::vector<std::function<void()>> on_end;
 
   bool executes() const { return phase == "running"; }
@@ -74,6 +77,7 @@ class SimMachine {
   /// Asked when a VMM opens its disk.
   std::function<void(SimMachine& machine, SimVmm& vmm)> on_open;
 
+  bool unified_cgroups = true;  ///< cgroup v2 alone
   SimLvm lvm;
   std::map<std::string, SimLink> links;
   std::map<std::string, SimUnit> units;

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <fmt/format.h>
 
+#include "cluster/host/relay.h"
+
 namespace mcv::sim {
 
 using std::chrono::milliseconds;
@@ -16,6 +18,10 @@ Error unknown() { return Error(ErrorCode::outcome_unknown, "the peer did not ans
 }  // namespace
 
 SimPeer::~SimPeer() {
+  // The kernel closes what a daemon that is gone had open.
+  for (const auto& [connection, side] : connections_) {
+    if (const auto open = connection.lock()) open->hang_up(side);
+  }
   if (const auto found = world_.listeners_.find(listening_); found != world_.listeners_.end() && found->second == this) world_.listeners_.erase(found);
 }
 
@@ -27,10 +33,21 @@ Status SimPeer::listen(std::string address, std::uint16_t port, host::PeerHandle
   return success();
 }
 
-boost::asio::awaitable<void> SimPeer::serve(host::PeerHandler handler, host::KeyFingerprint caller, host::HttpRequest request,
-                                            std::function<void(host::HttpResponse)> done) {
-  host::HttpResponse response = co_await handler(std::move(caller), std::move(request));
-  done(std::move(response));
+boost::asio::awaitable<void> SimPeer::serve(host::PeerHandler handler, host::KeyFingerprint caller, Owner callers_life, host::HttpRequest request,
+                                            std::function<void(host::PeerReply)> done) {
+  host::PeerReply reply = co_await handler(std::move(caller), std::move(request));
+  auto* stream = std::get_if<std::unique_ptr<host::ByteStream>>(&reply);
+  if (stream == nullptr) {
+    done(std::move(reply));
+    co_return;
+  }
+  const std::unique_ptr<host::ByteStream> served = std::move(*stream);
+  const auto connection = world_.connect(callers_life, owner_);
+  connections_.push_back({connection, answering});
+  const std::unique_ptr<host::ByteStream> wire = connection->end(answering);
+  host::PeerReply opened = connection->end(calling);
+  done(std::move(opened));
+  co_await host::relay(*wire, *served);
 }
 
 /// At the receiving side. The answer travels by a world timer: the caller may be gone by then, or the world may have lost it.
@@ -41,14 +58,14 @@ void SimPeer::arrive(const std::string& where, host::PeerEndpoint peer, host::Ht
   if (!peer.fingerprint.empty() && there.own_ != peer.fingerprint) return reply(Error(ErrorCode::peer_key_mismatch, "the peer shows another key"));
   Scheduler& scheduler = scheduler_;
   SimPeerWorld& world = world_;
-  auto done = [&scheduler, &world, lose_answer, reply](host::HttpResponse response) {
+  auto done = [&scheduler, &world, lose_answer, reply](host::PeerReply answer) {
     const milliseconds back(scheduler.chance().between(1, world.slowest_ms));
-    scheduler.after(0, back, [&world, lose_answer, reply, response = std::move(response)]() {
-      if (!lose_answer && !world.cut) reply(response);
+    scheduler.after(0, back, [&world, lose_answer, reply, answer = std::move(answer)]() mutable {
+      if (!lose_answer && !world.cut) reply(std::move(answer));
     });
   };
-  std::function<void(host::HttpResponse)> finish = std::move(done);
-  there.handlers_.spawn(there.serve(there.handler_, own_, std::move(request), std::move(finish)));
+  std::function<void(host::PeerReply)> finish = std::move(done);
+  there.handlers_.spawn(there.serve(there.handler_, own_, owner_, std::move(request), std::move(finish)));
 }
 
 /// A machine with power answers also where no daemon listens: it refuses.
@@ -61,7 +78,7 @@ boost::asio::awaitable<bool> SimPeer::answers(host::PeerEndpoint peer, milliseco
   co_return co_await await_reply<bool>(scheduler_, owner_, std::move(begin));
 }
 
-boost::asio::awaitable<Result<host::HttpResponse>> SimPeer::call(host::PeerEndpoint peer, host::HttpRequest request, milliseconds deadline) {
+boost::asio::awaitable<Result<host::PeerReply>> SimPeer::upgrade(host::PeerEndpoint peer, host::HttpRequest request, milliseconds deadline) {
   std::function<void(Answer)> begin = [this, peer, request, deadline](Answer reply) {
     Chance& chance = scheduler_.chance();
     const std::string where = fmt::format("{}:{}", peer.address, peer.port);
@@ -79,7 +96,19 @@ boost::asio::awaitable<Result<host::HttpResponse>> SimPeer::call(host::PeerEndpo
     }
     scheduler_.after(owner_, deadline, [reply]() { reply(unknown()); });
   };
-  co_return co_await await_reply<Result<host::HttpResponse>>(scheduler_, owner_, std::move(begin));
+  co_return co_await await_reply<Result<host::PeerReply>>(scheduler_, owner_, std::move(begin));
+}
+
+boost::asio::awaitable<Result<host::HttpResponse>> SimPeer::call(host::PeerEndpoint peer, host::HttpRequest request, milliseconds deadline) {
+  MCV_CO_TRY(host::PeerReply reply, co_await upgrade(std::move(peer), std::move(request), deadline));
+  co_return std::get<host::HttpResponse>(std::move(reply));
+}
+
+std::shared_ptr<SimPeerConnection> SimPeerWorld::connect(Owner calls, Owner answers) {
+  SimPeerConnection::Link link{[this]() { return cut; }, slowest_ms};
+  auto made = std::make_shared<SimPeerConnection>(scheduler_, std::array{calls, answers}, std::move(link));
+  made->watch();
+  return made;
 }
 
 }  // namespace mcv::sim

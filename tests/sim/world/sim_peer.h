@@ -5,10 +5,13 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cluster/core/task_group.h"
 #include "cluster/host/peer_network.h"
 #include "engine/reply.h"
+#include "world/sim_peer_stream.h"
 
 namespace mcv::sim {
 
@@ -25,6 +28,8 @@ class SimPeerWorld {
 
  private:
   friend class SimPeer;
+  std::shared_ptr<SimPeerConnection> connect(Owner calls, Owner answers);
+
   Scheduler& scheduler_;
   std::map<std::string, class SimPeer*> listeners_;  ///< by "address:port"
 };
@@ -38,12 +43,16 @@ class SimPeer final : public host::PeerNetwork {
   host::KeyFingerprint own_fingerprint() const override { return own_; }
   boost::asio::awaitable<Result<host::HttpResponse>> call(host::PeerEndpoint peer, host::HttpRequest request, std::chrono::milliseconds deadline) override;
   boost::asio::awaitable<bool> answers(host::PeerEndpoint peer, std::chrono::milliseconds deadline) override;
+  boost::asio::awaitable<Result<host::PeerReply>> upgrade(host::PeerEndpoint peer, host::HttpRequest request, std::chrono::milliseconds deadline) override;
   Status listen(std::string address, std::uint16_t port, host::PeerHandler handler) override;
 
  private:
-  using Answer = Reply<Result<host::HttpResponse>>;
+  using Answer = Reply<Result<host::PeerReply>>;
+  static constexpr SimPeerConnection::Side calling = 0;
+  static constexpr SimPeerConnection::Side answering = 1;
   void arrive(const std::string& where, host::PeerEndpoint peer, host::HttpRequest request, bool lose_answer, Answer reply);
-  boost::asio::awaitable<void> serve(host::PeerHandler handler, host::KeyFingerprint caller, host::HttpRequest request, std::function<void(host::HttpResponse)> done);
+  boost::asio::awaitable<void> serve(host::PeerHandler handler, host::KeyFingerprint caller, Owner callers_life, host::HttpRequest request,
+                                     std::function<void(host::PeerReply)> done);
 
   Scheduler& scheduler_;
   Owner owner_;
@@ -51,6 +60,7 @@ class SimPeer final : public host::PeerNetwork {
   host::KeyFingerprint own_;
   host::PeerHandler handler_;
   std::string listening_;
+  std::vector<std::pair<std::weak_ptr<SimPeerConnection>, SimPeerConnection::Side>> connections_;
   TaskGroup handlers_;
 };
 

@@ -71,8 +71,16 @@ class SimStream final : public host::ByteStream {
       queue->ended = true;
       queue->wake();
     });
+    if (!monitor) {
+      vmm.to_console = [queue](const std::string& bytes) {
+        queue->items.push_back(bytes);
+        queue->wake();
+      };
+      return;
+    }
     // QEMU serves one client; a second one hears nothing until the first has gone.
-    if (!monitor || vmm.to_client) return;
+    if (vmm.to_client && scheduler.alive(vmm.client)) return;
+    vmm.client = owner;
     vmm.to_client = [queue](const std::string& bytes) {
       queue->items.push_back(bytes);
       queue->wake();
@@ -92,11 +100,12 @@ class SimStream final : public host::ByteStream {
     SimVmm* vmm = find();
     if (queue_->ended || vmm == nullptr) co_return Error(ErrorCode::connection_lost, "the VMM hung up");
     if (client_) machine_.monitor_says(*vmm, bytes);
+    if (!monitor_) vmm->typed += bytes;
     co_return success();
   }
   void close() override {
     SimVmm* vmm = find();
-    if (client_ && vmm != nullptr) vmm->to_client = nullptr;
+    if (client_ && vmm != nullptr && vmm->client == owner_) vmm->to_client = nullptr;
     client_ = false;
     queue_->ended = true;
     queue_->wake();

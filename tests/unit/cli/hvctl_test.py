@@ -83,6 +83,41 @@ class Lists(Case):
         self.assertIn("ping 10.77.0.12", text)
         self.assertIn("offline", self.run_hvctl("node", "list", expect=22).stdout)
 
+    def test_why_io_is_held_and_what_decides_it(self):
+        def held(*reasons):
+            return [{"reason": reason, "text": f"why {reason}", "next": f"do {reason}"} for reason in reasons]
+
+        volume = {**vm("vm1")["volumes"][0], "redundant": False, "io_held": True}
+        listed = {"volume": "vm1-0", "vm": "vm1", "minor": 1, "port": 7001, "size": GIB, "role": "Primary", "peer_role": "Unknown", "connection": "connecting", "replication": "off",
+                  "disk": "UpToDate", "peer_disk": "DUnknown", "out_of_sync_kib": 0, "suspended": "user,fencing", "verdict": {"kind": "never"}, "holds": held("fencing", "user")}
+        words = {"fencing": "the other node is not there", "no-data": "no disk to be reached", "user": "suspended by hand", "unknown": "reason unknown"}
+        self.serve({"GET /v1/vms": [Answer(body={"vms": [vm("vm1", volumes=[{**volume, "holds": held(reason)}])]}) for reason in words],
+                    "GET /v1/drbd": Answer(body={"enabled": True, "volumes": [listed]})})
+        for reason, text in words.items():
+            self.assertIn(f"writes held: vm1-0 ({text})", self.run_hvctl("vm", "list").stdout, reason)
+        lines = self.run_hvctl("drbd", "list").stdout
+        self.assertIn("I/O held: user,fencing", lines)
+        for reason in ("fencing", "user"):
+            self.assertRegex(lines, f"why {reason}\\nnext: +do {reason}\\n")
+
+    def test_storage_of_both_nodes(self):
+        here = {"node": "A", "answers": True, "present": True, "volume_group": "vg0", "size": 100 * GIB, "free": 25 * GIB, "data_percent": 75.0, "metadata_percent": 10.0}
+        there = {**here, "node": "B", "volume_group": "vg9", "data_percent": 91.0}
+        pool = {"name": "fast", "kind": "thin", "volume_group": "vg0", "thin_pool": "mcv-fast", "path": ""}
+        silent = {"node": "B", "answers": False, "problem": "no connection to the peer"}
+        broken = {"node": "B", "answers": True, "problem": "lvs did not end"}
+        answers = [{"pools": [{**pool, "nodes": [here, other]}, {**pool, "name": "slow", "nodes": [here, other]}]} for other in (there, {**there, "present": False}, silent, silent, broken)]
+        self.serve({"GET /v1/storage": [Answer(body=body) for body in answers]})
+        lines = self.run_hvctl("storage", "list").stdout.splitlines()
+        self.assertEqual([line.split()[:5] for line in lines[1:3]], [["fast", "thin", "vg0", "A", "yes"], ["fast", "thin", "vg9", "B", "yes"]])
+        self.assertIn("91 %", lines[2])
+        self.assertEqual(self.run_hvctl("storage", "list").stdout.splitlines()[2].split()[4], "no")
+        text = self.run_hvctl("storage", "list", expect=22).stdout
+        self.assertIn("no answer", text)
+        self.assertEqual(text.count("B: no connection to the peer"), 1)
+        self.assertEqual(json.loads(self.run_hvctl("storage", "list", "-o", "json", expect=22).stdout), answers[3])
+        self.assertIn("unknown", self.run_hvctl("storage", "list", expect=22).stdout)
+
     def test_hostile_text_never_commands_the_terminal(self):
         self.serve({"GET /v1/vms": Answer(body={"vms": [vm("vm1", owner="\x1b[2Jevil\u009b31m\n")]})})
         text = self.run_hvctl("vm", "list").stdout
@@ -364,6 +399,25 @@ class Join(Case):
         self.assertIn("clock-skew", done.stdout)
         self.assertIn("node-not-suitable", done.stderr)
         self.assertEqual(len(self.fake.bodies("POST", "/v1/cluster/add-node")), 1)
+
+    def test_refusals_of_the_other_node_reach_the_operator(self):
+        refusals = (("version-mismatch", "mcv 0.1.0 here, 0.0.9 there", "install the same mcv package on both nodes"),
+                    ("already-clustered", "B is in a cluster already", "on B: hvctl info shows which; a node joins one cluster only"))
+        answers = []
+        for code, text, fix in refusals:
+            # Found by the check, and (something changed between the two questions) by the join itself.
+            answers += [Answer(body={"suitable": False, "suitability": [{"check": code, "status": "fail", "text": text, "fix": fix}]}),
+                        Answer(body=CHECKS), problem(code, 412, text, "nothing was changed", fix)]
+        self.serve({"GET /v1/info": Answer(body=INFO), "POST /v1/cluster/add-node": answers})
+        for code, text, fix in refusals:
+            with self.subTest(code):
+                checked = self.run_hvctl("cluster", "add-node", "--connect-string", CONNECT_STRING, expect=6)
+                self.assertIn(text, checked.stdout)
+                self.assertIn(fix, checked.stdout)
+                late = self.run_hvctl("cluster", "add-node", "--connect-string", CONNECT_STRING, expect=6)
+                for part in (f"[{code}]", text, "nothing was changed", fix):
+                    self.assertIn(part, late.stderr)
+        self.assertEqual([body["check_only"] for body in self.fake.bodies("POST", "/v1/cluster/add-node")], [True, True, False] * 2)
 
     def test_another_name_is_refused_before_anything_is_asked(self):
         self.serve(self.answers())

@@ -432,7 +432,7 @@ Vmm* Sockets::vmm_of(const std::string& path, std::string& name) const {
 asio::awaitable<Result<std::unique_ptr<host::ByteStream>>> Sockets::connect(std::string path) {
   std::string name;
   Vmm* vmm = vmm_of(path, name);
-  if (vmm == nullptr) co_return Error(ErrorCode::not_found, path);
+  if (vmm == nullptr || node_.monitors_are_silent) co_return Error(ErrorCode::not_found, path);
   const auto state = vmm->connect(name);
   if (!state) co_return Error(ErrorCode::not_found, path);
   std::unique_ptr<host::ByteStream> stream = std::make_unique<Stream>(state);
@@ -442,7 +442,7 @@ asio::awaitable<Result<std::unique_ptr<host::ByteStream>>> Sockets::connect(std:
 asio::awaitable<Result<host::HttpResponse>> Sockets::http(std::string path, host::HttpRequest request, std::chrono::milliseconds) {
   std::string name;
   Vmm* vmm = vmm_of(path, name);
-  if (vmm == nullptr || vmm->is_qemu() || name != "api.sock") co_return Error(ErrorCode::not_found, path);
+  if (vmm == nullptr || vmm->is_qemu() || node_.monitors_are_silent || name != "api.sock") co_return Error(ErrorCode::not_found, path);
   co_return vmm->http(request);
 }
 

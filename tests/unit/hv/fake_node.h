@@ -192,6 +192,7 @@ class Node {
   bool systemd_run_fails_late = false;  ///< the service begins, and the tool fails all the same
   bool systemd_is_stuck = false;   ///< `systemctl kill` does nothing until its deadline
   bool systemd_is_silent = false;  ///< `systemctl show` gives no answer
+  bool monitors_are_silent = false;  ///< no VMM's monitor or API takes a connection
   bool cgroups_are_unreadable = false;
   int vanishing_cgroups = 0;  ///< so many reads fall between the open and the end of a cgroup
   bool is_too_busy = false;        ///< for `--version` within its deadline

@@ -137,6 +137,24 @@ TEST_F(GuestManagerTest, AStartCutOffBeforeTheGuestRanIsUndoneAtAdoption) {
   }
 }
 
+TEST_F(GuestManagerTest, AStartCutOffIsUndoneAlsoWhenTheVmmSaysSoOnlyLater) {
+  for (const char* id : {"qemu", "cloud-hypervisor"}) {
+    end();
+    node_.vmms["vm1"] = std::make_shared<fake::Vmm>(
+        node_, "vm1", host::Argv{std::string("/usr/bin/") + id, "-blockdev", "node-name=disk0,filename=/dev/vg0/d0,x", "-append", "mcv.vm=vm1"});
+    node_.files.texts["/run/mcv/runs/vm1.json"] = RunRecord{id, false, Wish::run, ExitReason::none}.to_text();
+    node_.monitors_are_silent = true;
+    begin();
+    EXPECT_EQ(state(), RunState::unknown) << id;
+    EXPECT_FALSE(start().ok()) << id;
+    EXPECT_EQ(node_.vmms.size(), 1u) << id;
+    node_.monitors_are_silent = false;
+    EXPECT_TRUE(reaches(RunState::stopped)) << id;
+    EXPECT_TRUE(node_.vmms.empty()) << id;
+    EXPECT_EQ(manager_->facts(vm_).last_exit, ExitReason::none) << id;
+  }
+}
+
 TEST_F(GuestManagerTest, AdoptsWithoutARecordByTheMonitorThatAnswers) {
   ASSERT_TRUE(start(HypervisorKind::cloud_hypervisor).ok());
   end();

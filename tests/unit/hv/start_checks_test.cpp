@@ -158,7 +158,7 @@ const Case cases[] = {
     {"local volume of this node", "volumes-present", fine, [](World& w) { w.volume.kind = VolumeKind::local; w.volume.node = "A"; w.here.volumes.clear(); }},
     {"inconsistent", "volumes-up-to-date", refused, [](World& w) { w.here.volumes["vm1-0"].disk = DiskState::inconsistent; }},
     {"outdated", "volumes-up-to-date", refused, [](World& w) { w.here.volumes["vm1-0"].disk = DiskState::outdated; }},
-    {"frozen", "volumes-up-to-date", refused, [](World& w) { w.here.volumes["vm1-0"].suspended = "fencing"; }},
+    {"frozen", "volumes-up-to-date", refused, [](World& w) { w.here.volumes["vm1-0"].suspended = IoHold::parse("fencing"); }},
     {"not redundant", "volumes-up-to-date", warned, [](World& w) { w.here.volumes["vm1-0"].connection = ConnectionState::connecting; }},
     {"belongs to B, which was confirmed down", "owner-here", fine, [](World& w) { w.vm.owner = NodeName::trusted("B"); w.peer_answers = false; w.takes_over = true; }},
     {"B was confirmed down", "running-elsewhere", fine, [](World& w) { w.peer_answers = false; w.takes_over = true; }},

@@ -74,8 +74,9 @@ class FakeIp {
       else links[c.argv[4]].master = c.argv[6];
       return host::ProcessResult{};
     });
-    machine.tools.when("ip link delete", [this](const host::Command& c) {
+    machine.tools.when("ip link delete", [this, &machine](const host::Command& c) {
       links.erase(c.argv[4]);
+      machine.files.texts.erase("/sys/class/net/" + c.argv[4] + "/owner");
       return host::ProcessResult{};
     });
   }
@@ -134,7 +135,10 @@ TEST(Taps, AreReplacedOnlyWhenNobodyHasThemOpen) {
   EXPECT_TRUE(machine.run(ensure_tap(machine.host, other)).ok());
   EXPECT_EQ(machine.files.texts.at("/sys/class/net/" + tap.name + "/owner"), "0\n");
   EXPECT_TRUE(machine.run(remove_tap(machine.host, tap.name)).ok());
+  EXPECT_FALSE(ip.links.contains(tap.name));
+  const std::size_t deletions = machine.tools.count("ip link delete");
   EXPECT_TRUE(machine.run(remove_tap(machine.host, tap.name)).ok());
+  EXPECT_EQ(machine.tools.count("ip link delete"), deletions);
   EXPECT_EQ(machine.run(remove_tap(machine.host, "br0")).error().code(), ErrorCode::bad_name);
 }
 

@@ -58,7 +58,7 @@ TEST(Events, AVolumesWayFromNothingToRedundantAndBack) {
   EXPECT_FALSE(table.apply(event("change connection name:mcv-vm1-0 peer-node-id:0 conn-name:peer")));  // nothing new
   EXPECT_FALSE(table.apply(event("call helper name:mcv-vm1-0 peer-node-id:0 conn-name:peer helper:fence-peer")));
   EXPECT_TRUE(table.apply(event("change resource name:mcv-vm1-0 role:Primary suspended:fencing")));
-  EXPECT_EQ(table.find("mcv-vm1-0")->facts.suspended, "fencing");
+  EXPECT_EQ(table.find("mcv-vm1-0")->facts.suspended.words(), "fencing");
   table.apply(event("destroy connection name:mcv-vm1-0 peer-node-id:0 conn-name:peer"));
   EXPECT_EQ(table.find("mcv-vm1-0")->facts.connection, ConnectionState::standalone);
   EXPECT_EQ(table.find("mcv-vm1-0")->connection_losses, 1u);

@@ -73,7 +73,7 @@ inline VolumeFacts held() {
   facts.role = DiskRole::primary;
   facts.disk = DiskState::up_to_date;
   facts.connection = ConnectionState::standalone;
-  facts.suspended = "fencing";
+  facts.suspended = IoHold::parse("fencing");
   return facts;
 }
 

@@ -67,7 +67,7 @@ TEST(Legs, HeldStaysHeldInEveryDoubt) {
   EXPECT_EQ(step(alone(), held(), node_b), LegStep::leave) << "the VM is the other node's";
   for (const char* suspended : {"no", "user", "no-data", "fencing,no-data", "user,fencing"}) {
     VolumeFacts facts = held();
-    facts.suspended = suspended;
+    facts.suspended = IoHold::parse(suspended);
     EXPECT_EQ(step(alone(), facts), LegStep::leave) << suspended;
   }
   for (const DiskState state : {DiskState::consistent, DiskState::inconsistent, DiskState::outdated, DiskState::failed}) {

@@ -235,6 +235,9 @@ class NoPeers : public host::PeerNetwork {
     co_return Error(ErrorCode::peer_unreachable, "no peers here");
   }
   awaitable<bool> answers(host::PeerEndpoint, std::chrono::milliseconds) override { co_return false; }
+  awaitable<Result<host::PeerReply>> upgrade(host::PeerEndpoint, host::HttpRequest, std::chrono::milliseconds) override {
+    co_return Error(ErrorCode::peer_unreachable, "no peers here");
+  }
   Status listen(std::string, std::uint16_t, host::PeerHandler) override { return success(); }
 };
 

@@ -6,7 +6,7 @@
 #include <exception>
 #include <utility>
 
-namespace mcv::server {
+namespace mcv::host {
 
 /// Runs both until one ends, then cancels the other and waits for it. Asio wraps "both were cancelled" in an exception
 /// of its own; here it is the cancellation it was, which a TaskGroup knows.
@@ -19,4 +19,4 @@ inline boost::asio::awaitable<void> race(boost::asio::awaitable<void> one, boost
   }
 }
 
-}  // namespace mcv::server
+}  // namespace mcv::host

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "hv/wakeup.h"
+
+namespace mcv::hv {
+
+/// "Somebody is at it": set as long as this lives. Who waits on `changed` for the mark to go looks again at its end, also
+/// when whoever was at it was cancelled.
+class BusyMark {
+ public:
+  BusyMark(bool& busy, Wakeup& changed) : busy_(busy), changed_(changed) { busy_ = true; }
+  ~BusyMark() {
+    busy_ = false;
+    changed_.notify();
+  }
+  BusyMark(const BusyMark&) = delete;
+  BusyMark& operator=(const BusyMark&) = delete;
+
+ private:
+  bool& busy_;
+  Wakeup& changed_;
+};
+
+}  // namespace mcv::hv

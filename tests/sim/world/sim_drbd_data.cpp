@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// A VMM's side: writes on both legs, reads.
+#include <algorithm>
+#include <chrono>
+
+#include "world/sim_drbd.h"
+
+namespace mcv::sim {
+
+using std::chrono::microseconds;
+
+bool SimDrbd::open(std::size_t node, std::uint32_t minor, const std::string& by) {
+  Leg* leg = find_minor(node, minor);
+  if (leg == nullptr || !leg->primary) return false;
+  leg->open_by.insert(by);
+  return true;
+}
+
+void SimDrbd::close(std::size_t node, std::uint32_t minor, const std::string& by) {
+  Leg* leg = find_minor(node, minor);
+  if (leg == nullptr) return;
+  leg->open_by.erase(by);
+  leg->writes.clear();
+}
+
+std::uint64_t SimDrbd::read(std::size_t node, std::uint32_t minor, std::uint64_t block) const {
+  const Leg* leg = find_minor(node, minor);
+  const Lv* data = leg != nullptr ? data_of(node, *leg) : nullptr;
+  if (data == nullptr) return 0;
+  const auto found = data->blocks.find(block);
+  return found == data->blocks.end() ? 0 : found->second;
+}
+
+void SimDrbd::corrupt(std::size_t node, std::uint32_t minor, std::uint64_t block, std::uint64_t value) {
+  Leg* leg = find_minor(node, minor);
+  if (leg != nullptr && leg->attached) data_of(node, *leg)->blocks[block] = value;
+}
+
+void SimDrbd::write(std::size_t node, std::uint32_t minor, std::uint64_t block, std::uint64_t value, std::function<void()> done) {
+  Leg* leg = find_minor(node, minor);
+  if (leg == nullptr || !leg->primary) return;
+  auto write = std::make_shared<Write>();
+  write->block = block;
+  write->value = value;
+  write->done = std::move(done);
+  leg->writes.push_back(std::move(write));
+  push_writes(node, *leg);
+}
+
+void SimDrbd::push_writes(std::size_t node, Leg& leg) {
+  if (leg.held) return;
+  for (const auto& write : leg.writes) send(node, leg.resource, write);
+}
+
+/// Locally at one instant, on the peer at another, acknowledged when both are there.
+void SimDrbd::send(std::size_t node, const std::string& resource, std::shared_ptr<Write> write) {
+  Leg* first = find(node, resource);
+  DrbdMeta* al = meta_of(node, *first);
+  if (al != nullptr) al->active.insert(write->block);
+  const std::uint64_t run = first->connection_run;
+  Chance& chance = scheduler_.chance();
+  const auto finish = [this, node, resource, write]() {
+    Leg* leg = find(node, resource);
+    if (leg == nullptr) return;
+    const auto place = std::find(leg->writes.begin(), leg->writes.end(), write);
+    if (place == leg->writes.end()) return;
+    leg->writes.erase(place);
+    write->done();
+  };
+  const auto locally = [this, node, resource, write]() -> bool {
+    Leg* leg = find(node, resource);
+    if (leg == nullptr || !leg->attached || std::find(leg->writes.begin(), leg->writes.end(), write) == leg->writes.end()) return false;
+    data_of(node, *leg)->blocks[write->block] = write->value;
+    return true;
+  };
+  scheduler_.after(0, microseconds(chance.between(50, 2000)), [locally]() { locally(); });
+  if (first->connection != "Connected") {
+    scheduler_.after(0, microseconds(chance.between(2000, 3000)), [this, node, resource, write, finish, locally]() {
+      Leg* leg = find(node, resource);
+      DrbdMeta* meta = leg != nullptr ? meta_of(node, *leg) : nullptr;
+      if (leg == nullptr || leg->held || leg->connection == "Connected" || !locally()) return;
+      if (meta != nullptr) meta->dirty.insert(write->block);
+      finish();
+    });
+    return;
+  }
+  scheduler_.after(0, microseconds(chance.between(200, 4000)), [this, node, resource, write, run, finish, locally]() {
+    Leg* peer = find(1 - node, resource);
+    Leg* leg = find(node, resource);
+    if (cut_ || peer == nullptr || leg == nullptr || !peer->attached || leg->connection != "Connected" || peer->connection != "Connected" || leg->connection_run != run) return;
+    data_of(1 - node, *peer)->blocks[write->block] = write->value;
+    scheduler_.after(0, microseconds(scheduler_.chance().between(50, 3000)), [this, node, resource, run, finish, locally]() {
+      Leg* now = find(node, resource);
+      if (cut_ || now == nullptr || now->connection != "Connected" || now->connection_run != run || !locally()) return;
+      finish();
+    });
+  });
+}
+
+}  // namespace mcv::sim

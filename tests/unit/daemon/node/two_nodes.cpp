@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "two_nodes.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+namespace mcv::test {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+boost::asio::awaitable<api::ApiReply> answer(Api& api, api::ApiCall call, std::string target) { co_return co_await api.answer(std::move(call), std::move(target)); }
+
+}  // namespace
+
+TwoNodes::TwoNodes() : NodeWorld(1, false) {
+  for (const std::size_t node : both) start_daemon(node);
+}
+
+void TwoNodes::initialise(std::size_t node) {
+  must(node, "POST", "/v1/node/init", {{"all", true}});
+  must(node, "PUT", "/v1/node/addresses", {{"cluster_address", sim::node_address(node)}});
+}
+
+void TwoNodes::upgrade(std::size_t node, const std::string& version) {
+  end_daemon(node);
+  builds_[node] = version;
+  start_daemon(node);
+}
+
+void TwoNodes::reinstall(std::size_t node) {
+  end_daemon(node);
+  machines_[node]->power_off();
+  disks_[node].store = sim::StoreDisk();
+  for (const char* tree : {"/var/lib/mcv", "/etc/corosync", "/etc/drbd.d"}) disks_[node].files.remove_tree(tree);
+  machines_[node]->boot();
+  start_daemon(node);
+}
+
+std::string TwoNodes::invitation(std::size_t node) { return ask(node, "POST", "/v1/cluster/connect-string", Json::object()).body.value("connect_string", ""); }
+
+TwoNodes::Answer TwoNodes::add(std::size_t node, const std::string& connect_string, bool check_only) {
+  return ask(node, "POST", "/v1/cluster/add-node", {{"connect_string", connect_string}, {"check_only", check_only}});
+}
+
+void TwoNodes::make_cluster() {
+  for (const std::size_t node : both) initialise(node);
+  must(a, "POST", "/v1/cluster/add-node", {{"connect_string", invitation(b)}, {"check_only", false}});
+  must(a, "POST", "/v1/storage", {{"name", "fast"}, {"vg", "vg0"}, {"thin", true}});
+  must(a, "POST", "/v1/drbd/enable", Json::object());
+  must(a, "POST", "/v1/networks", {{"name", "lan"}, {"bridge", "br0"}});
+}
+
+TwoNodes::Answer TwoNodes::ask(std::size_t node, const std::string& method, const std::string& target, const Json& body) {
+  return call(node, method, target, body, false);
+}
+
+void TwoNodes::must(std::size_t node, const std::string& method, const std::string& target, const Json& body) {
+  if (!command(node, method, target, body)) throw std::runtime_error(fmt::format("{} {} failed on {}", method, target, sim::node_name(node)));
+}
+
+void TwoNodes::create_vm(const std::string& name) {
+  const Json boot = {{"kernel", "/boot/vmlinuz"}, {"initramfs", "/boot/initrd"}, {"cmdline", "console=ttyS0"}};
+  const Json disk = {{"size", std::uint64_t{64} << 20}};
+  must(a, "POST", "/v1/vms",
+       {{"name", name}, {"cpus", 1}, {"memory", std::uint64_t{128} << 20}, {"disks", Json::array({disk})}, {"storage_type", "drbd"}, {"networks", {"lan"}}, {"boot", boot},
+        {"hypervisor", "qemu"}});
+}
+
+api::ApiReply TwoNodes::route(std::size_t node, api::ApiCall call, const std::string& target) {
+  call.caller.uid = 0;
+  auto reply = wait_for(node, answer(*lives_[node]->api, std::move(call), target));
+  if (!reply) throw std::runtime_error(target + " was not answered");
+  return std::move(*reply);
+}
+
+api::ApiReply TwoNodes::console(std::size_t node, const std::string& vm, std::size_t replay) {
+  api::ApiCall call;
+  call.method = "GET";
+  call.upgrade = "mcv-console";
+  return route(node, std::move(call), fmt::format("/v1/vms/{}/console?replay={}", vm, replay));
+}
+
+std::optional<Result<std::string>> TwoNodes::read(std::size_t node, host::ByteStream& stream) { return wait_for(node, stream.read_some()); }
+
+std::string TwoNodes::read_until(std::size_t node, host::ByteStream& stream, const std::string& wanted) {
+  std::string text;
+  while (text.find(wanted) == std::string::npos) {
+    const auto bytes = read(node, stream);
+    if (!bytes || !bytes->ok() || (*bytes)->empty()) break;
+    text += **bytes;
+  }
+  return text;
+}
+
+void TwoNodes::type(std::size_t node, host::ByteStream& stream, const std::string& keys) {
+  const auto sent = wait_for(node, stream.write(keys));
+  if (!sent || !sent->ok()) throw std::runtime_error("the console took no keys");
+}
+
+Result<host::PeerReply> TwoNodes::peer_request(host::PeerNetwork& from, std::size_t to, host::HttpRequest request) {
+  host::PeerEndpoint endpoint{sim::node_address(to), daemon(to).settings.peer_port, peer_network(to).own_fingerprint()};
+  auto reply = wait_for(1 - to, from.upgrade(std::move(endpoint), std::move(request), 5s));
+  if (!reply) throw std::runtime_error("the peer did not answer");
+  return std::move(*reply);
+}
+
+sim::SimVmm& TwoNodes::vmm(std::size_t node, const std::string& vm) {
+  for (const auto& [unit, vmm] : machines_[node]->vmms) {
+    if (vmm->vm == vm) return *vmm;
+  }
+  throw std::runtime_error(vm + " has no VMM on " + sim::node_name(node));
+}
+
+void TwoNodes::guest_prints(std::size_t node, const std::string& vm_name, const std::string& text) {
+  if (const auto& console = vmm(node, vm_name).to_console) console(text);
+}
+
+std::string TwoNodes::typed_at_guest(std::size_t node, const std::string& vm_name) {
+  pass(1s);
+  return vmm(node, vm_name).typed;
+}
+
+}  // namespace mcv::test

@@ -70,11 +70,13 @@ ExecStart=/usr/local/sbin/kvm-hold
 WantedBy=sysinit.target
 END
 
-systemctl --quiet --root="$root" enable mcv-lab-hostkey.service mcv-lab-kvm-hold.service
+# The image's own systemctl: the machine that builds may have none.
+unit_files() { SYSTEMD_OFFLINE=1 chroot "$root" systemctl --quiet "$@"; }
+unit_files enable mcv-lab-hostkey.service mcv-lab-kvm-hold.service
 # mcv starts what it manages; timers only disturb measurements.
-systemctl --quiet --root="$root" disable corosync.service isc-kea-dhcp4-server.service kea-dhcp4-server.service \
+unit_files disable corosync.service isc-kea-dhcp4-server.service kea-dhcp4-server.service \
     kea-dhcp6-server.service kea-ctrl-agent.service kea-dhcp-ddns-server.service 2>/dev/null || true
-systemctl --quiet --root="$root" mask drbd.service apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer \
+unit_files mask drbd.service apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer \
     e2scrub_reap.service fstrim.timer dpkg-db-backup.timer man-db.timer systemd-timesyncd.service getty@tty1.service \
     ifupdown-pre.service systemd-binfmt.service modprobe@drm.service modprobe@fuse.service modprobe@loop.service
 

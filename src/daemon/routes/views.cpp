@@ -148,7 +148,7 @@ Json nodes(const ClusterState& state, const plans::Facts& facts, const NodeName&
       json["kvm"] = seen->second.kvm;
       Json groups = Json::array();
       for (const auto& [name, free] : seen->second.volume_group_free) groups.push_back({{"name", name}, {"free", free.count()}});
-      json["volume_groups"] = std::move(groups);
+      if (!groups.empty()) json["volume_groups"] = std::move(groups);  // not looked at, or none
     }
     list.push_back(std::move(json));
   }

@@ -17,6 +17,15 @@ constexpr auto patience = 60'000ms;
 /// What a slow disk still manages; a stuck one must not hold an operation for ever.
 std::chrono::milliseconds writing_all_of(Bytes size) { return 60'000ms + std::chrono::milliseconds(size.in_mib() * 1000 / 10); }
 
+/// A tool of LVM with what every one needs. LVM looks at all block devices, and one whose I/O is held (a DRBD device without
+/// its peer) keeps whoever reads it inside the kernel: `vgs` would never end just when the other node is lost. Devices of
+/// DRBD hold none of our volume groups. Hints are what usually saves LVM from looking, so they would only hide this.
+/// `filter` and lvm.conf's `global_filter` both count; the latter stays as it is.
+host::Command lvm(host::Argv argv) {
+  argv.insert(argv.end(), {"--config", "devices/filter=[\"r|^/dev/drbd|\"] devices/hints=\"none\""});
+  return {std::move(argv), patience, {}};
+}
+
 }  // namespace
 
 std::string creator_tag(const std::string& token) { return "mcv.by." + token; }
@@ -24,14 +33,12 @@ std::string creator_tag(const std::string& token) { return "mcv.by." + token; }
 namespace commands {
 
 host::Command list_volume_groups() {
-  return {{"vgs", "--reportformat", "json", "--units", "b", "--nosuffix", "-o", "vg_name,vg_size,vg_free,vg_extent_size"}, patience, {}};
+  return lvm({"vgs", "--reportformat", "json", "--units", "b", "--nosuffix", "-o", "vg_name,vg_size,vg_free,vg_extent_size"});
 }
 
 host::Command list_logical_volumes() {
-  return {{"lvs", "--reportformat", "json", "--units", "b", "--nosuffix", "-o",
-           "lv_name,vg_name,lv_size,lv_attr,lv_tags,pool_lv,data_percent,metadata_percent,zero,chunk_size,lv_when_full"},
-          patience,
-          {}};
+  return lvm({"lvs", "--reportformat", "json", "--units", "b", "--nosuffix", "-o",
+              "lv_name,vg_name,lv_size,lv_attr,lv_tags,pool_lv,data_percent,metadata_percent,zero,chunk_size,lv_when_full"});
 }
 
 host::Command create_thin_pool(const std::string& volume_group, const std::string& pool, std::optional<Bytes> size) {
@@ -42,25 +49,21 @@ host::Command create_thin_pool(const std::string& volume_group, const std::strin
     argv.insert(argv.end(), {"--extents", "90%FREE"});
   }
   argv.push_back(volume_group);
-  return {std::move(argv), patience, {}};
+  return lvm(std::move(argv));
 }
 
 host::Command fail_writes_when_full(const std::string& volume_group, const std::string& pool) {
-  return {{"lvchange", "--errorwhenfull", "y", volume_group + "/" + pool}, patience, {}};
+  return lvm({"lvchange", "--errorwhenfull", "y", volume_group + "/" + pool});
 }
 
 host::Command create_thin(const std::string& volume_group, const std::string& pool, const std::string& name, Bytes size, const std::string& creator) {
-  return {{"lvcreate", "--yes", "--type", "thin", "--wipesignatures", "n", "--virtualsize", in_bytes(size), "--thinpool", volume_group + "/" + pool,
-           "--addtag", tag, "--addtag", creator, "--name", name},
-          patience,
-          {}};
+  return lvm({"lvcreate", "--yes", "--type", "thin", "--wipesignatures", "n", "--virtualsize", in_bytes(size), "--thinpool", volume_group + "/" + pool,
+              "--addtag", tag, "--addtag", creator, "--name", name});
 }
 
 host::Command create_thick(const std::string& volume_group, const std::string& name, Bytes size, const std::string& creator) {
-  return {{"lvcreate", "--yes", "--type", "linear", "--wipesignatures", "n", "--zero", "n", "--size", in_bytes(size), "--addtag", tag, "--addtag", creator,
-           "--name", name, volume_group},
-          patience,
-          {}};
+  return lvm({"lvcreate", "--yes", "--type", "linear", "--wipesignatures", "n", "--zero", "n", "--size", in_bytes(size), "--addtag", tag, "--addtag", creator,
+              "--name", name, volume_group});
 }
 
 host::Command zero_device(const std::string& device, Bytes size) {
@@ -68,15 +71,15 @@ host::Command zero_device(const std::string& device, Bytes size) {
 }
 
 host::Command add_tag(const std::string& volume_group, const std::string& name, const std::string& new_tag) {
-  return {{"lvchange", "--addtag", new_tag, volume_group + "/" + name}, patience, {}};
+  return lvm({"lvchange", "--addtag", new_tag, volume_group + "/" + name});
 }
 
 host::Command activate(const std::string& volume_group, const std::string& name) {
-  return {{"lvchange", "--activate", "y", "--ignoreactivationskip", volume_group + "/" + name}, patience, {}};
+  return lvm({"lvchange", "--activate", "y", "--ignoreactivationskip", volume_group + "/" + name});
 }
 
 host::Command remove(const std::string& volume_group, const std::string& name) {
-  return {{"lvremove", "--yes", volume_group + "/" + name}, patience, {}};
+  return lvm({"lvremove", "--yes", volume_group + "/" + name});
 }
 
 host::Command allocate_file(const std::string& path, Bytes size) {

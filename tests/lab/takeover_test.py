@@ -111,7 +111,8 @@ class TakeOver(LabTest):
         self.lab.start("B")
         self.lab.expect("B", "hvctl info", lambda text: "nothing replicated starts by itself" in text, 180, "B says why it starts nothing")
         self.assertEqual("", self.lab.text("B", "systemctl list-units --plain --no-legend 'mcv-vm-*'"))
-        # By the kernel's word the copy is current or not known to be, as far as its leg is up already: closed either way.
+        wait_until(lambda: self.volume("B")["disk"] in ("UpToDate", "Consistent"), 120, "B's leg is up", interval=1)
+        # By the kernel's word the copy is current or not known to be: closed either way.
         codes = ("no-authority", "disk-not-up-to-date")
         self.assertIn("hvctl cluster confirm-down A", self.refused("B", codes, "vm", "start", "vm1"))
         self.confirm_down("B", "A")

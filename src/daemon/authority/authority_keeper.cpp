@@ -283,7 +283,12 @@ asio::awaitable<bool> AuthorityKeeper::peer_answers() {
   if (node_.shared.link().peer_in_group) co_return true;
   host::PeerEndpoint endpoint = endpoint_of(*record);
   const bool answers = co_await node_.host.peers.answers(std::move(endpoint), probe_bound);
-  co_return answers;
+  if (answers || record->replication_address() == record->cluster_address) co_return answers;
+  // Nothing of mcv listens there; a machine with power refuses all the same, also while DRBD is not connected.
+  host::PeerEndpoint replication = endpoint_of(*record);
+  replication.address = record->replication_address();
+  const bool refuses = co_await node_.host.peers.answers(std::move(replication), probe_bound);
+  co_return refuses;
 }
 
 asio::awaitable<authority::PathsToPeer> AuthorityKeeper::look_for_peer() {

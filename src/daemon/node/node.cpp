@@ -44,7 +44,8 @@ Node::Node(host::Host& given_host, NodeSettings given_settings)
       router(self_, local_steps, peer, [this](const NodeName& name) { return member(name); }, tasks),
       operations(host.executor, host.clock, host.store, router, operation_settings(self_, settings)),
       authority(*this),
-      brought_up_(host.executor) {
+      brought_up_(host.executor),
+      committed_(host.executor) {
   add_actions(*this);
   shared.on_failure(settings.on_failure);
   guests.on_change([this](const VmName& vm) { on_guest_change(vm); });
@@ -99,8 +100,9 @@ asio::awaitable<bool> Node::wait_until_owner(VmName vm, host::Duration bound) {
   for (;;) {
     const auto record = shared.current().vm(vm);
     if (record.ok() && record->owner == self_) co_return true;
-    if (host.clock.now() >= deadline) co_return false;
-    co_await host.clock.sleep_for(std::chrono::milliseconds(100));
+    const host::Instant now = host.clock.now();
+    if (now >= deadline) co_return false;
+    co_await committed_.wait_for(host.clock, deadline - now);
   }
 }
 

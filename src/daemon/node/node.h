@@ -29,6 +29,7 @@
 #include "daemon/peer/peer_client.h"
 #include "daemon/peer/step_router.h"
 #include "hv/guest_manager.h"
+#include "hv/wakeup.h"
 #include "storage/drbd/monitor.h"
 
 namespace mcv {
@@ -137,6 +138,7 @@ class Node {
   std::set<std::string> bridges_realised_;             ///< those that were wanted when they were last made
   std::multiset<VolumeName> being_brought_up_;
   ChangeSignal brought_up_;
+  hv::Wakeup committed_;  ///< after every change of the shared configuration
   bool takes_operations_ = false;                      ///< the journals were read
   std::set<VmName> ended_while_away_;                  ///< to be released then
   std::set<VolumeName> volumes_to_bring_up_;           ///< as of the start; nothing replicated survives a reboot in the kernel

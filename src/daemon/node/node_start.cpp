@@ -60,6 +60,7 @@ asio::awaitable<Status> Node::start() {
 
 /// A network that another node made while this one was away needs its bridge here, too.
 void Node::on_commit() {
+  committed_.notify();
   if (bridges_wanted() == bridges_realised_ || !is_started(part::networks)) return;
   start_problems_.erase(part::networks);
   finish_start_soon();

@@ -18,7 +18,7 @@
 #   LAB_DIR        this lab's state; one lab a directory (default .lab beside this script)
 #   LAB_BOX_DIR    images (default box beside this script)      LAB_NODES   the nodes (default nodes.conf)
 #   LAB_ACCEL      auto, tcg or kvm; auto (default) takes KVM only when a guest was seen booting with it
-#   LAB_CACHE      QEMU's cache mode of the data disks: unsafe (default), writeback, …
+#   LAB_CACHE      QEMU's cache mode of the disks: unsafe (default), writeback, …
 #   LAB_SNAPSHOT   0: boot for real, and keep no ready node for later labs
 #   LAB_MEM        MiB a node                 LAB_APPEND   more kernel options
 #   LAB_TIMEOUT    seconds a boot may take (default 900)
@@ -222,7 +222,7 @@ power_on() {
         (cd "$lab" && exec setsid $qemu -name "mcv-lab-$node" -nodefaults -no-user-config -display none \
             -kernel box/vmlinux -initrd box/initrd.img \
             -append "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off no_timer_check quiet${LAB_APPEND:+ $LAB_APPEND}" \
-            -drive "file=$node/root.qcow2,if=none,id=root,cache=unsafe,discard=unmap" \
+            -drive "file=$node/root.qcow2,if=none,id=root,cache=${LAB_CACHE:-unsafe},discard=unmap" \
             -drive "file=$node/data.qcow2,if=none,id=data,cache=${LAB_CACHE:-unsafe},discard=unmap" \
             -netdev "user,id=access,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:$(cat "$lab/$node/port")-:22" $backends \
             -chardev "file,id=console,path=$node/console.log,append=on" \

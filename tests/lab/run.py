@@ -10,21 +10,21 @@ perfect (vagrant/README.md), and such a crash says nothing about mcv. It is told
 
 import os
 import pathlib
-import re
 import subprocess
 import sys
 import tempfile
 import time
 
-CRASH = re.compile(r"Kernel panic|double fault|BUG: scheduling while atomic|Oops: |timer doesn't work|general protection fault.*kvm")
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from harness.crash import crash_line  # noqa: E402
 
 
 def kernel_crash(evidence):
     """What a node's kernel said when it crashed, or None."""
     for console in sorted(evidence.rglob("*.console")):
-        for line in console.read_text(errors="replace").splitlines():
-            if CRASH.search(line):
-                return f"{console.stem}: {line.strip()[:200]}"
+        line = crash_line(console.read_text(errors="replace"))
+        if line:
+            return f"{console.stem}: {line}"
     return None
 
 

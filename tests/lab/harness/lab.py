@@ -6,7 +6,9 @@ import pathlib
 import shlex
 import subprocess
 import tempfile
+import time
 
+from . import crash
 from .wait import SLOW, wait_until
 
 TOP = pathlib.Path(__file__).resolve().parents[3]
@@ -28,14 +30,17 @@ class Lab:
         self.directory = pathlib.Path(directory or os.environ.get("LAB_DIR") or tempfile.mkdtemp(prefix="mcv-lab-"))
         self.environment = {**os.environ, **(environment or {}), "LAB_DIR": str(self.directory)}
         self.nodes = []
+        self._crashes = crash.CrashWatch(self.directory)
 
     # --- life ---
     def up(self, *nodes):
         self._lab("up", *nodes, timeout=1800)
         self.nodes = list(nodes) or self._names()
+        crash.watch(self._crashes)
         return self
 
     def down(self):
+        crash.unwatch(self._crashes)
         self._lab("down")
 
     def __enter__(self):
@@ -159,10 +164,22 @@ class Lab:
         return [line.split()[0] for line in lines if line.strip() and not line.startswith("#")]
 
     def _ssh(self, node, line, timeout, stdin):
-        options = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
-        return subprocess.run(
-            self.ssh_words(node) + [line], capture_output=True, text=True, errors="replace", timeout=timeout * SLOW, **options
-        )
+        words = self.ssh_words(node) + [line]
+        source = subprocess.DEVNULL if stdin is None else subprocess.PIPE
+        deadline = time.monotonic() + timeout * SLOW
+        with subprocess.Popen(words, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace") as process:
+            try:
+                while True:
+                    try:
+                        out, err = process.communicate(stdin, timeout=min(crash.LOOK_EVERY, max(deadline - time.monotonic(), 0.1)))
+                        return subprocess.CompletedProcess(words, process.returncode, out, err)
+                    except subprocess.TimeoutExpired:
+                        crash.look()
+                        if time.monotonic() >= deadline:
+                            raise
+            except BaseException:
+                process.kill()
+                raise
 
     def _lab(self, *words, timeout=300):
         result = subprocess.run(

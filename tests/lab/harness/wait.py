@@ -4,6 +4,8 @@
 import os
 import time
 
+from . import crash
+
 SLOW = float(os.environ.get("LAB_SLOW", "1"))
 
 
@@ -14,7 +16,7 @@ class TimedOut(AssertionError):
 def wait_until(condition, timeout, what, interval=0.2):
     """Calls condition() until it returns something true, and returns that. timeout in seconds, before scaling.
 
-    An exception of the condition counts as "not yet" and is told when time is up.
+    An exception of the condition counts as "not yet" and is told when time is up. Ends at once when the kernel of a node crashed.
     """
     deadline = time.monotonic() + timeout * SLOW
     while True:
@@ -24,8 +26,11 @@ def wait_until(condition, timeout, what, interval=0.2):
             value = condition()
             if value:
                 return value
+        except crash.NodeCrashed:
+            raise
         except Exception as exception:  # noqa: BLE001 whatever goes wrong while things change may pass
             error = exception
+        crash.look()
         if time.monotonic() >= deadline:
             raise TimedOut(f"after {timeout * SLOW:.0f} s still not: {what}; last seen: {error or value!r}") from error
         time.sleep(interval)

@@ -21,6 +21,7 @@ struct Options {
   std::uint64_t schedules = 100;
   std::string kind;
   std::string seeds_file;
+  std::uint64_t stop_after = 20;
   bool replay = false;
   bool trace = false;
 };
@@ -36,13 +37,14 @@ const std::vector<std::pair<std::string, Schedule>> kinds = {
 
 int usage() {
   std::fprintf(stderr,
-               "mcv_sim --seed N --schedules K [--kind NAME] [--seeds FILE] [--replay] [--trace]\n"
+               "mcv_sim --seed N --schedules K [--kind NAME] [--seeds FILE] [--stop-after N] [--replay] [--trace]\n"
                "  --seed N       the first seed (1)\n"
                "  --schedules K  how many, one seed after the other, kinds in turn (100)\n"
                "  --kind NAME    only this kind:");
   for (const auto& [name, schedule] : kinds) std::fprintf(stderr, " %s", name.c_str());
   std::fprintf(stderr,
                "\n  --seeds FILE   first the lines \"KIND SEED\" of this file: seeds that failed once\n"
+               "  --stop-after N failures (20)\n"
                "  --replay       run each schedule twice and compare the traces\n"
                "  --trace        print what happens\n");
   return 2;
@@ -56,6 +58,7 @@ bool read_options(int count, char** words, Options& options) {
     else if (word == "--schedules") options.schedules = std::strtoull(value().c_str(), nullptr, 10);
     else if (word == "--kind") options.kind = value();
     else if (word == "--seeds") options.seeds_file = value();
+    else if (word == "--stop-after") options.stop_after = std::strtoull(value().c_str(), nullptr, 10);
     else if (word == "--replay") options.replay = true;
     else if (word == "--trace") options.trace = true;
     else return false;
@@ -117,8 +120,8 @@ int main(int count, char** words) {
   for (std::uint64_t i = 0; i < options.schedules; ++i) {
     run_one(next->first, next->second, options.seed + i, options, totals);
     if (++next == chosen.end()) next = chosen.begin();
-    if (totals.failed >= 20) {
-      std::printf("stopped after 20 failures\n");
+    if (totals.failed >= options.stop_after) {
+      std::printf("stopped after %llu failures\n", static_cast<unsigned long long>(totals.failed));
       break;
     }
   }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -27,6 +28,18 @@ struct Asked {
   Told told = Told::nothing;
   bool on_both = false;
 };
+
+/// Cheap enough for every event: how many objects there are, and the sum of where each was changed last.
+std::pair<std::size_t, std::uint64_t> summary(const ClusterState& state) {
+  std::pair<std::size_t, std::uint64_t> sum{};
+  for (const Kind kind : {Kind::node, Kind::network, Kind::pool, Kind::vm, Kind::volume, Kind::setting}) {
+    for (const auto& [key, entry] : state.all(kind)) {
+      ++sum.first;
+      sum.second += entry.revision;
+    }
+  }
+  return sum;
+}
 
 struct Life {
   Life(Scheduler& scheduler, NodeDisk& disk, SimCorosync& corosync, SimPeerWorld& network, NoProcesses& processes, NoSockets& sockets, std::size_t node)
@@ -63,6 +76,7 @@ class StateWorld {
   ScheduleReport report_;
   std::string last_fault_ = "none";
   std::uint64_t next_change_ = 0;
+  std::map<std::string, std::pair<std::size_t, std::uint64_t>> seen_at_;  ///< hash of the last committed entry -> what was seen there
   bool authority_ = false;  ///< A took a generation and B has not been met since
 
   void violation(std::string text) {
@@ -274,8 +288,16 @@ void StateWorld::take_authority() {
   start_daemon(1);
 }
 
-/// After every event: the same place in the same history means the same configuration.
+/// After every event: the same place in the same history means the same configuration, at any time and on any node. So
+/// nothing is seen that is not committed.
 void StateWorld::audit() {
+  for (const std::size_t node : {std::size_t{0}, std::size_t{1}}) {
+    if (!up(node)) continue;
+    const Position position = state(node).position();
+    const auto now = summary(state(node).current());
+    const auto [seen, is_new] = seen_at_.try_emplace(position.hash, now);
+    if (!is_new && seen->second != now) violation(fmt::format("{} shows another configuration at index {} than was seen there before", name_of(node), position.index));
+  }
   // Commits alone are right until contact: A was told so and B was proven off when it began.
   if (authority_ && up(0) && state(0).link().state == LinkState::together) authority_ = false;
   if (!up(0) || !up(1)) return;

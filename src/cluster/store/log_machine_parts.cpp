@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/store/log_machine_parts.h"
+
+#include <fmt/format.h>
+
+namespace mcv::log_parts {
+
+Json error_to_json(const Error& error) {
+  return {{"code", to_text(error.code())}, {"message", error.message()}, {"safe", error.safe()}, {"next", error.next()}};
+}
+
+Error error_from_json(const Json& json) {
+  Error error(error_code_from_text(json.value("code", "internal")), json.value("message", "the peer refused"));
+  return std::move(std::move(error).with_safe(json.value("safe", ""))).with_next(json.value("next", ""));
+}
+
+Status check_format(const Change& change) {
+  for (const Mutation& mutation : change.mutations) {
+    if (mutation.kind != Kind::setting || mutation.key != "format" || !mutation.value) continue;
+    const bool known = mutation.value->is_string() && mutation.value->get<std::string>() == std::to_string(known_format);
+    if (!known) {
+      return Error(ErrorCode::format_unknown, fmt::format("this build knows formats up to {}", known_format))
+          .with_next("install the same package version on both nodes, then repeat the command");
+    }
+  }
+  return success();
+}
+
+void add_rows(Persist& step, const ClusterState& state, const Change& change) {
+  for (const Mutation& mutation : change.mutations) {
+    const ClusterState::Entry* entry = state.find(mutation.kind, mutation.key);
+    step.rows.push_back({mutation.kind, mutation.key, entry == nullptr ? std::nullopt : std::optional(*entry)});
+  }
+}
+
+void add_all_rows(Persist& step, const ClusterState& state) {
+  for (const Kind kind : {Kind::node, Kind::network, Kind::pool, Kind::vm, Kind::volume, Kind::setting}) {
+    for (const auto& [key, entry] : state.all(kind)) step.rows.push_back({kind, key, entry});
+  }
+}
+
+}  // namespace mcv::log_parts

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of LogMachine share: texts on the wire, rows of a step. For them alone.
+#pragma once
+
+#include "cluster/store/log_machine.h"
+
+namespace mcv::log_parts {
+
+inline constexpr std::uint64_t protocol_version = 1;
+inline constexpr std::uint64_t kept_entries = 1000;  ///< outcome() can answer this far back
+
+Json error_to_json(const Error& error);
+Error error_from_json(const Json& json);
+
+/// Whether this build knows every format the change speaks of.
+Status check_format(const Change& change);
+
+/// The rows a change leaves in `state`, which holds it already.
+void add_rows(Persist& step, const ClusterState& state, const Change& change);
+void add_all_rows(Persist& step, const ClusterState& state);
+
+}  // namespace mcv::log_parts

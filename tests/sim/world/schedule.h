@@ -36,5 +36,7 @@ ScheduleReport main_job_schedule(std::uint64_t seed, bool print_trace);
 ScheduleReport alone_schedule(std::uint64_t seed, bool print_trace);
 /// Viewers of a guest's console on both nodes, while the guest prints and is moved and things fail.
 ScheduleReport console_schedule(std::uint64_t seed, bool print_trace);
+/// One fault at one step of one plan; seeds from 0 count through every command, step, moment, node and kind of fault.
+ScheduleReport step_schedule(std::uint64_t seed, bool print_trace);
 
 }  // namespace mcv::sim

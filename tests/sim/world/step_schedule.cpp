@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// One fault at one step of one plan, enumerated: which command, which of its steps (as the planner returned them), which moment
+// of the step, which node and what happens to it. The seed counts through all of them, so a range of seeds is complete.
+#include <array>
+#include <fmt/format.h>
+#include <vector>
+
+#include "world/node_world.h"
+
+namespace mcv::sim {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::milliseconds;
+
+const VmName guest = VmName::trusted("vm1");
+const std::string guest_path = "/v1/vms/vm1";
+
+/// One command of the story and when it is done.
+struct Chapter {
+  std::string name;
+  std::size_t node = 0;
+  std::string method;
+  std::string target;
+  Json body;
+  std::function<bool()> done;
+  bool always = true;  ///< in a story that is disturbed elsewhere, too; else only when it is the one to disturb
+};
+
+enum class Moment { begins, runs, ended };
+enum class Blow { daemon_crash, power_cut, tools_fail, tools_hang };
+
+constexpr std::array<const char*, 3> moment_names = {"as it begins", "while it runs", "when it has ended"};
+constexpr std::array<const char*, 4> blow_names = {"daemon crash", "power cut", "tools fail", "tools hang"};
+
+struct Case {
+  std::size_t step = 0;
+  Moment moment = Moment::begins;
+  std::size_t victim = 0;
+  Blow blow = Blow::daemon_crash;
+};
+
+/// Per step: two blows at three moments on two nodes, and the two that concern the tools of both.
+constexpr std::size_t cases_of_a_step = 2 * 3 * 2 + 2;
+
+Case case_of(std::uint64_t number, std::size_t steps) {
+  Case chosen;
+  chosen.step = number % steps;
+  const std::size_t rest = (number / steps) % cases_of_a_step;
+  if (rest >= 12) {
+    chosen.blow = rest == 12 ? Blow::tools_fail : Blow::tools_hang;
+    return chosen;
+  }
+  chosen.blow = static_cast<Blow>(rest % 2);
+  chosen.victim = rest / 2 % 2;
+  chosen.moment = static_cast<Moment>(rest / 4);
+  return chosen;
+}
+
+class StepSchedule : public NodeWorld {
+ public:
+  using NodeWorld::NodeWorld;
+  ScheduleReport run(std::uint64_t seed);
+
+ private:
+  const ClusterState& state(std::size_t node) { return daemon(node).shared.current(); }
+  bool agreed();
+  bool runs_on(std::size_t node) { return up(node) && daemon(node).guests.facts(guest).state == RunState::running; }
+  std::size_t owner() { return state(0).vm(guest)->owner.str() == "A" ? 0 : 1; }
+  std::vector<Chapter> story();
+  Json join_body();
+  Answer ask(const Chapter& chapter);
+  void achieve(const Chapter& chapter);
+  void disturb(const Chapter& chapter, std::uint64_t number);
+  std::optional<OperationView> view(std::size_t coordinator, const OperationId& id);
+  void strike(const Case& chosen, std::size_t coordinator, const OperationId& id);
+};
+
+/// One configuration, known to both, or not a cluster yet.
+bool StepSchedule::agreed() {
+  if (!up(0) || !up(1)) return false;
+  if (!state(0).is_cluster() && !state(1).is_cluster()) return true;
+  for (const std::size_t node : both) {
+    if (daemon(node).shared.link().state != LinkState::together) return false;
+  }
+  return daemon(0).shared.position() == daemon(1).shared.position();
+}
+
+std::vector<Chapter> StepSchedule::story() {
+  const Json boot = {{"kernel", "/boot/vmlinuz"}, {"initramfs", "/boot/initrd"}, {"cmdline", "console=ttyS0"}};
+  const Json disk = {{"size", std::uint64_t{64} << 20}};
+  const Json create = {{"name", guest.str()}, {"cpus", 1}, {"memory", std::uint64_t{128} << 20}, {"disks", Json::array({disk})},
+                       {"storage_type", "drbd"}, {"networks", {"lan"}}, {"boot", boot}, {"hypervisor", "qemu"}};
+  const Json wait = {{"node", "B"}, {"wait_for_shutdown", true}, {"timeout_seconds", 60}, {"start_after_migration", true}};
+  const Json offline = {{"node", "B"}, {"start_after_migration", true}};
+  const auto off = [this] { return !runs_on(0) && !runs_on(1); };
+  const auto runs = [this] { return runs_on(owner()); };
+  const auto clean = [this] { return state(0).volume(VolumeName::trusted("vm1-0"))->verdict.kind == VerdictKind::clean; };
+  return {
+      {"join", 0, "POST", "/v1/cluster/add-node", Json(), [this] { return state(0).is_cluster() && state(1).is_cluster(); }},
+      {"storage create", 1, "POST", "/v1/storage", {{"name", "fast"}, {"vg", "vg0"}, {"thin", true}}, [this] { return state(0).pool(PoolName::trusted("fast")).ok(); }},
+      {"drbd enable", 0, "POST", "/v1/drbd/enable", Json::object(), [this] { return state(0).setting("drbd") == "enabled"; }},
+      {"network create", 1, "POST", "/v1/networks", {{"name", "lan"}, {"bridge", "br0"}}, [this] { return state(0).network(NetworkName::trusted("lan")).ok(); }},
+      {"vm create", 0, "POST", "/v1/vms", create, [this] { return state(0).vm(guest).ok(); }},
+      {"vm start", 0, "POST", guest_path + "/start", Json::object(), runs},
+      {"migrate, waiting", 0, "POST", guest_path + "/migrate", wait, [] { return true; }, false},
+      {"verify", 1, "POST", "/v1/verify", {{"all", true}}, clean},
+      {"vm stop", 1, "POST", guest_path + "/stop", {{"timeout_seconds", 60}}, off},
+      {"migrate", 1, "POST", guest_path + "/migrate", offline, [this] { return owner() == 1; }, false},
+      {"vm start there", 0, "POST", guest_path + "/start", Json::object(), runs, false},
+      {"vm kill", 0, "POST", guest_path + "/kill", Json::object(), off},
+      {"vm delete", 1, "DELETE", guest_path, Json(), [this] { return !state(0).vm(guest).ok(); }},
+      {"network delete", 0, "DELETE", "/v1/networks/lan", Json(), [this] { return !state(0).network(NetworkName::trusted("lan")).ok(); }},
+      {"storage delete", 0, "DELETE", "/v1/storage/fast", Json(), [this] { return !state(0).pool(PoolName::trusted("fast")).ok(); }},
+  };
+}
+
+/// What a join needs: the other node's invitation, made anew each time.
+Json StepSchedule::join_body() {
+  const Answer invited = call(1, "POST", "/v1/cluster/connect-string", Json::object(), false);
+  return {{"connect_string", invited.ok() ? invited.body.value("connect_string", "") : ""}, {"check_only", false}};
+}
+
+NodeWorld::Answer StepSchedule::ask(const Chapter& chapter) {
+  const Json body = chapter.name == "join" ? join_body() : chapter.body;
+  return call(chapter.node, chapter.method, chapter.target, body, false);
+}
+
+/// As an operator would repeat it, in a healthy world.
+void StepSchedule::achieve(const Chapter& chapter) {
+  const auto achieved = [&] { return agreed() && chapter.done(); };
+  for (int tries = 0; tries < 7 && well(); ++tries) {
+    if (run_events(achieved, 5s)) return;
+    // A bridge that no network needs yet goes with the power; the refusals say how to make it again.
+    if (chapter.name == "join" || chapter.name == "network create") {
+      for (const std::size_t node : both) command(node, "POST", "/v1/node/init", {{"all", true}});
+    }
+    command(chapter.node, chapter.method, chapter.target, chapter.name == "join" ? join_body() : chapter.body);
+    wait_idle();
+    if (run_events(achieved, 20s)) return;
+    pass(20s);
+    keep_alive();
+  }
+  if (well()) violation(fmt::format("{} does not work in a healthy world", chapter.name));
+}
+
+std::optional<OperationView> StepSchedule::view(std::size_t coordinator, const OperationId& id) {
+  if (!up(coordinator)) return std::nullopt;
+  auto found = daemon(coordinator).operations.get(id);
+  if (!found.ok()) return std::nullopt;
+  return std::move(*found);
+}
+
+void StepSchedule::strike(const Case& chosen, std::size_t coordinator, const OperationId& id) {
+  switch (chosen.blow) {
+    case Blow::daemon_crash:
+      end_daemon(chosen.victim);
+      pass(milliseconds(chance().below(4000)));
+      start_daemon(chosen.victim);
+      return;
+    case Blow::power_cut: return power_cut(chosen.victim);
+    case Blow::tools_fail: tool_faults_.fail_percent = 100; break;
+    case Blow::tools_hang: tool_faults_.hang_percent = 100; break;
+  }
+  run_events([&] {
+    const auto now = view(coordinator, id);
+    return !now || now->final() || now->steps[chosen.step].state != StepState::running;
+  }, 120s);
+}
+
+void StepSchedule::disturb(const Chapter& chapter, std::uint64_t number) {
+  const Answer answer = ask(chapter);
+  if (!answer.ok()) return violation(fmt::format("{} does not work in a healthy world: {}", chapter.name, answer.error ? answer.error->message() : "no answer"));
+  // Done within the answer: there is no plan to disturb.
+  if (!answer.body.is_object() || !answer.body.contains("operation")) return;
+  const OperationId id = OperationId::trusted(answer.body["operation"].value("id", ""));
+  const std::size_t coordinator = id.str().starts_with("A-") ? 0 : 1;
+  const auto first = view(coordinator, id);
+  if (!first || first->steps.empty()) return violation(fmt::format("{}: the operation {} is not known", chapter.name, id.str()));
+  const Case chosen = case_of(number, first->steps.size());
+  const auto reached = [&] {
+    const auto now = view(coordinator, id);
+    if (!now || now->final()) return true;
+    const StepState step = now->steps[chosen.step].state;
+    return chosen.moment == Moment::ended ? step == StepState::done : step == StepState::running || step == StepState::done;
+  };
+  run_events(reached, 300s);
+  if (chosen.moment == Moment::runs) {
+    std::uint64_t events = chance().between(1, 60);
+    run_events([&] { return events-- == 0; }, 5s);
+  }
+  if (!well()) return;
+  fault_ = fmt::format("{} {}", blow_names[static_cast<std::size_t>(chosen.blow)], moment_names[static_cast<std::size_t>(chosen.moment)]);
+  const StepView& step = first->steps[chosen.step];
+  const char* where = chosen.victim == coordinator ? "coordinator" : "other node";
+  scheduler_.say(fmt::format("BLOW {} at step {} {} of {} ({})", fault_, chosen.step, step.action, chapter.name, node_name(chosen.victim)));
+  ++report_.covered[fmt::format("{}: {} {} × {}, {}", chapter.name, chosen.step, step.action, fault_, where)];
+  strike(chosen, coordinator, id);
+  heal();
+  wait_idle();
+}
+
+ScheduleReport StepSchedule::run(std::uint64_t seed) {
+  for (const std::size_t node : both) start_daemon(node);
+  for (const std::size_t node : both) {
+    insist(node, "POST", "/v1/node/init", {{"all", true}}, "node init");
+    insist(node, "PUT", "/v1/node/addresses", {{"cluster_address", node_address(node)}}, "node set-ip-address");
+  }
+  const std::vector<Chapter> chapters = story();
+  const std::size_t chosen = seed % chapters.size();
+  for (std::size_t i = 0; i < chapters.size() && well(); ++i) {
+    const Chapter& chapter = chapters[i];
+    if (i != chosen && !chapter.always) continue;
+    if (i == chosen) {
+      disturb(chapter, seed / chapters.size());
+      if (well() && state(0).is_cluster()) check_configuration();
+      // Undone: nothing may be left, and it must be possible now.
+      if (well() && chapter.name == "vm create" && !state(0).vm(guest).ok()) look_for_orphans();
+    }
+    if (well()) achieve(chapter);
+  }
+  if (well()) {
+    pass(10s);
+    check_configuration();
+    look_for_orphans();
+    for (const std::size_t node : both) {
+      for (const auto& [name, volume] : machines_[node]->lvm.volumes) violation(fmt::format("I6: orphan {} on {}", name, node_name(node)));
+    }
+  }
+  return finish("step", seed);
+}
+
+}  // namespace
+
+ScheduleReport step_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run(seed); }
+
+}  // namespace mcv::sim

@@ -3,8 +3,10 @@
 # Tests from nothing, on a fresh Debian 12, as root: installs what it needs, builds twice (sanitizers for unit tests and
 # simulation, release for the package, contract and lab) and runs everything. Prints the minutes each stage took.
 #   tests/run.sh              install image sanitizers package contract lab
-#   tests/run.sh STAGE...     one of these; or unit (debug build without sanitizers), tsan, tidy (every file), guests (every
-#                             case of the drivers' suite; the lab stage runs one): the full checks
+#   tests/run.sh STAGE...     one of these; or unit (debug build without sanitizers), tsan, tidy (every file), lab-all (every lab
+#                             test; the lab stage runs the main job and a sample chosen by the commit), guests (every case of
+#                             the drivers' suite; the lab stage runs one), mutations (deliberate bugs that the simulation must
+#                             find): the full checks
 # Environment: LAB_DIR, LAB_BOX_DIR (see vagrant/README.md), MCV_CLOUD_HYPERVISOR (a real binary for the guest tests).
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -56,18 +58,37 @@ package() {
     (cd build-release && cpack -G DEB)
 }
 contract() { ctest --test-dir build-release --output-on-failure -L '^contract$'; }
+# Beside the main job, these take turns: two in each run of the lab stage.
+lab_tests="join_test peer_loss_test takeover_test"
 lab() {
-    tests/lab/vagrant-validate.sh 2>/dev/null
-    tests/lab/run.py tests/lab/main_job_test.py tests/lab/join_test.py tests/lab/peer_loss_test.py tests/lab/takeover_test.py
-    MCV_GUEST_CASES='*RunsAGuestThroughItsLife*' tests/lab/run.py tests/lab/guest_contract_test.py
+    vagrant_blocks
+    first=$(($(printf '%d' "0x$(git rev-parse --short=6 HEAD 2>/dev/null || echo 0)") % $(echo "$lab_tests" | wc -w)))
+    # shellcheck disable=SC2086  # words
+    sample=$(printf '%s\n' $lab_tests $lab_tests | sed -n "$((first + 1)),$((first + 2))p")
+    echo "the sample of this commit: $(echo "$sample" | tr '\n' ' ')(all of them: tests/run.sh lab-all)"
+    # shellcheck disable=SC2086
+    lab_run main_job_test $sample
+    MCV_GUEST_CASES='*RunsAGuestThroughItsLife*' lab_run guest_contract_test
 }
-guests() { tests/lab/run.py tests/lab/guest_contract_test.py; }
+lab_all() {
+    vagrant_blocks
+    # shellcheck disable=SC2086
+    lab_run selfcheck main_job_test $lab_tests
+    guests
+}
+vagrant_blocks() { tests/lab/vagrant-validate.sh 2>/dev/null; }
+lab_run() {
+    for test in "$@"; do tests/lab/run.py "tests/lab/$test.py"; done
+}
+guests() { lab_run guest_contract_test; }
+mutations() { tests/sim/mutations.py; }
 
 for name in ${*:-install image sanitizers package contract lab}; do
     case $name in
         install) stage install install_packages ;;
-        image | unit | sanitizers | tsan | tidy | package | contract | lab | guests) stage "$name" "$name" ;;
-        *) echo "tests/run.sh: no stage is called $name (install image sanitizers package contract lab unit tsan tidy guests)" >&2; exit 2 ;;
+        image | unit | sanitizers | tsan | tidy | package | contract | lab | guests | mutations) stage "$name" "$name" ;;
+        lab-all) stage lab-all lab_all ;;
+        *) echo "tests/run.sh: no stage is called $name (install image sanitizers package contract lab unit tsan tidy lab-all guests mutations)" >&2; exit 2 ;;
     esac
 done
 

@@ -456,6 +456,10 @@ asio::awaitable<Status> GuestManager::forget(VmName vm) {
   const std::shared_ptr<Guest> guest = guest_of(vm);
   if (guest->watched) co_return Error(ErrorCode::guest_running, vm.str() + " is running").with_next("hvctl vm stop " + vm.str());
   guests_.erase(vm);
+  // A service that failed keeps its name until systemd is told to forget it. Whichever driver ran it: the service is one.
+  if (!drivers_.empty()) {
+    MCV_CO_CHECK(co_await drivers_.front()->end(vm, false));
+  }
   co_await console_.forget(vm);
   std::string path = fmt::format("{}/runs/{}.json", config_.run_directory, vm.str());
   co_return co_await host_.files.remove(std::move(path));

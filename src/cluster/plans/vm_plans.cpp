@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <set>
 
 #include "cluster/plans/steps.h"
 
@@ -202,7 +203,10 @@ Result<Plan> delete_vm(const ClusterState& state, const Facts& facts, const VmNa
     for (const NodeName& node : sides(state, volume.kind, NodeName::trusted(volume.node))) plan.steps.push_back(volume_remove(node, {volume, std::nullopt}));
     erasures.push_back(erase(Kind::volume, volume.name.str()));
   }
-  for (const NodeRecord& node : state.nodes()) plan.steps.push_back(guest_forget(node.name, name));
+  for (const NodeRecord& node : state.nodes()) {
+    plan.steps.push_back(guest_release(node.name, vm));
+    plan.steps.push_back(guest_forget(node.name, name));
+  }
   erasures.push_back(erase(Kind::vm, name.str()));
   plan.steps.push_back(record(coordinator, std::move(erasures), fmt::format("remove {} from the configuration", name.str())));
   return plan;
@@ -266,6 +270,11 @@ Result<Plan> release_vm(const ClusterState& state, const VmName& name, const Nod
   Plan plan = plan_for(name, "vm-release", fmt::format("{} turned itself off", name.str()));
   add_release_steps(plan, state, vm, where);
   return plan;
+}
+
+bool releases_guest(const std::string& kind) {
+  static const std::set<std::string> kinds = {"vm-stop", "vm-kill", "vm-migrate", "vm-release", "vm-lost", "vm-delete"};
+  return kinds.contains(kind);
 }
 
 Result<Plan> end_lost_vm(const ClusterState& state, const VmName& name, const NodeName& where) {

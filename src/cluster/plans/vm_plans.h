@@ -35,6 +35,8 @@ Result<Plan> reset_vm(const ClusterState& state, const VmName& name);
 Result<Plan> take_over_vm(const ClusterState& state, const VmName& name, const NodeName& here);
 /// After a guest turned itself off on `where`: taps removed, volumes demoted there.
 Result<Plan> release_vm(const ClusterState& state, const VmName& name, const NodeName& where);
+/// Whether a plan of this kind releases the guest's disks and taps as steps of its own.
+bool releases_guest(const std::string& kind);
 /// A guest that runs on `where` although the other node took the VM over: ended, released.
 Result<Plan> end_lost_vm(const ClusterState& state, const VmName& name, const NodeName& where);
 /// The change a `vm update` makes. `vm_locked` unless it unlocks.

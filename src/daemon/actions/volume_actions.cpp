@@ -136,9 +136,18 @@ bool both_provably_zero(const StepContext& context, const VolumeName& volume, st
   return zero_sides == sides;
 }
 
+/// The step that brought it up was done, and nothing of that is left after a power cut: who builds a volume brings it up again,
+/// nobody else does.
+asio::awaitable<Status> still_up(Node& node, const VolumeStep& step) {
+  if (!node.drbd.complete() || node.drbd.find(step.volume.name) != nullptr) co_return success();
+  MCV_CO_CHECK(co_await node.ensure_drbd());
+  co_return co_await node.ensure_up(step.volume);
+}
+
 asio::awaitable<Result<Json>> identical(Node& node, StepContext context) {
   MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
   const VolumeName name = step.volume.name;
+  MCV_CO_CHECK(co_await still_up(node, step));
   MCV_CO_CHECK(co_await drbd::wait_connected(node.drbd, name, seconds(60)));
   const drbd::ResourceFacts* seen = node.drbd.find(name);
   if (seen != nullptr && seen->facts.redundant()) co_return Json();
@@ -152,6 +161,7 @@ asio::awaitable<Result<Json>> identical(Node& node, StepContext context) {
 
 asio::awaitable<Result<Json>> redundant(Node& node, StepContext context) {
   MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  MCV_CO_CHECK(co_await still_up(node, step));
   // A first copy may take long; without one this is done at once.
   MCV_CO_CHECK(co_await drbd::wait_redundant(node.drbd, step.volume.name, minutes(24 * 60)));
   co_return Json();

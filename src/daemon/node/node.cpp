@@ -157,12 +157,23 @@ void Node::release_what_ended_while_away() {
   for (const VmName& vm : std::exchange(ended_while_away_, {})) tasks.spawn(release_after_power_off(vm));
 }
 
+/// Whoever holds the VM now (a stop, a migration) releases it as a step of its own, unless it fails before that step.
 asio::awaitable<void> Node::release_after_power_off(VmName vm) {
-  auto plan = plans::release_vm(shared.current(), vm, self_);
-  if (!plan.ok()) co_return;
-  // Whoever holds the VM now (a stop, a migration) releases it as a step of its own: busy is the normal answer then.
-  auto submitted = co_await operations.submit(std::move(*plan));
-  if (!submitted.ok() && submitted.error().code() != ErrorCode::busy) spdlog::warn("{}: {}", vm.str(), submitted.error().to_text());
+  while (guests.facts(vm).state == RunState::stopped) {
+    auto plan = plans::release_vm(shared.current(), vm, self_);
+    if (!plan.ok()) co_return;
+    auto submitted = co_await operations.submit(std::move(*plan));
+    if (submitted.ok()) co_return;
+    const auto holder = operations.holder_of("vm/" + vm.str());
+    if (submitted.error().code() != ErrorCode::busy || !holder) {
+      spdlog::warn("{}: {}", vm.str(), submitted.error().to_text());
+      co_return;
+    }
+    const OperationId id = *holder;
+    const auto ended = co_await operations.wait_end(id);
+    if (ended.ok() && ended->outcome == OperationOutcome::succeeded && plans::releases_guest(ended->kind)) co_return;
+    co_await host.clock.sleep_for(std::chrono::seconds(1));
+  }
 }
 
 }  // namespace mcv

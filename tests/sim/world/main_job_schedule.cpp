@@ -166,15 +166,30 @@ void MainJobSchedule::run_guest() {
 
 /// One copy changes behind DRBD's back: found, and from then on the VM neither starts nor moves, until a verify is clean again.
 void MainJobSchedule::close_the_gate() {
+  // Off, so that no write of its own makes the block good again.
+  achieve(anywhere(), "POST", fmt::format("{}/stop", guest_path), {{"timeout_seconds", 60}}, "vm stop", [&] { return !runs_on(0) && !runs_on(1); });
+  if (!well()) return;
   const VolumeRecord volume = *state(0).volume(VolumeName::trusted("vm1-0"));
   const auto verdict_is = [&](VerdictKind kind) {
     return [this, kind] { return state(0).volume(VolumeName::trusted("vm1-0"))->verdict.kind == kind; };
   };
+  const auto at_rest = [&] {
+    for (const std::size_t node : both) {
+      for (const SimDrbd::Seen& seen : drbd_->look(node)) {
+        if (seen.disk != "UpToDate" || seen.replication != "Established") return false;
+      }
+    }
+    return agreed();
+  };
+  if (!run_events(at_rest, 300s) && well()) violation("I4: the copies do not become equal in a healthy world");
+  if (!well()) return;
   constexpr std::uint64_t block = 3;
   const std::size_t side = anywhere();
   const std::uint64_t good = drbd_->read(side, volume.minor, block);
   drbd_->corrupt(side, volume.minor, block, good + 1'000'000);
-  achieve(anywhere(), "POST", "/v1/verify", {{"all", true}}, "verify of unequal copies", verdict_is(VerdictKind::mismatch));
+  // Without faults: a link lost after the difference was marked sends the good block again.
+  if (!insist(anywhere(), "POST", "/v1/verify", {{"all", true}}, "verify of unequal copies")) return;
+  if (!run_events(verdict_is(VerdictKind::mismatch), 5s) && well()) violation("a verify did not find a block that was changed behind DRBD's back");
   const Json move = {{"node", node_name(1 - owner())}, {"start_after_migration", true}};
   const std::array<std::pair<std::string, Json>, 2> gated = {{{fmt::format("{}/start", guest_path), Json::object()}, {fmt::format("{}/migrate", guest_path), move}}};
   for (const auto& [target, body] : gated) {

@@ -67,7 +67,7 @@ TEST(CreateVm, RefusesWithTheReason) {
 TEST(DeleteVm, MarksFirstAndErasesTheRecordLast) {
   const auto plan = plans::delete_vm(test::with_vm1(), both(), vm1);
   ASSERT_TRUE(plan.ok());
-  EXPECT_THAT(shape(*plan), ElementsAre("!record@A", "volume.remove@A", "volume.remove@B", "guest.forget@A", "guest.forget@B", "record@A"));
+  EXPECT_THAT(shape(*plan), ElementsAre("!record@A", "volume.remove@A", "volume.remove@B", "guest.release@A", "guest.forget@A", "guest.release@B", "guest.forget@B", "record@A"));
 }
 
 TEST(DeleteVm, RefusesARunningLockedOrProtectedVm) {

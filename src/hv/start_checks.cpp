@@ -89,7 +89,7 @@ StartCheck cpu_count(const StartQuestion& q) {
 
 StartCheck memory(const StartQuestion& q) {
   const Bytes needed = q.vm.memory + q.limits.memory_per_vmm;
-  Bytes promised = needed + q.limits.memory_reserve;
+  Bytes promised = memory_needed(q.vm, q.limits);
   for (const VmRecord& other : q.state.vms()) {
     if (other.name != q.vm.name && may_run(&q.here, other.name)) promised = promised + other.memory + q.limits.memory_per_vmm;
   }
@@ -97,7 +97,7 @@ StartCheck memory(const StartQuestion& q) {
   // Guests that run have not touched all of their memory yet; they will.
   if (promised > q.here.memory_total)
     return refuse("memory", fmt::format("with {} for {}, guests and node need {} of {}", q.vm.memory.to_text(), q.vm.name.str(), promised.to_text(), q.here.memory_total.to_text()), fix);
-  if (needed + q.limits.memory_reserve > q.here.memory_available)
+  if (memory_needed(q.vm, q.limits) > q.here.memory_available)
     return refuse("memory", fmt::format("{} needed, {} available, {} stay free for the node", needed.to_text(), q.here.memory_available.to_text(), q.limits.memory_reserve.to_text()), fix);
   return ok("memory", fmt::format("{} needed, {} available", needed.to_text(), q.here.memory_available.to_text()));
 }
@@ -214,6 +214,8 @@ StartCheck verify_gate(const StartQuestion& q) {
 }
 
 }  // namespace
+
+Bytes memory_needed(const VmRecord& vm, const StartLimits& limits) { return vm.memory + limits.memory_per_vmm + limits.memory_reserve; }
 
 std::string_view to_text(CheckOutcome outcome) {
   switch (outcome) {

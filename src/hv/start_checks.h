@@ -50,6 +50,9 @@ struct StartQuestion {
   StartLimits limits = {};
 };
 
+/// With the VMM's own need and what stays free for the node, on a node that runs nothing else.
+Bytes memory_needed(const VmRecord& vm, const StartLimits& limits);
+
 /// All checks, in a fixed order, one entry per id even where all is well:
 ///   locked, owner-here, running-elsewhere, hypervisor-installed, kvm, cpu-count, memory, kernel-present,
 ///   initramfs-present, firmware-present, network-present, mac-in-use, disk-in-use, volumes-present,

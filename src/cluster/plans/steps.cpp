@@ -77,8 +77,8 @@ PlannedStep guest_release(const NodeName& node, const VmRecord& vm) {
 PlannedStep guest_forget(const NodeName& node, const VmName& vm) {
   return step("guest.forget", node, {{"vm", vm.str()}}, fmt::format("forget the console and run record of {}", vm.str()));
 }
-PlannedStep migrate_recheck(const NodeName& node, const VmName& vm, const NodeName& target) {
-  return step("migrate.recheck", node, {{"vm", vm.str()}, {"target", target.str()}}, fmt::format("check again that {} may move to {}", vm.str(), target.str()));
+PlannedStep migrate_recheck(const NodeName& node, const VmName& vm, const NodeName& target, bool start_after_migration) {
+  return step("migrate.recheck", node, {{"vm", vm.str()}, {"target", target.str()}, {"start_after_migration", start_after_migration}}, fmt::format("check again that {} may move to {}", vm.str(), target.str()));
 }
 
 PlannedStep pool_create(const NodeName& node, const PoolRecord& pool, std::optional<Bytes> size) {

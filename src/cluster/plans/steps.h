@@ -46,7 +46,7 @@ PlannedStep guest_kill(const NodeName& node, const VmName& vm);
 PlannedStep guest_reset(const NodeName& node, const VmName& vm);
 PlannedStep guest_release(const NodeName& node, const VmRecord& vm);         ///< taps removed
 PlannedStep guest_forget(const NodeName& node, const VmName& vm);
-PlannedStep migrate_recheck(const NodeName& node, const VmName& vm, const NodeName& target);
+PlannedStep migrate_recheck(const NodeName& node, const VmName& vm, const NodeName& target, bool start_after_migration);
 
 PlannedStep pool_create(const NodeName& node, const PoolRecord& pool, std::optional<Bytes> size);  ///< undo: remove when empty
 PlannedStep pool_remove(const NodeName& node, const PoolRecord& pool);

@@ -167,6 +167,7 @@ asio::awaitable<Result<Json>> recheck(Node& node, StepContext context) {
   migrate::OfflineRequest request;
   request.vm = vm;
   request.target = NodeName::trusted(context.params.value("target", std::string()));
+  request.start_after_migration = context.params.value("start_after_migration", false);
   MCV_CO_TRY(const VmRecord record, node.shared.current().vm(vm));
   const std::vector<std::string> paths{record.boot.kernel, record.boot.initramfs, record.boot.firmware};
   Look wanted;

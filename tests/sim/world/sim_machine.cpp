@@ -55,7 +55,7 @@ void SimMachine::show_in_sysfs(const std::string& name) {
 std::optional<std::string> SimMachine::made_up(const std::string& path) const {
   if (path == "/proc/drbd") return drbd_->proc(node_);
   if (path == "/proc/sys/kernel/random/boot_id") return fmt::format("boot-{}-{}\n", name_, boots_);
-  if (path == "/proc/meminfo") return "MemTotal:       16000000 kB\nMemFree:        12000000 kB\nMemAvailable:   14000000 kB\n";
+  if (path == "/proc/meminfo") return fmt::format("MemTotal:       {} kB\nMemFree:        {} kB\nMemAvailable:   {} kB\n", memory_kib, memory_kib / 4 * 3, memory_kib / 8 * 7);
   if (path == "/sys/module/drbd/parameters/usermode_helper" && files_.files.count(path) == 0) return "/sbin/drbdadm\n";
   if (path == "/dev/kvm") return "";
   if (path == "/sys/fs/cgroup/cgroup.controllers" && unified_cgroups) return "cpuset cpu io memory pids\n";
@@ -335,25 +335,29 @@ void SimMachine::monitor_says(SimVmm& vmm, const std::string& line) {
     start_guest(vmm);
     vmm.to_client("{\"event\":\"RESET\",\"data\":{\"guest\":false}}\n");
   }
-  if (command == "system_powerdown" && vmm.booted) {
-    const std::string unit = vmm.unit;
-    const std::uint64_t life = vmm.life;
-    std::function<void()> off = [this, unit, life]() {
-      const auto found = vmms.find(unit);
-      if (found == vmms.end() || found->second->life != life || held(*found->second)) return;
-      found->second->phase = "shutdown";
-      found->second->life = 0;
-      found->second->booted = false;
-      scheduler_.say(fmt::format("{}: guest {} powered off", name_, found->second->vm));
-      if (found->second->to_client) found->second->to_client("{\"event\":\"SHUTDOWN\",\"data\":{\"guest\":true}}\n");
-    };
-    scheduler_.after(0, milliseconds(scheduler_.chance().between(500, 4000)), [off]() { off(); });
-  }
+  if (command == "system_powerdown") power_down(vmm);
   vmm.to_client(reply.dump() + "\n");
   if (command == "quit") {
     const std::string unit = vmm.unit;
     scheduler_.after(0, 1ms, [this, unit]() { end_vmm(unit, "success", 1, 0); });
   }
+}
+
+bool SimMachine::power_down(SimVmm& vmm) {
+  if (!vmm.booted) return false;
+  const std::string unit = vmm.unit;
+  const std::uint64_t life = vmm.life;
+  std::function<void()> off = [this, unit, life]() {
+    const auto found = vmms.find(unit);
+    if (found == vmms.end() || found->second->life != life || held(*found->second)) return;
+    found->second->phase = "shutdown";
+    found->second->life = 0;
+    found->second->booted = false;
+    scheduler_.say(fmt::format("{}: guest {} powered off", name_, found->second->vm));
+    if (found->second->to_client) found->second->to_client("{\"event\":\"SHUTDOWN\",\"data\":{\"guest\":true}}\n");
+  };
+  scheduler_.after(0, milliseconds(scheduler_.chance().between(500, 4000)), [off]() { off(); });
+  return true;
 }
 
 void SimMachine::start_guest(SimVmm& vmm) {

@@ -118,6 +118,10 @@ void TwoNodes::guest_prints(std::size_t node, const std::string& vm_name, const 
   if (const auto& console = vmm(node, vm_name).to_console) console(text);
 }
 
+void TwoNodes::shut_down_guest(std::size_t node, const std::string& vm_name) {
+  if (!machines_[node]->power_down(vmm(node, vm_name))) throw std::runtime_error(vm_name + " is not up");
+}
+
 std::string TwoNodes::typed_at_guest(std::size_t node, const std::string& vm_name) {
   pass(1s);
   return vmm(node, vm_name).typed;

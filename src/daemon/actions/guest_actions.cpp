@@ -178,7 +178,7 @@ asio::awaitable<Result<Json>> recheck(Node& node, StepContext context) {
   const auto source = facts.find(node.self().str());
   if (source == facts.end()) co_return Error(ErrorCode::internal, "this node cannot look at itself");
   const auto target = facts.find(request.target.str());
-  migrate::OfflineQuestion question{node.shared.current(), request, source->second, target == facts.end() ? nullptr : &target->second, {}};
+  migrate::OfflineQuestion question{node.shared.current(), request, source->second, target == facts.end() ? nullptr : &target->second, node.verify_gate.suspects()};
   const auto refusals = migrate::offline_refusals(question);
   if (!refusals.empty()) co_return migrate::to_error(request, refusals);
   co_return Json();

@@ -37,7 +37,7 @@ asio::awaitable<api::ApiReply> list(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({}));
   Look wanted;
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
-  co_return api::reply(views::vms(node.shared.current(), facts));
+  co_return api::reply(views::vms(node.shared.current(), node.verify_gate, facts));
 }
 
 asio::awaitable<api::ApiReply> show(Node& node, api::ApiCall call) {
@@ -45,7 +45,7 @@ asio::awaitable<api::ApiReply> show(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
   Look wanted;
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
-  co_return api::reply(views::vm(node.shared.current(), vm, facts));
+  co_return api::reply(views::vm(node.shared.current(), node.verify_gate, vm, facts));
 }
 
 Result<plans::VmIdentity> new_identity(Node& node, std::size_t nics) {
@@ -99,7 +99,7 @@ Status may_start(const Node& node, const VmRecord& vm, const plans::Facts& facts
   if (here == facts.end()) return Error(ErrorCode::internal, "this node cannot look at itself").with_next("journalctl -u mcvd");
   const auto peer = node.peer_record();
   const auto there = peer ? facts.find(peer->name.str()) : facts.end();
-  hv::StartQuestion question{.state = node.shared.current(), .vm = vm, .here = here->second, .is_suspect = {}};
+  hv::StartQuestion question{.state = node.shared.current(), .vm = vm, .here = here->second, .is_suspect = node.verify_gate.suspects()};
   question.peer = there == facts.end() ? nullptr : &there->second;
   question.override_verify_gate = override_gate;
   question.takes_over = takes_over;
@@ -189,7 +189,7 @@ asio::awaitable<api::ApiReply> migrate(Node& node, api::ApiCall call) {
   request.wait_for_shutdown = asked.wait_for_shutdown;
   request.timeout_seconds = asked.timeout_seconds;
   request.start_after_migration = asked.start_after_migration;
-  migrate::OfflineQuestion question{node.shared.current(), request, source->second, target == facts.end() ? nullptr : &target->second, {}};
+  migrate::OfflineQuestion question{node.shared.current(), request, source->second, target == facts.end() ? nullptr : &target->second, node.verify_gate.suspects()};
   auto plan = migrate::plan_offline(question);
   co_return co_await run_plan(node, std::move(call), std::move(plan));
 }

@@ -45,6 +45,16 @@ TwoNodes::Answer TwoNodes::add(std::size_t node, const std::string& connect_stri
   return ask(node, "POST", "/v1/cluster/add-node", {{"connect_string", connect_string}, {"check_only", check_only}});
 }
 
+void TwoNodes::cut_cluster_link() {
+  network_.cut = true;
+  corosync_.cut();
+}
+
+void TwoNodes::heal_cluster_link() {
+  network_.cut = false;
+  corosync_.heal();
+}
+
 void TwoNodes::make_cluster() {
   for (const std::size_t node : both) initialise(node);
   must(a, "POST", "/v1/cluster/add-node", {{"connect_string", invitation(b)}, {"check_only", false}});

@@ -22,11 +22,17 @@ class TwoNodes : public sim::NodeWorld {
   using NodeWorld::daemon;
   using NodeWorld::end_daemon;
   using NodeWorld::pass;
+  using NodeWorld::power_off;
+  using NodeWorld::power_on;
+  using NodeWorld::run_events;
   using NodeWorld::start_daemon;
   using NodeWorld::up;
 
   /// Initialised, with their addresses; each a cluster of one.
   void initialise(std::size_t node);
+  /// The daemons' own link and corosync's, between the nodes.
+  void cut_cluster_link();
+  void heal_cluster_link();
   /// One cluster with a pool, replication and a network.
   void make_cluster();
   /// Another build is installed and started.

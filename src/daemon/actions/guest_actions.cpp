@@ -9,6 +9,7 @@
 #include "migrate/offline_planner.h"
 #include "net/bridge.h"
 #include "net/names.h"
+#include "storage/lvm/backing.h"
 
 namespace mcv {
 
@@ -54,9 +55,7 @@ Result<hv::VmLaunch> launch_of(Node& node, const GuestParams& params) {
   launch.boot = params.vm.boot;
   for (const VolumeRecord& volume : params.volumes) {
     MCV_TRY(const PoolRecord pool, node.shared.current().pool(volume.pool));
-    const bool file = volume.kind == VolumeKind::local && pool.kind == PoolKind::directory;
-    std::string path = file ? fmt::format("{}/{}", pool.path, volume.resource()) : volume.device_path(pool.volume_group_on(node.self()));
-    launch.disks.push_back({std::move(path), hv::disk_serial(volume.name)});
+    launch.disks.push_back({lvm::guest_path(lvm::pool_on(pool, node.self()), volume), hv::disk_serial(volume.name)});
   }
   for (std::size_t index = 0; index < params.vm.nics.size(); ++index) {
     launch.nics.push_back({net::tap_name(params.vm.name, index), params.vm.nics[index].mac});

@@ -56,6 +56,7 @@ asio::awaitable<Result<Json>> backing(Node& node, StepContext context) {
   spec.size = step.volume.size;
   spec.token = step.token;
   spec.replicated = step.volume.kind == VolumeKind::drbd;
+  spec.guest_user = node.settings.guests.user;
   MCV_CO_TRY(const lvm::Backing made, co_await lvm::ensure_backing(node.host, std::move(spec)));
   Json result = {{"volume", step.volume.name.str()},
                  {"provably_zero", made.provably_zero},

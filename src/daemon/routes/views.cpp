@@ -6,6 +6,7 @@
 
 #include "cluster/authority/takeover.h"
 #include "daemon/node/node.h"
+#include "storage/lvm/backing.h"
 #include "storage/lvm/pool.h"
 
 namespace mcv::views {
@@ -69,12 +70,12 @@ Json holds_json(const IoHold& hold, const VolumeRecord& volume) {
 
 Json volume_json(const ClusterState& state, const VerifyGate& gate, const VolumeRecord& volume, const VmRecord& vm, const plans::Facts& facts) {
   const auto pool = state.pool(volume.pool);
-  const std::string group = pool.ok() ? pool->volume_group_on(vm.owner) : std::string();
+  const lvm::Pool there = pool.ok() ? lvm::pool_on(*pool, vm.owner) : lvm::Pool();
   Json json = {{"name", volume.name.str()},
                {"pool", volume.pool.str()},
                {"kind", to_text(volume.kind)},
                {"size", volume.size.count()},
-               {"device", volume.device_path(group)}};
+               {"device", lvm::guest_path(there, volume)}};
   if (volume.kind == VolumeKind::local) return json;
   json["minor"] = volume.minor;
   json["port"] = volume.port;

@@ -85,11 +85,32 @@ ToolAnswer SimMachine::run(const std::vector<std::string>& argv) {
     files_.put(argv.back() + "/.", "", true);
     return ToolAnswer{};
   }
+  if (const auto answer = file_tool(argv)) return *answer;
   if (tool == "stat") return ToolAnswer{0, "4096 1000000 900000\n", ""};
   if (tool == "corosync-cmapctl") return cmap();
   if (tool == "udevadm" || tool == "corosync-cfgtool") return ToolAnswer{};
   if (tool.ends_with("qemu-system-x86_64") && argv.back() == "--version") return ToolAnswer{0, "QEMU emulator version 7.2.9 (Debian 1:7.2+dfsg-7+deb12u5)\n", ""};
   return ToolAnswer{127, "", tool + ": not found\n"};
+}
+
+/// Of a directory pool's images. Mode is not modelled: what root made belongs to root alone.
+std::optional<ToolAnswer> SimMachine::file_tool(const std::vector<std::string>& argv) {
+  const std::string& tool = argv.front();
+  const std::string& path = argv.back();
+  if (tool == "fallocate") {
+    if (files_.full) return ToolAnswer{1, "", "fallocate: fallocate failed: No space left on device\n"};
+    if (!files_.there(path)) files_.put(path, "image", true);
+    return ToolAnswer{};
+  }
+  if (tool != "chown" && tool != "chmod" && tool != "setpriv") return std::nullopt;
+  const auto file = files_.files.find(path);
+  if (file == files_.files.end()) return ToolAnswer{1, "", tool + ": " + path + ": No such file or directory\n"};
+  if (tool == "chown") {
+    const std::string& whom = argv[argv.size() - 2];
+    file->second.owner = whom.substr(0, whom.find(':'));
+  }
+  if (tool == "setpriv" && file->second.owner != option(argv, "--reuid=")) return ToolAnswer{1, "", ""};
+  return ToolAnswer{};
 }
 
 // --- systemd ----------------------------------------------------------------------------------------------
@@ -122,8 +143,10 @@ ToolAnswer SimMachine::systemd_run(const std::vector<std::string>& argv) {
     } else if (Lv* volume = lvm.device(disk)) {
       if (!volume->open_by.empty()) trouble = "Failed to get \"write\" lock on " + disk;
       else volume->open_by = unit;
-    } else if (!files_.there(disk)) {
+    } else if (const auto image = files_.files.find(disk); image == files_.files.end()) {
       trouble = "Could not open '" + disk + "': No such file or directory";
+    } else if (image->second.owner != option(argv, "--property=User=")) {
+      trouble = "Could not open '" + disk + "': Permission denied";
     }
   }
   for (const std::string& tap : vmm->taps) {

@@ -99,6 +99,7 @@ class SimMachine {
   ToolAnswer systemctl(const std::vector<std::string>& argv);
   ToolAnswer journalctl(const std::vector<std::string>& argv) const;
   ToolAnswer ip(const std::vector<std::string>& argv);
+  std::optional<ToolAnswer> file_tool(const std::vector<std::string>& argv);
   std::string show_links() const;
   void show_in_sysfs(const std::string& name);
   void signal(const std::string& unit, const std::string& signal);

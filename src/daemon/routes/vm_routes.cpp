@@ -111,6 +111,11 @@ Status may_start(const Node& node, const VmRecord& vm, const plans::Facts& facts
   return hv::to_status(vm.name, hv::start_checks(question));
 }
 
+/// Until the audit exists, the journal keeps who lifted the gate and why.
+void note_override(const VmRecord& vm, const api::ApiCall& call, const requests::StartVm& request) {
+  if (request.override_reason) spdlog::warn("verify gate of {} overridden by uid {}: {}", vm.name.str(), call.caller.uid, *request.override_reason);
+}
+
 /// The owner was confirmed down: typed here, the VM becomes this node's.
 asio::awaitable<api::ApiReply> take_over(Node& node, api::ApiCall call, VmRecord vm, requests::StartVm request) {
   const bool answers = co_await node.authority.peer_answers();
@@ -124,6 +129,7 @@ asio::awaitable<api::ApiReply> take_over(Node& node, api::ApiCall call, VmRecord
   plans::Facts facts;
   facts[node.self().str()] = std::move(here);
   MCV_CO_CHECK(may_start(node, vm, facts, request.override_reason.has_value(), /*takes_over=*/true));
+  note_override(vm, call, request);
   spdlog::warn("{} is taken over from {}, asked by uid {}", vm.name.str(), vm.owner.str(), call.caller.uid);
   auto plan = plans::take_over_vm(node.shared.current(), vm.name, node.self());
   co_return co_await run_plan(node, std::move(call), std::move(plan));
@@ -143,8 +149,7 @@ asio::awaitable<api::ApiReply> start(Node& node, api::ApiCall call) {
   wanted.files = boot_files(vm.boot);
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
   MCV_CO_CHECK(may_start(node, vm, facts, request.override_reason.has_value()));
-  // Until the audit exists, the journal keeps who lifted the gate and why.
-  if (request.override_reason) spdlog::warn("verify gate of {} overridden by uid {}: {}", vm.name.str(), call.caller.uid, *request.override_reason);
+  note_override(vm, call, request);
   auto plan = plans::start_vm(node.shared.current(), vm.name);
   co_return co_await run_plan(node, std::move(call), std::move(plan));
 }

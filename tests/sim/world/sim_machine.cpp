@@ -452,7 +452,10 @@ void SimMachine::power_off() {
 void SimMachine::boot() {
   scheduler_.say("power on " + name_);
   powered_ = true;
-  for (const auto& [name, link] : links) show_in_sysfs(name);
+  for (auto& [name, link] : links) {
+    link.master.clear();
+    show_in_sysfs(name);
+  }
   drbd_->boot(node_);
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <set>
 #include <utility>
 
 #include "hv/choose_hypervisor.h"
@@ -244,6 +245,14 @@ std::vector<StartCheck> start_checks(const StartQuestion& q) {
   checks.push_back(volumes_present(q));
   checks.push_back(volumes_up_to_date(q));
   checks.push_back(verify_gate(q));
+  return checks;
+}
+
+std::vector<StartCheck> last_checks(const StartQuestion& q) {
+  static const std::set<std::string_view> asked{"hypervisor-installed", "kvm",          "memory",          "kernel-present", "initramfs-present",
+                                                "firmware-present",     "mac-in-use", "network-present", "verify-gate"};
+  std::vector<StartCheck> checks = start_checks(q);
+  std::erase_if(checks, [](const StartCheck& check) { return !asked.contains(check.id); });
   return checks;
 }
 

@@ -59,6 +59,11 @@ Bytes memory_needed(const VmRecord& vm, const StartLimits& limits);
 ///   volumes-up-to-date, verify-gate.
 std::vector<StartCheck> start_checks(const StartQuestion& question);
 
+/// Of these, the ones a start asks a last time in the moment before its VMM, since others may have been started, or things
+/// changed, after the plan was made: hypervisor-installed, kvm, memory, the files, network-present, mac-in-use, verify-gate.
+/// Who owns the VM and whether its disks are current is decided by the log and by DRBD's promotion.
+std::vector<StartCheck> last_checks(const StartQuestion& question);
+
 /// The refusals of `checks` as one `start_refused` error (or the more precise code when there is one refusal only:
 /// vm_locked, verify_gate, hypervisor_missing, not_up_to_date, guest_running), or success.
 Status to_status(const VmName& vm, const std::vector<StartCheck>& checks);

@@ -187,7 +187,7 @@ Result<Plan> plan_offline(const OfflineQuestion& question) {
   moved.owner = target;
   plan.steps.push_back(plans::record(source, std::move(mutations), fmt::format("record {} as the owner of {}", target.str(), vm.name.str()), /*commits=*/true));
   if (question.request.start_after_migration) {
-    plan.steps.push_back(plans::guest_start(target, moved, volumes));
+    plan.steps.push_back(plans::guest_start(target, moved, volumes, plans::GateRule::holds));
   } else {
     for (const VolumeRecord& volume : volumes) plan.steps.push_back(plans::volume_secondary(target, {volume, std::nullopt}));
   }

@@ -56,10 +56,11 @@ PlannedStep vm_take_over(const NodeName& node, const VmRecord& vm, const std::ve
   return step("vm.take_over", node, std::move(params), fmt::format("record {} as the owner of {}, which {} leaves behind", node.str(), vm.name.str(), vm.owner.str()));
 }
 
-PlannedStep guest_start(const NodeName& node, const VmRecord& vm, std::vector<VolumeRecord> volumes) {
+PlannedStep guest_start(const NodeName& node, const VmRecord& vm, std::vector<VolumeRecord> volumes, GateRule gate) {
   Json list = Json::array();
   for (const VolumeRecord& volume : volumes) list.push_back(volume.to_json());
-  return step("guest.start", node, {{"vm", vm.to_json()}, {"volumes", list}}, fmt::format("start {}", vm.name.str()));
+  Json params = {{"vm", vm.to_json()}, {"volumes", list}, {"gate_overridden", gate == GateRule::overridden}};
+  return step("guest.start", node, std::move(params), fmt::format("start {}", vm.name.str()));
 }
 PlannedStep guest_stop(const NodeName& node, const VmName& vm, std::uint32_t timeout_seconds) {
   return step("guest.stop", node, {{"vm", vm.str()}, {"timeout_seconds", timeout_seconds}}, fmt::format("shut {} down, at most {} s", vm.str(), timeout_seconds));

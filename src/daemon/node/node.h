@@ -101,6 +101,9 @@ class Node {
   SharedState shared;
   NodeRecords records;
   VerifyGate verify_gate;
+  /// VMs that passed their last start checks and have no VMM to be seen yet: their memory is taken all the same. Shared with
+  /// the coroutines that start them.
+  std::shared_ptr<std::multiset<VmName>> starting = std::make_shared<std::multiset<VmName>>();
   Secrets secrets;
   drbd::DrbdMonitor drbd;
   hv::GuestManager guests;

@@ -111,6 +111,8 @@ Status may_start(const Node& node, const VmRecord& vm, const plans::Facts& facts
   return hv::to_status(vm.name, hv::start_checks(question));
 }
 
+plans::GateRule gate_rule(const requests::StartVm& request) { return request.override_reason ? plans::GateRule::overridden : plans::GateRule::holds; }
+
 /// Until the audit exists, the journal keeps who lifted the gate and why.
 void note_override(const VmRecord& vm, const api::ApiCall& call, const requests::StartVm& request) {
   if (request.override_reason) spdlog::warn("verify gate of {} overridden by uid {}: {}", vm.name.str(), call.caller.uid, *request.override_reason);
@@ -131,7 +133,7 @@ asio::awaitable<api::ApiReply> take_over(Node& node, api::ApiCall call, VmRecord
   MCV_CO_CHECK(may_start(node, vm, facts, request.override_reason.has_value(), /*takes_over=*/true));
   note_override(vm, call, request);
   spdlog::warn("{} is taken over from {}, asked by uid {}", vm.name.str(), vm.owner.str(), call.caller.uid);
-  auto plan = plans::take_over_vm(node.shared.current(), vm.name, node.self());
+  auto plan = plans::take_over_vm(node.shared.current(), vm.name, node.self(), gate_rule(request));
   co_return co_await run_plan(node, std::move(call), std::move(plan));
 }
 
@@ -150,7 +152,7 @@ asio::awaitable<api::ApiReply> start(Node& node, api::ApiCall call) {
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
   MCV_CO_CHECK(may_start(node, vm, facts, request.override_reason.has_value()));
   note_override(vm, call, request);
-  auto plan = plans::start_vm(node.shared.current(), vm.name);
+  auto plan = plans::start_vm(node.shared.current(), vm.name, gate_rule(request));
   co_return co_await run_plan(node, std::move(call), std::move(plan));
 }
 

@@ -67,12 +67,15 @@ asio::awaitable<Status> wait_for_end(host::Host& host, DrbdMonitor& monitor, std
   bool told = false;
   for (;;) {
     MCV_CO_TRY(const std::optional<ProcDevice> device, co_await look_at_device(host, minor));
-    if (!device || !is_verify_state(device->connection_state)) co_return success();
-    if (found && !told && device->out_of_sync_kib > marked_kib) {
+    const bool goes_on = device && is_verify_state(device->connection_state);
+    // Without the peer a guest's writes are counted as well.
+    const bool counts = goes_on || (device && device->connection_state == "Connected");
+    if (found && !told && counts && device->out_of_sync_kib > marked_kib) {
       told = true;
       std::vector<SectorRange> not_located;
       co_await found(std::move(not_located));
     }
+    if (!goes_on) co_return success();
     if (device->progress) {
       const Progress& now = *device->progress;
       if (now.left_kib != left) moved = host.clock.now();

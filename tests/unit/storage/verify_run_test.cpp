@@ -170,9 +170,11 @@ TEST(VerifyRun, MarksThatTheJournalDoesNotExplainAreNotClean) {
   VerifyingNode node;
   node.differing = {{{800, 8}}};
   node.lose_ranges = true;
+  node.looks = 0;
   const auto result = node.run();
   ASSERT_TRUE(result.ok());
   EXPECT_EQ(result->outcome, VerifyOutcome::could_not_verify) << result->reason;
+  EXPECT_EQ(node.found.size(), 1u) << "where is not known, that something differs is";
 }
 
 TEST(VerifyRun, AStallEndsInBoundedTime) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <set>
 #include <utility>
 
 #include "hv/choose_hypervisor.h"
@@ -89,7 +90,7 @@ StartCheck cpu_count(const StartQuestion& q) {
 
 StartCheck memory(const StartQuestion& q) {
   const Bytes needed = q.vm.memory + q.limits.memory_per_vmm;
-  Bytes promised = needed + q.limits.memory_reserve;
+  Bytes promised = memory_needed(q.vm, q.limits);
   for (const VmRecord& other : q.state.vms()) {
     if (other.name != q.vm.name && may_run(&q.here, other.name)) promised = promised + other.memory + q.limits.memory_per_vmm;
   }
@@ -97,7 +98,7 @@ StartCheck memory(const StartQuestion& q) {
   // Guests that run have not touched all of their memory yet; they will.
   if (promised > q.here.memory_total)
     return refuse("memory", fmt::format("with {} for {}, guests and node need {} of {}", q.vm.memory.to_text(), q.vm.name.str(), promised.to_text(), q.here.memory_total.to_text()), fix);
-  if (needed + q.limits.memory_reserve > q.here.memory_available)
+  if (memory_needed(q.vm, q.limits) > q.here.memory_available)
     return refuse("memory", fmt::format("{} needed, {} available, {} stay free for the node", needed.to_text(), q.here.memory_available.to_text(), q.limits.memory_reserve.to_text()), fix);
   return ok("memory", fmt::format("{} needed, {} available", needed.to_text(), q.here.memory_available.to_text()));
 }
@@ -215,6 +216,8 @@ StartCheck verify_gate(const StartQuestion& q) {
 
 }  // namespace
 
+Bytes memory_needed(const VmRecord& vm, const StartLimits& limits) { return vm.memory + limits.memory_per_vmm + limits.memory_reserve; }
+
 std::string_view to_text(CheckOutcome outcome) {
   switch (outcome) {
     case CheckOutcome::ok: return "ok";
@@ -242,6 +245,14 @@ std::vector<StartCheck> start_checks(const StartQuestion& q) {
   checks.push_back(volumes_present(q));
   checks.push_back(volumes_up_to_date(q));
   checks.push_back(verify_gate(q));
+  return checks;
+}
+
+std::vector<StartCheck> last_checks(const StartQuestion& q) {
+  static const std::set<std::string_view> asked{"hypervisor-installed", "kvm",          "memory",          "kernel-present", "initramfs-present",
+                                                "firmware-present",     "mac-in-use", "network-present", "verify-gate"};
+  std::vector<StartCheck> checks = start_checks(q);
+  std::erase_if(checks, [](const StartCheck& check) { return !asked.contains(check.id); });
   return checks;
 }
 

@@ -50,11 +50,19 @@ struct StartQuestion {
   StartLimits limits = {};
 };
 
+/// With the VMM's own need and what stays free for the node, on a node that runs nothing else.
+Bytes memory_needed(const VmRecord& vm, const StartLimits& limits);
+
 /// All checks, in a fixed order, one entry per id even where all is well:
 ///   locked, owner-here, running-elsewhere, hypervisor-installed, kvm, cpu-count, memory, kernel-present,
 ///   initramfs-present, firmware-present, network-present, mac-in-use, disk-in-use, volumes-present,
 ///   volumes-up-to-date, verify-gate.
 std::vector<StartCheck> start_checks(const StartQuestion& question);
+
+/// Of these, the ones a start asks a last time in the moment before its VMM, since others may have been started, or things
+/// changed, after the plan was made: hypervisor-installed, kvm, memory, the files, network-present, mac-in-use, verify-gate.
+/// Who owns the VM and whether its disks are current is decided by the log and by DRBD's promotion.
+std::vector<StartCheck> last_checks(const StartQuestion& question);
 
 /// The refusals of `checks` as one `start_refused` error (or the more precise code when there is one refusal only:
 /// vm_locked, verify_gate, hypervisor_missing, not_up_to_date, guest_running), or success.

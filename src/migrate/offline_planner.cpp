@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "cluster/plans/steps.h"
+#include "hv/start_checks.h"
 
 namespace mcv::migrate {
 namespace {
@@ -83,6 +84,32 @@ void check_files(Refusals& refusals, const OfflineQuestion& question, const VmRe
   }
 }
 
+/// What a start there needs of the node. Also of a VM that only moves: it would be stranded on a node that cannot run it.
+void check_machine(Refusals& refusals, const OfflineQuestion& question, const VmRecord& vm) {
+  const NodeFacts& target = *question.target;
+  const std::string target_name = question.request.target.str();
+  const std::string vm_name = vm.name.str();
+  hv::StartQuestion start{.state = question.state, .vm = vm, .here = target, .peer = &question.source, .starts_at_target = true, .is_suspect = question.is_suspect};
+  for (const hv::StartCheck& check : hv::start_checks(start)) {
+    if (check.outcome != hv::CheckOutcome::refuse) continue;
+    if (check.id == "hypervisor-installed") {
+      refusals.add("hypervisor", ErrorCode::hypervisor_missing, fmt::format("on {}: {}", target_name, check.text), fmt::format("on {}: {}", target_name, check.fix));
+    }
+    if (check.id == "kvm") refusals.add("kvm", ErrorCode::migrate_refused, check.text, fmt::format("on {}: {}", target_name, check.fix));
+    // What runs there now does not matter to a VM that is not started: it may be gone by then.
+    if (check.id == "memory" && question.request.start_after_migration) {
+      refusals.add("memory", ErrorCode::migrate_refused, fmt::format("{} cannot be started on {}: {}", vm_name, target_name, check.text),
+                   "stop a VM there, or migrate without --start-after-migration");
+    }
+  }
+  const Bytes needed = hv::memory_needed(vm, start.limits);
+  if (!question.request.start_after_migration && needed > target.memory_total) {
+    refusals.add("memory", ErrorCode::migrate_refused,
+                 fmt::format("{} could never start on {}: VM and node need {}, {} is all it has", vm_name, target_name, needed.to_text(), target.memory_total.to_text()),
+                 fmt::format("hvctl vm update {} --memory SIZE", vm_name));
+  }
+}
+
 void check_target(Refusals& refusals, const OfflineQuestion& question, const VmRecord& vm) {
   const NodeFacts& target = *question.target;
   const std::string target_name = question.request.target.str();
@@ -98,12 +125,7 @@ void check_target(Refusals& refusals, const OfflineQuestion& question, const VmR
   if (vm.cpus > target.cpus * 4) {
     refusals.add("cpus", ErrorCode::migrate_refused, fmt::format("{} wants {} CPUs, {} has {}", vm.name.str(), vm.cpus, target_name, target.cpus), fmt::format("hvctl vm update {} --cpus N", vm.name.str()));
   }
-  if (question.request.start_after_migration && vm.memory > target.memory_available) {
-    refusals.add("memory", ErrorCode::migrate_refused,
-                 fmt::format("{} wants {} of memory, {} has {} free", vm.name.str(), vm.memory.to_text(), target_name, target.memory_available.to_text()),
-                 "stop a VM there, or migrate without --start-after-migration");
-  }
-  if (!target.kvm) refusals.add("kvm", ErrorCode::migrate_refused, fmt::format("{} has no usable /dev/kvm", target_name), fmt::format("on {}: modprobe kvm_intel or kvm_amd", target_name));
+  check_machine(refusals, question, vm);
 }
 
 }  // namespace
@@ -152,7 +174,7 @@ Result<Plan> plan_offline(const OfflineQuestion& question) {
   plan.object = "vm/" + vm.name.str();
   plan.summary = fmt::format("move {} from {} to {}", vm.name.str(), source.str(), target.str());
   if (question.request.wait_for_shutdown) plan.steps.push_back(plans::guest_wait_stopped(source, vm.name, question.request.timeout_seconds));
-  plan.steps.push_back(plans::migrate_recheck(source, vm.name, target));
+  plan.steps.push_back(plans::migrate_recheck(source, vm.name, target, question.request.start_after_migration));
   plan.steps.push_back(plans::guest_release(source, vm));
   for (const VolumeRecord& volume : volumes) plan.steps.push_back(plans::volume_secondary(source, {volume, std::nullopt}));
   for (const VolumeRecord& volume : volumes) plan.steps.push_back(plans::volume_primary(target, {volume, std::nullopt}));
@@ -165,7 +187,7 @@ Result<Plan> plan_offline(const OfflineQuestion& question) {
   moved.owner = target;
   plan.steps.push_back(plans::record(source, std::move(mutations), fmt::format("record {} as the owner of {}", target.str(), vm.name.str()), /*commits=*/true));
   if (question.request.start_after_migration) {
-    plan.steps.push_back(plans::guest_start(target, moved, volumes));
+    plan.steps.push_back(plans::guest_start(target, moved, volumes, plans::GateRule::holds));
   } else {
     for (const VolumeRecord& volume : volumes) plan.steps.push_back(plans::volume_secondary(target, {volume, std::nullopt}));
   }

@@ -13,7 +13,7 @@
 
 namespace mcv::net {
 
-/// The bridge exists and is up; true when it was made. Lives until reboot: the daemon ensures it again at start.
+/// The bridge exists and is up; true when it was made. Lives until reboot: the daemon ensures it again at start (bridges.h).
 /// With `uplink`, that device becomes a port of it, unless it carries addresses (taking it would cut the administrator
 /// off): then `in_use`. Without, no device of the machine is touched. Nothing undoes a bridge: other guests may use it.
 boost::asio::awaitable<Result<bool>> ensure_bridge(host::Host& host, std::string bridge, std::optional<std::string> uplink);

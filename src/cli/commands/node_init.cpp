@@ -24,13 +24,14 @@ Command node_init() {
   return {.name = "node init",
           .summary = "prepare this machine: directories, database, guest network",
           .details = "Idempotent: what exists and fits is left alone, and nothing that mcv did not make is ever removed. With --all the bridge of the guest "
-                     "network is made too; give --uplink to put an interface into it (its address moves to the bridge).\n\n"
+                     "network is made too; give --uplink to put an interface into it, now and after each reboot. An interface that carries an address is "
+                     "refused: as a port it would lose it. Give the bridge that address in /etc/network/interfaces first.\n\n"
                      "A single initialised node already runs VMs on local storage.",
           .options = {{.name = "--all", .help = "the guest network's bridge too"},
                       {.name = "--bridge", .value = "NAME", .help = "its name, br0 unless given"},
                       {.name = "--uplink", .value = "INTERFACE", .help = "an interface to put into the bridge"}},
           .routes = {{"POST", "/v1/node/init"}},
-          .examples = {"hvctl node init --all"},
+          .examples = {"hvctl node init --all", "hvctl node init --all --uplink eth1"},
           .run = run};
 }
 

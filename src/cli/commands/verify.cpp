@@ -24,7 +24,7 @@ int exit_code_of_volumes(const Json& volumes) {
   int code = 0;
   for (const Json& volume : volumes) {
     const std::string verdict = text_at(volume, "verdict");
-    if (verdict == "mismatch") return exit_mismatch;
+    if (verdict == "mismatch" || verdict == "suspect") return exit_mismatch;
     if (verdict != "clean") code = exit_not_verified;
   }
   return code;
@@ -45,7 +45,7 @@ void print_volumes(Session& session, const Json& volumes) {
 
 void print_advice(Session& session, int code) {
   if (code == exit_mismatch) {
-    session.err() << "The copies differ. The VMs above neither start nor move until a resync and a clean verify; what runs keeps running.\n"
+    session.err() << "The copies differ, or differed when the run was cut off (suspect). The VMs above neither start nor move until a clean verify; what runs keeps running.\n"
                      "  next: hvctl drbd list; then docs/operations.md, verify-mismatch\n";
   } else if (code == exit_not_verified) {
     session.err() << "Not every volume could be compared; the earlier results stand.\n  next: hvctl drbd list (both sides must be connected), then verify again\n";
@@ -98,7 +98,7 @@ Command verify() {
   return {.name = "verify",
           .summary = "compare the two copies of replicated disks, block by block",
           .details = "Made for cron: goes on after a failure, sums up, and with --quiet prints only what is not clean. Guests may run meanwhile. A volume that was found to "
-                     "differ keeps its VM from starting and moving until a clean verify.\n\n"
+                     "differ, also by a run that did not end (suspect), keeps its VM from starting and moving until a clean verify.\n\n"
                      "Exit codes: 0 all clean, 20 a difference was found, 21 something could not be compared (and no difference was found).",
           .operands = {.name = "VM", .min = 0, .max = any_number, .completes = Completes::vm},
           .options = {{.name = "--all", .help = "every replicated disk"}},

@@ -132,6 +132,11 @@ std::string_view to_text(VerdictKind kind) {
   return "";
 }
 
+bool is_at_or_after(const LogStamp& stamp, const LogStamp& other) {
+  if (stamp.counter != other.counter) return stamp.counter > other.counter;
+  return stamp.generation == other.generation && stamp.index >= other.index;
+}
+
 std::string VolumeRecord::device_path(const std::string& volume_group) const {
   if (kind == VolumeKind::drbd) return fmt::format("/dev/drbd{}", minor);
   return fmt::format("/dev/{}/{}", volume_group, resource());
@@ -141,6 +146,7 @@ Json VolumeRecord::to_json() const {
   Json ranges = Json::array();
   for (const SectorRange& range : verdict.ranges) ranges.push_back({{"start", range.start}, {"count", range.count}});
   Json verdict_json = {{"kind", to_text(verdict.kind)}, {"wall_seconds", verdict.wall_seconds}, {"node", verdict.node}, {"ranges", ranges}};
+  if (verdict.after.counter != 0) verdict_json["after"] = {{"counter", verdict.after.counter}, {"generation", verdict.after.generation}, {"index", verdict.after.index}};
   return {{"name", name.str()}, {"vm", vm.str()},   {"pool", pool.str()}, {"kind", to_text(kind)},         {"size", size.count()},
           {"node", node},       {"minor", minor},   {"port", port},       {"last_primary", last_primary},  {"verdict", verdict_json}};
 }
@@ -162,6 +168,13 @@ Result<Verdict> verdict_from_json(const Json& json) {
       verdict.ranges.push_back({range.required<std::uint64_t>("start"), range.required<std::uint64_t>("count")});
       MCV_CHECK(range.finish_lenient());
     }
+  }
+  if (const Json* after = fields.object("after", false)) {
+    Fields stamp(*after, "volume.verdict.after");
+    verdict.after.counter = stamp.required<std::uint64_t>("counter");
+    verdict.after.generation = stamp.required<std::string>("generation");
+    verdict.after.index = stamp.required<std::uint64_t>("index");
+    MCV_CHECK(stamp.finish_lenient());
   }
   MCV_CHECK(fields.finish_lenient());
   return verdict;

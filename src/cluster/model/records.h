@@ -71,11 +71,22 @@ struct SectorRange {
   friend bool operator==(const SectorRange&, const SectorRange&) = default;
 };
 
+/// A place in the log: what was recorded is compared by it, never by a clock. Counter and generation of zero are none.
+struct LogStamp {
+  std::uint64_t counter = 0;   ///< of the generation
+  std::string generation;      ///< its uuid
+  std::uint64_t index = 0;
+  friend bool operator==(const LogStamp&, const LogStamp&) = default;
+};
+/// False as well for two generations with one counter: neither came after the other.
+bool is_at_or_after(const LogStamp& stamp, const LogStamp& other);
+
 struct Verdict {
   VerdictKind kind = VerdictKind::never;
   std::int64_t wall_seconds = 0;      ///< when the run ended; for people
   std::string node;                   ///< which node commanded the run
   std::vector<SectorRange> ranges;    ///< mismatch only: ranges that differed again on re-check
+  LogStamp after;                     ///< the last committed entry when it was proposed, as its node saw it
   friend bool operator==(const Verdict&, const Verdict&) = default;
 };
 

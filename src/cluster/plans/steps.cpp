@@ -56,10 +56,11 @@ PlannedStep vm_take_over(const NodeName& node, const VmRecord& vm, const std::ve
   return step("vm.take_over", node, std::move(params), fmt::format("record {} as the owner of {}, which {} leaves behind", node.str(), vm.name.str(), vm.owner.str()));
 }
 
-PlannedStep guest_start(const NodeName& node, const VmRecord& vm, std::vector<VolumeRecord> volumes) {
+PlannedStep guest_start(const NodeName& node, const VmRecord& vm, std::vector<VolumeRecord> volumes, GateRule gate) {
   Json list = Json::array();
   for (const VolumeRecord& volume : volumes) list.push_back(volume.to_json());
-  return step("guest.start", node, {{"vm", vm.to_json()}, {"volumes", list}}, fmt::format("start {}", vm.name.str()));
+  Json params = {{"vm", vm.to_json()}, {"volumes", list}, {"gate_overridden", gate == GateRule::overridden}};
+  return step("guest.start", node, std::move(params), fmt::format("start {}", vm.name.str()));
 }
 PlannedStep guest_stop(const NodeName& node, const VmName& vm, std::uint32_t timeout_seconds) {
   return step("guest.stop", node, {{"vm", vm.str()}, {"timeout_seconds", timeout_seconds}}, fmt::format("shut {} down, at most {} s", vm.str(), timeout_seconds));
@@ -77,8 +78,8 @@ PlannedStep guest_release(const NodeName& node, const VmRecord& vm) {
 PlannedStep guest_forget(const NodeName& node, const VmName& vm) {
   return step("guest.forget", node, {{"vm", vm.str()}}, fmt::format("forget the console and run record of {}", vm.str()));
 }
-PlannedStep migrate_recheck(const NodeName& node, const VmName& vm, const NodeName& target) {
-  return step("migrate.recheck", node, {{"vm", vm.str()}, {"target", target.str()}}, fmt::format("check again that {} may move to {}", vm.str(), target.str()));
+PlannedStep migrate_recheck(const NodeName& node, const VmName& vm, const NodeName& target, bool start_after_migration) {
+  return step("migrate.recheck", node, {{"vm", vm.str()}, {"target", target.str()}, {"start_after_migration", start_after_migration}}, fmt::format("check again that {} may move to {}", vm.str(), target.str()));
 }
 
 PlannedStep pool_create(const NodeName& node, const PoolRecord& pool, std::optional<Bytes> size) {

@@ -10,6 +10,7 @@
 
 #include "cluster/model/cluster_state.h"
 #include "cluster/plan/plan.h"
+#include "cluster/plans/gate_rule.h"
 
 namespace mcv::plans {
 
@@ -39,14 +40,14 @@ PlannedStep verify_summary(const NodeName& node);                            ///
 /// A VM of a node that was confirmed down becomes this node's; only while this node decides alone.
 PlannedStep vm_take_over(const NodeName& node, const VmRecord& vm, const std::vector<VolumeRecord>& volumes);
 
-PlannedStep guest_start(const NodeName& node, const VmRecord& vm, std::vector<VolumeRecord> volumes);  ///< taps and VMM; undo: kill
+PlannedStep guest_start(const NodeName& node, const VmRecord& vm, std::vector<VolumeRecord> volumes, GateRule gate);  ///< taps and VMM; undo: kill
 PlannedStep guest_stop(const NodeName& node, const VmName& vm, std::uint32_t timeout_seconds);
 PlannedStep guest_wait_stopped(const NodeName& node, const VmName& vm, std::optional<std::uint32_t> timeout_seconds);
 PlannedStep guest_kill(const NodeName& node, const VmName& vm);
 PlannedStep guest_reset(const NodeName& node, const VmName& vm);
 PlannedStep guest_release(const NodeName& node, const VmRecord& vm);         ///< taps removed
 PlannedStep guest_forget(const NodeName& node, const VmName& vm);
-PlannedStep migrate_recheck(const NodeName& node, const VmName& vm, const NodeName& target);
+PlannedStep migrate_recheck(const NodeName& node, const VmName& vm, const NodeName& target, bool start_after_migration);
 
 PlannedStep pool_create(const NodeName& node, const PoolRecord& pool, std::optional<Bytes> size);  ///< undo: remove when empty
 PlannedStep pool_remove(const NodeName& node, const PoolRecord& pool);

@@ -212,7 +212,7 @@ Result<Plan> delete_vm(const ClusterState& state, const Facts& facts, const VmNa
   return plan;
 }
 
-Result<Plan> start_vm(const ClusterState& state, const VmName& name) {
+Result<Plan> start_vm(const ClusterState& state, const VmName& name, GateRule gate) {
   MCV_TRY(const VmRecord vm, usable_vm(state, name));
   Plan plan = plan_for(name, "vm-start", fmt::format("start {} on {}", name.str(), vm.owner.str()));
   const std::vector<VolumeRecord> volumes = state.volumes_of(vm);
@@ -225,7 +225,7 @@ Result<Plan> start_vm(const ClusterState& state, const VmName& name) {
   for (const VolumeRecord& volume : volumes) {
     if (volume.kind == VolumeKind::drbd) plan.steps.push_back(volume_primary(vm.owner, {volume, std::nullopt}));
   }
-  plan.steps.push_back(guest_start(vm.owner, vm, volumes));
+  plan.steps.push_back(guest_start(vm.owner, vm, volumes, gate));
   return plan;
 }
 
@@ -252,7 +252,7 @@ Result<Plan> reset_vm(const ClusterState& state, const VmName& name) {
   return plan;
 }
 
-Result<Plan> take_over_vm(const ClusterState& state, const VmName& name, const NodeName& here) {
+Result<Plan> take_over_vm(const ClusterState& state, const VmName& name, const NodeName& here, GateRule gate) {
   MCV_TRY(VmRecord vm, usable_vm(state, name));
   Plan plan = plan_for(name, "vm-takeover", fmt::format("take {} over from {} and start it on {}", name.str(), vm.owner.str(), here.str()));
   const std::vector<VolumeRecord> volumes = state.volumes_of(vm);
@@ -261,7 +261,7 @@ Result<Plan> take_over_vm(const ClusterState& state, const VmName& name, const N
     if (volume.kind == VolumeKind::drbd) plan.steps.push_back(volume_primary(here, {volume, std::nullopt}));
   }
   vm.owner = here;
-  plan.steps.push_back(guest_start(here, vm, volumes));
+  plan.steps.push_back(guest_start(here, vm, volumes, gate));
   return plan;
 }
 

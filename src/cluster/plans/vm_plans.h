@@ -9,6 +9,7 @@
 #include "cluster/model/cluster_state.h"
 #include "cluster/model/observation.h"
 #include "cluster/plan/plan.h"
+#include "cluster/plans/gate_rule.h"
 #include "cluster/requests/requests.h"
 
 namespace mcv::plans {
@@ -25,14 +26,14 @@ struct VmIdentity {
 Result<Plan> create_vm(const ClusterState& state, const Facts& facts, const NodeName& here, const requests::CreateVm& request, const VmIdentity& identity);
 Result<Plan> delete_vm(const ClusterState& state, const Facts& facts, const VmName& name);
 
-/// `facts` of the owner decides; the start checks were passed by the caller (hv/start_checks.h).
-Result<Plan> start_vm(const ClusterState& state, const VmName& name);
+/// The start checks were passed by the caller (hv/start_checks.h); those that may change meanwhile the last step asks again.
+Result<Plan> start_vm(const ClusterState& state, const VmName& name, GateRule gate = GateRule::holds);
 Result<Plan> stop_vm(const ClusterState& state, const VmName& name, const requests::StopVm& request);
 Result<Plan> kill_vm(const ClusterState& state, const VmName& name);
 Result<Plan> reset_vm(const ClusterState& state, const VmName& name);
 /// A VM of the other node, which is down: its owner is recorded before its disks are opened here. Authority and freshness
 /// were asked by the caller, and are asked again by the step itself.
-Result<Plan> take_over_vm(const ClusterState& state, const VmName& name, const NodeName& here);
+Result<Plan> take_over_vm(const ClusterState& state, const VmName& name, const NodeName& here, GateRule gate = GateRule::holds);
 /// After a guest turned itself off on `where`: taps removed, volumes demoted there.
 Result<Plan> release_vm(const ClusterState& state, const VmName& name, const NodeName& where);
 /// Whether a plan of this kind releases the guest's disks and taps as steps of its own.

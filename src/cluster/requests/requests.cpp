@@ -262,6 +262,7 @@ Result<InitNode> init_node(const Json& body) {
   check_bridge(fields, request.bridge);
   request.uplink = fields.optional<std::string>("uplink");
   if (request.uplink) check_bridge(fields, *request.uplink);
+  if (request.uplink && !request.all) fields.fail(Error(ErrorCode::bad_request, "an uplink is for the bridge, which only --all makes"));
   MCV_CHECK(fields.finish());
   return request;
 }

@@ -9,6 +9,7 @@
 #include "migrate/offline_planner.h"
 #include "net/bridge.h"
 #include "net/names.h"
+#include "storage/lvm/backing.h"
 
 namespace mcv {
 
@@ -24,14 +25,16 @@ constexpr std::uint32_t forever_seconds = 365 * 24 * 3600;
 struct GuestParams {
   VmRecord vm;
   std::vector<VolumeRecord> volumes;
+  bool gate_overridden = false;
 };
 
 Result<GuestParams> guest_params(const StepContext& context) {
   Fields fields(context.params, "guest");
   const Json* vm = fields.object("vm");
   const Json* volumes = fields.array("volumes", false);
-  MCV_CHECK(fields.finish());
   GuestParams params;
+  params.gate_overridden = fields.optional_or("gate_overridden", false);
+  MCV_CHECK(fields.finish());
   MCV_TRY(params.vm, VmRecord::from_json(*vm));
   if (volumes == nullptr) return params;
   for (const Json& item : *volumes) {
@@ -54,9 +57,7 @@ Result<hv::VmLaunch> launch_of(Node& node, const GuestParams& params) {
   launch.boot = params.vm.boot;
   for (const VolumeRecord& volume : params.volumes) {
     MCV_TRY(const PoolRecord pool, node.shared.current().pool(volume.pool));
-    const bool file = volume.kind == VolumeKind::local && pool.kind == PoolKind::directory;
-    std::string path = file ? fmt::format("{}/{}", pool.path, volume.resource()) : volume.device_path(pool.volume_group_on(node.self()));
-    launch.disks.push_back({std::move(path), hv::disk_serial(volume.name)});
+    launch.disks.push_back({lvm::guest_path(lvm::pool_on(pool, node.self()), volume), hv::disk_serial(volume.name)});
   }
   for (std::size_t index = 0; index < params.vm.nics.size(); ++index) {
     launch.nics.push_back({net::tap_name(params.vm.name, index), params.vm.nics[index].mac});
@@ -86,9 +87,43 @@ asio::awaitable<Status> remove_taps(Node& node, VmRecord vm) {
   co_return success();
 }
 
+std::vector<std::string> boot_files(const BootRecord& boot) {
+  std::vector<std::string> files;
+  for (const std::string* path : {&boot.kernel, &boot.initramfs, &boot.firmware}) {
+    if (!path->empty()) files.push_back(*path);
+  }
+  return files;
+}
+
+/// A start that was let through, until the guest manager shows its VMM.
+class StartGrant {
+ public:
+  StartGrant(std::shared_ptr<std::multiset<VmName>> all, const VmName& vm) : all_(std::move(all)), place_(all_->insert(vm)) {}
+  ~StartGrant() { all_->erase(place_); }
+  StartGrant(const StartGrant&) = delete;
+  StartGrant& operator=(const StartGrant&) = delete;
+
+ private:
+  std::shared_ptr<std::multiset<VmName>> all_;
+  std::multiset<VmName>::iterator place_;
+};
+
+/// Two starts were planned at the same time, each when the other did not count yet. Here they are one after the other: from
+/// the look at who runs to the grant nothing else gets the loop.
+Result<std::shared_ptr<StartGrant>> grant_start(const Node& node, const GuestParams& params, NodeFacts here) {
+  here.vms = node.guests.facts();
+  for (const VmName& other : *node.starting) {
+    VmFacts& facts = here.vms[other.str()];
+    if (other != params.vm.name && facts.state == RunState::stopped) facts.state = RunState::starting;
+  }
+  hv::StartQuestion question{.state = node.shared.current(), .vm = params.vm, .here = here, .is_suspect = node.verify_gate.suspects()};
+  question.override_verify_gate = params.gate_overridden;
+  MCV_CHECK(hv::to_status(params.vm.name, hv::last_checks(question)));
+  return std::make_shared<StartGrant>(node.starting, params.vm.name);
+}
+
 asio::awaitable<Result<Json>> start(Node& node, StepContext context) {
-  MCV_CO_TRY(const GuestParams params, guest_params(context));
-  MCV_CO_TRY(hv::VmLaunch launch, launch_of(node, params));
+  MCV_CO_TRY(GuestParams params, guest_params(context));
   // A plan made before this node was away may be older than the other one's decision to take the VM over.
   const bool owns = co_await node.wait_until_owner(params.vm.name, seconds(10));
   if (!owns) {
@@ -96,6 +131,17 @@ asio::awaitable<Result<Json>> start(Node& node, StepContext context) {
         .with_safe("it was not started here")
         .with_next(fmt::format("hvctl vm start {}", params.vm.name.str()));
   }
+  // As it is now: whoever waited for a shutdown may have changed it meanwhile.
+  MCV_CO_TRY(params.vm, node.shared.current().vm(params.vm.name));
+  std::shared_ptr<StartGrant> grant;
+  // One that runs already was granted it, in an earlier life of this daemon or of this step.
+  if (node.guests.facts(params.vm.name).state == RunState::stopped) {
+    Look wanted;
+    wanted.files = boot_files(params.vm.boot);
+    MCV_CO_TRY(NodeFacts here, co_await node.observer.look(std::move(wanted)));
+    MCV_CO_TRY(grant, grant_start(node, params, std::move(here)));
+  }
+  MCV_CO_TRY(hv::VmLaunch launch, launch_of(node, params));
   // A plan promotes before this step; the node may have rebooted since, and this step be repeated.
   for (const VolumeRecord& volume : params.volumes) {
     MCV_CO_CHECK(co_await promote(node, volume));
@@ -167,17 +213,15 @@ asio::awaitable<Result<Json>> recheck(Node& node, StepContext context) {
   migrate::OfflineRequest request;
   request.vm = vm;
   request.target = NodeName::trusted(context.params.value("target", std::string()));
+  request.start_after_migration = context.params.value("start_after_migration", false);
   MCV_CO_TRY(const VmRecord record, node.shared.current().vm(vm));
-  const std::vector<std::string> paths{record.boot.kernel, record.boot.initramfs, record.boot.firmware};
   Look wanted;
-  for (const std::string& path : paths) {
-    if (!path.empty()) wanted.files.push_back(path);
-  }
+  wanted.files = boot_files(record.boot);
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
   const auto source = facts.find(node.self().str());
   if (source == facts.end()) co_return Error(ErrorCode::internal, "this node cannot look at itself");
   const auto target = facts.find(request.target.str());
-  migrate::OfflineQuestion question{node.shared.current(), request, source->second, target == facts.end() ? nullptr : &target->second, {}};
+  migrate::OfflineQuestion question{node.shared.current(), request, source->second, target == facts.end() ? nullptr : &target->second, node.verify_gate.suspects()};
   const auto refusals = migrate::offline_refusals(question);
   if (!refusals.empty()) co_return migrate::to_error(request, refusals);
   co_return Json();

@@ -7,6 +7,7 @@
 #include "daemon/join/hex.h"
 #include "daemon/join/join_service.h"
 #include "daemon/node/node.h"
+#include "storage/lvm/pool.h"
 
 namespace mcv {
 
@@ -42,6 +43,13 @@ asio::awaitable<Status> undo_prepare(Node& node, StepContext context) {
 asio::awaitable<Result<Json>> pool(Node& node, StepContext context) {
   MCV_CO_TRY(const NodeRecord joiner, joiner_of(context));
   Json body = {{"pool", context.params.value("pool", Json::object())}};
+  MCV_CO_TRY(const PoolRecord record, PoolRecord::from_json(body.at("pool")));
+  if (record.kind == PoolKind::thin) {
+    // As large as here, whatever was asked for when it was made.
+    lvm::Pool ours = lvm::pool_on(record, node.self());
+    MCV_CO_TRY(const lvm::PoolUsage usage, co_await lvm::pool_usage(node.host, std::move(ours)));
+    body["size"] = usage.size.count();
+  }
   MCV_CO_TRY(Json answer, co_await node.peer.post(joiner, "/peer/v1/join/pool", std::move(body), PeerClient::patient));
   co_return answer;
 }

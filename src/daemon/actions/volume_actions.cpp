@@ -56,6 +56,7 @@ asio::awaitable<Result<Json>> backing(Node& node, StepContext context) {
   spec.size = step.volume.size;
   spec.token = step.token;
   spec.replicated = step.volume.kind == VolumeKind::drbd;
+  spec.guest_user = node.settings.guests.user;
   MCV_CO_TRY(const lvm::Backing made, co_await lvm::ensure_backing(node.host, std::move(spec)));
   Json result = {{"volume", step.volume.name.str()},
                  {"provably_zero", made.provably_zero},
@@ -206,18 +207,36 @@ Json verify_result(const VolumeRecord& volume, std::string_view verdict, std::st
           {"text", std::move(text)}, {"ranges", ranges_json(result.ranges)}, {"out_of_sync_kib", result.out_of_sync_kib}};
 }
 
-/// The verdict goes into the shared configuration; a run that found differences and did not end is this node's to keep.
+/// The verdict goes into the shared configuration, after everything this node knows.
 asio::awaitable<Status> keep_verdict(Node& node, StepContext context, VolumeRecord volume, drbd::VerifyResult result) {
-  const Verdict verdict = drbd::verdict_of(result, node.host.clock.wall_seconds(), node.self());
-  volume.verdict = verdict;
+  volume.verdict = drbd::verdict_of(result, node.host.clock.wall_seconds(), node.self());
+  volume.verdict.after = stamp_of(node.shared.position());
   Change change;
   change.id = fmt::format("{}/{}/verdict", context.operation.str(), context.step);
-  change.summary = fmt::format("verify of {}: {}", volume.name.str(), to_text(verdict.kind));
+  change.summary = fmt::format("verify of {}: {}", volume.name.str(), to_text(volume.verdict.kind));
   Json fields = {{"verdict", volume.to_json().at("verdict")}};
   change.mutations.push_back(patch(Kind::volume, volume.name.str(), std::move(fields)));
   auto proposed = co_await node.shared.propose(std::move(change));
   if (!proposed.ok()) co_return std::move(proposed).error();
   co_return success();
+}
+
+/// Before it is known how the run ends, because this process may not see the end of it.
+asio::awaitable<void> close_gate(Node& node, VolumeRecord volume, std::vector<SectorRange> ranges) {
+  const Status closed = co_await node.verify_gate.close(std::move(volume), std::move(ranges), "");
+  static_cast<void>(closed);  // logged there, and closed all the same
+}
+
+/// A run that ends without a shared verdict. When it saw differences they are durable here before anything is answered.
+asio::awaitable<Json> without_verdict(Node& node, VolumeRecord volume, drbd::VerifyResult result, bool differed, std::string reason) {
+  if (!differed) {
+    const bool earlier = node.verify_gate.is_suspect(volume.name);
+    co_return verify_result(volume, "could-not-verify", earlier ? reason + "; an earlier run found differences, so it stays suspect" : reason, result);
+  }
+  const Status closed = co_await node.verify_gate.close(volume, result.ranges, reason);
+  std::string text = fmt::format("differences were found and the run did not end: {}; {} does not start or move until a clean verify", reason, volume.vm.str());
+  if (!closed.ok()) text += fmt::format("; this could not be stored and holds only until mcvd restarts: {}", closed.error().message());
+  co_return verify_result(volume, "suspect", std::move(text), result);
 }
 
 /// Never fails: one volume that cannot be compared must not keep the others from being compared.
@@ -226,18 +245,34 @@ asio::awaitable<Result<Json>> verify(Node& node, StepContext context) {
   drbd::ProgressCallback report = [progress = context.progress, name = step.volume.name.str()](const drbd::VerifyProgress& now) {
     progress(static_cast<int>(now.percent), fmt::format("{}{}: {} KiB/s", now.round == 0 ? "comparing " : "re-checking ", name, now.kib_per_second));
   };
+  const auto differed = std::make_shared<bool>(false);
+  drbd::DifferenceCallback found = [&node, differed, volume = step.volume](std::vector<SectorRange> ranges) {
+    *differed = true;
+    return close_gate(node, volume, std::move(ranges));
+  };
   const drbd::Verification::Settings settings;
-  auto result = co_await drbd::run_verify(node.host, node.drbd, step.volume.name, settings, std::move(report));
-  if (!result.ok()) co_return verify_result(step.volume, "could-not-verify", result.error().message(), {});
-  if (result->outcome == drbd::VerifyOutcome::could_not_verify) {
-    co_return verify_result(step.volume, "could-not-verify", result->reason, *result);
+  auto result = co_await drbd::run_verify(node.host, node.drbd, step.volume.name, settings, std::move(report), std::move(found));
+  if (!result.ok()) {
+    const drbd::VerifyResult nothing;
+    Json unknown = co_await without_verdict(node, step.volume, nothing, *differed, result.error().message());
+    co_return unknown;
   }
-  const drbd::VerifyResult found = *result;
-  auto kept = co_await keep_verdict(node, context, step.volume, found);
-  if (!kept.ok()) co_return verify_result(step.volume, "could-not-verify", "the verdict could not be recorded: " + kept.error().message(), found);
-  if (found.outcome == drbd::VerifyOutcome::clean) co_return verify_result(step.volume, "clean", "both sides are equal", found);
-  const std::string text = fmt::format("{} ranges differ; {} does not start or move until they are repaired", found.ranges.size(), step.volume.vm.str());
-  co_return verify_result(step.volume, "mismatch", text, found);
+  const drbd::VerifyResult compared = *result;
+  const bool doubtful = *differed || !compared.ranges.empty();
+  if (compared.outcome == drbd::VerifyOutcome::could_not_verify) {
+    Json unknown = co_await without_verdict(node, step.volume, compared, doubtful, compared.reason);
+    co_return unknown;
+  }
+  auto kept = co_await keep_verdict(node, context, step.volume, compared);
+  if (!kept.ok()) {
+    std::string reason = "the verdict could not be recorded: " + kept.error().message();
+    Json unknown = co_await without_verdict(node, step.volume, compared, doubtful, std::move(reason));
+    co_return unknown;
+  }
+  co_await node.verify_gate.tidy();
+  if (compared.outcome == drbd::VerifyOutcome::clean) co_return verify_result(step.volume, "clean", "both sides are equal", compared);
+  const std::string text = fmt::format("{} ranges differ; {} does not start or move until they are repaired", compared.ranges.size(), step.volume.vm.str());
+  co_return verify_result(step.volume, "mismatch", text, compared);
 }
 
 asio::awaitable<Status> stop_verify(Node& node, StepContext context) {

@@ -16,6 +16,8 @@ std::vector<std::string> own_objects(const ClusterState& state) {
 }
 
 Json to_json(const JoinFacts& facts) {
+  Json thin_pools = Json::object();
+  for (const auto& [name, size] : facts.thin_pools) thin_pools[name] = size.count();
   return {{"node", facts.node.to_json()},
           {"version", facts.version},
           {"format", facts.format},
@@ -29,6 +31,7 @@ Json to_json(const JoinFacts& facts) {
           {"cpu_flags", facts.cpu_flags},
           {"addresses", facts.addresses},
           {"cluster_mtu", facts.cluster_mtu},
+          {"thin_pools", std::move(thin_pools)},
           {"calls_back", facts.calls_back},
           {"facts", mcv::to_json(facts.facts)}};
 }
@@ -51,7 +54,11 @@ Result<JoinFacts> join_facts_from_json(const Json& json) {
   facts.calls_back = fields.required<bool>("calls_back");
   const Json* node = fields.object("node");
   const Json* node_facts = fields.object("facts");
+  const Json* thin_pools = fields.object("thin_pools");
   MCV_CHECK(fields.finish_lenient());
+  for (const auto& item : thin_pools->items()) {
+    if (item.value().is_number_unsigned()) facts.thin_pools[item.key()] = Bytes(item.value().get<std::uint64_t>());
+  }
   MCV_TRY(facts.node, NodeRecord::from_json(*node));
   MCV_TRY(facts.facts, node_facts_from_json(*node_facts));
   return facts;

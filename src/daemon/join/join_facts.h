@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct JoinFacts {
   std::vector<std::string> cpu_flags;
   std::vector<std::string> addresses;        ///< literal addresses of local interfaces
   std::uint32_t cluster_mtu = 0;             ///< of the interface that carries the cluster address; 0 = unknown
+  std::map<std::string, Bytes> thin_pools;   ///< "vg0/mcv-fast" -> its size
   bool calls_back = false;                   ///< the asked node reached the asking one on its peer port
   NodeFacts facts;
 };

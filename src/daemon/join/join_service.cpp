@@ -81,6 +81,7 @@ asio::awaitable<Result<Json>> serve_pool(Node& node, Json body) {
   Fields fields(body, "pool");
   const Json* pool_json = fields.object("pool");
   const bool remove = fields.optional_or("remove", false);
+  const auto bytes = fields.optional<std::uint64_t>("size");
   MCV_CO_CHECK(fields.finish());
   MCV_CO_TRY(const PoolRecord record, PoolRecord::from_json(*pool_json));
   const lvm::Pool pool = lvm::pool_on(record, node.self());
@@ -91,7 +92,9 @@ asio::awaitable<Result<Json>> serve_pool(Node& node, Json body) {
     MCV_CO_CHECK(co_await lvm::remove_pool(node.host, pool));
     co_return Json::object();
   }
-  MCV_CO_TRY(const bool created, co_await lvm::ensure_pool(node.host, pool, std::nullopt));
+  std::optional<Bytes> size;
+  if (bytes) size = Bytes(*bytes);
+  MCV_CO_TRY(const bool created, co_await lvm::ensure_pool(node.host, pool, size));
   Json answer = {{"created", created}};
   co_return answer;
 }

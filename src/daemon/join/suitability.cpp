@@ -130,8 +130,36 @@ void check_memory(Table& table, const ClusterState& state, const JoinFacts& ther
   }
 }
 
+/// What LVM takes beside a thin pool of that size: its metadata twice, the second as a spare. Rather too much.
+Bytes thin_pool_overhead(Bytes size) { return Bytes(size.count() / 200) + Bytes::mib(16); }
+
+/// A thin pool is made as large as the one here: replicas fill both alike, and the smaller one would be full first.
+void check_thin_pool(Table& table, const PoolRecord& pool, Bytes free, const JoinFacts& here, const JoinFacts& there) {
+  const std::string row = "pool-size-" + pool.name.str();
+  const std::string name = there.node.name.str();
+  const std::string& group = pool.volume_group_on(there.node.name);
+  const auto ours = here.thin_pools.find(pool.volume_group_on(here.node.name) + "/" + pool.thin_pool);
+  if (ours == here.thin_pools.end()) return;
+  const Bytes size = ours->second;
+  const auto theirs = there.thin_pools.find(group + "/" + pool.thin_pool);
+  if (theirs != there.thin_pools.end()) {
+    const std::string text = fmt::format("the thin pool {}/{} is there with {}, here it has {}", group, pool.thin_pool, theirs->second.to_text(), size.to_text());
+    if (theirs->second < size) table.warn(row, text, fmt::format("on {}: lvextend --size {}b {}/{}", name, size.count(), group, pool.thin_pool));
+    else table.pass(row, text);
+    return;
+  }
+  const Bytes needed = size + thin_pool_overhead(size);
+  const std::string text = fmt::format("pool {} has {} here, volume group {} there has {} free", pool.name.str(), size.to_text(), group, free.to_text());
+  if (needed <= free) {
+    table.pass(row, text);
+    return;
+  }
+  table.fail(row, ErrorCode::pool_full, text + "; as large a pool does not fit",
+             fmt::format("on {0}: vgextend {1} DEVICE; or, if a smaller one is to do: lvcreate --type thin-pool --zero y --size SIZE --name {2} {1}", name, group, pool.thin_pool));
+}
+
 /// Pools of the shared configuration must be possible there, with room for what will be replicated.
-void check_pools(Table& table, const ClusterState& state, const JoinFacts& there) {
+void check_pools(Table& table, const ClusterState& state, const JoinFacts& here, const JoinFacts& there) {
   for (const auto& [key, entry] : state.all(Kind::pool)) {
     const auto pool = PoolRecord::from_json(entry.value);
     if (!pool.ok() || pool->kind == PoolKind::directory) continue;
@@ -149,6 +177,7 @@ void check_pools(Table& table, const ClusterState& state, const JoinFacts& there
     const std::string text = fmt::format("volume group {} has {} free, replicated volumes want {}", vg, found->second.to_text(), wanted.to_text());
     if (wanted > found->second) table.fail("pool-" + key, ErrorCode::pool_full, text, fmt::format("on {}: vgextend {} DEVICE", there.node.name.str(), vg));
     else table.pass("pool-" + key, text);
+    if (pool->kind == PoolKind::thin) check_thin_pool(table, *pool, found->second, here, there);
   }
 }
 
@@ -198,7 +227,7 @@ std::vector<SuitabilityRow> suitability(const ClusterState& state, const JoinFac
   check_clock(table, here, there);
   check_cpu(table, here, there);
   check_memory(table, state, there);
-  check_pools(table, state, there);
+  check_pools(table, state, here, there);
   check_network(table, state, here, there);
   return table.take();
 }

@@ -7,6 +7,7 @@
 #include "net/links.h"
 #include "storage/drbd/volume_life.h"
 #include "storage/drbd/resource_file.h"
+#include "storage/lvm/pool.h"
 
 namespace mcv {
 
@@ -52,6 +53,10 @@ asio::awaitable<Result<join::JoinFacts>> Node::join_facts() {
     for (const net::Address& address : link.addresses) {
       if (address.text == facts.node.cluster_address) facts.cluster_mtu = link.mtu;
     }
+  }
+  MCV_CO_TRY(const std::vector<lvm::LogicalVolume> volumes, co_await lvm::logical_volumes(host));
+  for (const lvm::LogicalVolume& volume : volumes) {
+    if (volume.thin_pool) facts.thin_pools[volume.volume_group + "/" + volume.name] = volume.size;
   }
   Look wanted;
   wanted.volume_groups = true;

@@ -34,6 +34,7 @@ Node::Node(host::Host& given_host, NodeSettings given_settings)
       tasks(host.executor),
       shared(host),
       records(host, shared),
+      verify_gate(host.clock, shared, records),
       secrets(host.files),
       drbd(host),
       guests(host, settings.guests),

@@ -26,6 +26,7 @@
 #include "daemon/join/join_facts.h"
 #include "daemon/node/observer.h"
 #include "daemon/node/secrets.h"
+#include "daemon/node/verify_gate.h"
 #include "daemon/peer/peer_client.h"
 #include "daemon/peer/step_router.h"
 #include "hv/guest_manager.h"
@@ -99,6 +100,10 @@ class Node {
   TaskGroup tasks;
   SharedState shared;
   NodeRecords records;
+  VerifyGate verify_gate;
+  /// VMs that passed their last start checks and have no VMM to be seen yet: their memory is taken all the same. Shared with
+  /// the coroutines that start them.
+  std::shared_ptr<std::multiset<VmName>> starting = std::make_shared<std::multiset<VmName>>();
   Secrets secrets;
   drbd::DrbdMonitor drbd;
   hv::GuestManager guests;

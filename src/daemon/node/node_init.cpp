@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "daemon/node/bridges.h"
 #include "daemon/node/node.h"
 #include "daemon/node/paths.h"
 #include "net/bridge.h"
@@ -56,7 +57,9 @@ asio::awaitable<Result<std::vector<std::string>>> init_node(Node& node, requests
   done.push_back(std::move(recorded));
   if (request.all) {
     MCV_CO_TRY(const bool made, co_await net::ensure_bridge(node.host, request.bridge, request.uplink));
-    done.push_back(fmt::format("bridge {} {}", request.bridge, made ? "made" : "was there"));
+    MCV_CO_CHECK(co_await remember_bridge(node.host.files, request.bridge, request.uplink));
+    const std::string port = request.uplink ? fmt::format(", with {} in it", *request.uplink) : std::string();
+    done.push_back(fmt::format("bridge {} {}{}; it is made again at each boot", request.bridge, made ? "made" : "was there", port));
     auto ready = co_await node.ensure_drbd();
     // A node without DRBD still runs local VMs; what replication lacks is said, not hidden.
     done.push_back(ready.ok() ? "DRBD is loaded and reports to mcv" : "replication is not possible yet: " + ready.error().message());

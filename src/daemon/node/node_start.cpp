@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include "cluster/membership/corosync_service.h"
+#include "daemon/node/bridges.h"
 #include "daemon/node/node.h"
 #include "daemon/node/paths.h"
 #include "net/bridge.h"
@@ -136,15 +137,22 @@ std::set<std::string> Node::bridges_wanted() const {
   return bridges;
 }
 
-/// Bridges that mcv made live until the node's reboot: those the networks need are made again.
+/// Bridges that mcv made live until the node's reboot: those that `node init` made and those the networks need are made
+/// again, and plugged into what they were. A bridge whose uplink is missing is there all the same: its guests can start.
 asio::awaitable<Status> Node::realise_networks() {
-  const std::set<std::string> bridges = bridges_wanted();
+  const std::set<std::string> wanted = bridges_wanted();
   Status all = success();
-  for (const std::string& bridge : bridges) {
+  Bridges bridges;
+  auto remembered = co_await read_bridges(host.files);
+  if (remembered.ok()) bridges = std::move(*remembered);
+  else all = std::move(remembered).error();
+  for (const std::string& bridge : wanted) bridges.try_emplace(bridge);
+  for (const auto& [bridge, uplink] : bridges) {
     auto made = co_await net::ensure_bridge(host, bridge, std::nullopt);
+    if (made.ok() && uplink) made = co_await net::ensure_bridge(host, bridge, uplink);
     if (!made.ok()) all = std::move(made).error().with_context("bridge " + bridge);
   }
-  bridges_realised_ = bridges;
+  bridges_realised_ = wanted;
   co_return all;
 }
 

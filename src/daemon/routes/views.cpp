@@ -6,6 +6,7 @@
 
 #include "cluster/authority/takeover.h"
 #include "daemon/node/node.h"
+#include "storage/lvm/backing.h"
 #include "storage/lvm/pool.h"
 
 namespace mcv::views {
@@ -14,7 +15,29 @@ namespace asio = boost::asio;
 
 namespace {
 
-Json verdict_json(const VolumeRecord& volume) { return volume.to_json().at("verdict"); }
+/// What the gate goes by: a mismatch that both nodes know, else what one of them has seen.
+Json verdict_json(const VolumeRecord& volume, const VerifyGate& gate) {
+  Json ranges = Json::array();
+  const auto add = [&ranges](const std::vector<SectorRange>& list) {
+    for (const SectorRange& range : list) ranges.push_back({{"start", range.start}, {"count", range.count}});
+  };
+  const auto suspect = volume.verdict.kind == VerdictKind::mismatch ? std::nullopt : gate.find(volume.name);
+  if (suspect) {
+    add(suspect->ranges);
+    return {{"kind", "suspect"}, {"wall_seconds", suspect->wall_seconds}, {"node", suspect->node}, {"ranges", std::move(ranges)}};
+  }
+  add(volume.verdict.ranges);
+  return {{"kind", to_text(volume.verdict.kind)}, {"wall_seconds", volume.verdict.wall_seconds}, {"node", volume.verdict.node}, {"ranges", std::move(ranges)}};
+}
+
+/// Why the volume's VM neither starts nor moves; empty while it may.
+std::string gate_text(const VolumeRecord& volume, const VerifyGate& gate) {
+  if (volume.verdict.kind == VerdictKind::mismatch) return fmt::format("the sides of {} differ", volume.name.str());
+  const auto suspect = gate.find(volume.name);
+  if (!suspect) return "";
+  const std::string& why = suspect->reason;
+  return fmt::format("a verify of {} found differences and {}", volume.name.str(), why.empty() ? "has not ended" : "did not end: " + why);
+}
 
 Json nullable(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
 
@@ -45,18 +68,18 @@ Json holds_json(const IoHold& hold, const VolumeRecord& volume) {
   return list;
 }
 
-Json volume_json(const ClusterState& state, const VolumeRecord& volume, const VmRecord& vm, const plans::Facts& facts) {
+Json volume_json(const ClusterState& state, const VerifyGate& gate, const VolumeRecord& volume, const VmRecord& vm, const plans::Facts& facts) {
   const auto pool = state.pool(volume.pool);
-  const std::string group = pool.ok() ? pool->volume_group_on(vm.owner) : std::string();
+  const lvm::Pool there = pool.ok() ? lvm::pool_on(*pool, vm.owner) : lvm::Pool();
   Json json = {{"name", volume.name.str()},
                {"pool", volume.pool.str()},
                {"kind", to_text(volume.kind)},
                {"size", volume.size.count()},
-               {"device", volume.device_path(group)}};
+               {"device", lvm::guest_path(there, volume)}};
   if (volume.kind == VolumeKind::local) return json;
   json["minor"] = volume.minor;
   json["port"] = volume.port;
-  json["verdict"] = verdict_json(volume);
+  json["verdict"] = verdict_json(volume, gate);
   if (facts.contains(vm.owner.str())) {
     const VolumeFacts* seen = seen_on(vm.owner, volume.name, facts);
     const IoHold hold = seen != nullptr ? seen->suspended : IoHold();
@@ -81,7 +104,7 @@ Json networks(const ClusterState& state, const plans::Facts& facts) {
   return {{"networks", list}};
 }
 
-Json drbd(const ClusterState& state, const std::map<std::string, VolumeFacts>& volumes) {
+Json drbd(const ClusterState& state, const VerifyGate& gate, const std::map<std::string, VolumeFacts>& volumes) {
   Json list = Json::array();
   for (const VolumeRecord& volume : state.volumes()) {
     if (volume.kind != VolumeKind::drbd) continue;
@@ -94,17 +117,17 @@ Json drbd(const ClusterState& state, const std::map<std::string, VolumeFacts>& v
     json["minor"] = volume.minor;
     json["port"] = volume.port;
     json["size"] = volume.size.count();
-    json["verdict"] = verdict_json(volume);
+    json["verdict"] = verdict_json(volume, gate);
     list.push_back(std::move(json));
   }
   return {{"enabled", state.setting("drbd") == "enabled"}, {"volumes", list}};
 }
 
-Json vm(const ClusterState& state, const VmRecord& record, const plans::Facts& facts) {
+Json vm(const ClusterState& state, const VerifyGate& gate, const VmRecord& record, const plans::Facts& facts) {
   const VmFacts guest = guest_facts(record, facts);
   Json json = record.to_json();
   Json list = Json::array();
-  for (const VolumeRecord& volume : state.volumes_of(record)) list.push_back(volume_json(state, volume, record, facts));
+  for (const VolumeRecord& volume : state.volumes_of(record)) list.push_back(volume_json(state, gate, volume, record, facts));
   json["volumes"] = std::move(list);
   json["configured_hypervisor"] = to_text(record.hypervisor);
   json["hypervisor"] = guest.hypervisor;
@@ -114,7 +137,7 @@ Json vm(const ClusterState& state, const VmRecord& record, const plans::Facts& f
   if (!record.lock) json["lock"] = nullptr;
   Json warnings = Json::array();
   for (const VolumeRecord& volume : state.volumes_of(record)) {
-    if (volume.verdict.kind == VerdictKind::mismatch) warnings.push_back("the sides of " + volume.name.str() + " differ");
+    if (std::string text = gate_text(volume, gate); !text.empty()) warnings.push_back(std::move(text));
   }
   for (const Json& volume : json["volumes"]) {
     if (!volume.contains("holds")) continue;
@@ -124,9 +147,9 @@ Json vm(const ClusterState& state, const VmRecord& record, const plans::Facts& f
   return json;
 }
 
-Json vms(const ClusterState& state, const plans::Facts& facts) {
+Json vms(const ClusterState& state, const VerifyGate& gate, const plans::Facts& facts) {
   Json list = Json::array();
-  for (const VmRecord& record : state.vms()) list.push_back(vm(state, record, facts));
+  for (const VmRecord& record : state.vms()) list.push_back(vm(state, gate, record, facts));
   return {{"vms", list}};
 }
 
@@ -195,7 +218,10 @@ Json warnings_of(const Node& node, const plans::Facts& facts) {
     }
     const VolumeFacts* here = seen_on(node.self(), volume.name, facts);
     if (!held && (here == nullptr || !here->redundant())) warn(warnings, "disk-not-up-to-date", volume.name.str() + " is not redundant now", "hvctl drbd list");
-    if (volume.verdict.kind == VerdictKind::mismatch) warn(warnings, "verify-mismatch", "the sides of " + volume.name.str() + " differ", "hvctl drbd list");
+    std::string closed = gate_text(volume, node.verify_gate);
+    if (closed.empty()) continue;
+    if (volume.verdict.kind == VerdictKind::mismatch) warn(warnings, "verify-mismatch", std::move(closed), "hvctl drbd list");
+    else warn(warnings, "verify-suspect", std::move(closed), fmt::format("with both nodes connected: hvctl verify {}", volume.vm.str()));
   }
   return warnings;
 }

@@ -37,7 +37,7 @@ asio::awaitable<api::ApiReply> list(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({}));
   Look wanted;
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
-  co_return api::reply(views::vms(node.shared.current(), facts));
+  co_return api::reply(views::vms(node.shared.current(), node.verify_gate, facts));
 }
 
 asio::awaitable<api::ApiReply> show(Node& node, api::ApiCall call) {
@@ -45,7 +45,7 @@ asio::awaitable<api::ApiReply> show(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
   Look wanted;
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
-  co_return api::reply(views::vm(node.shared.current(), vm, facts));
+  co_return api::reply(views::vm(node.shared.current(), node.verify_gate, vm, facts));
 }
 
 Result<plans::VmIdentity> new_identity(Node& node, std::size_t nics) {
@@ -99,7 +99,7 @@ Status may_start(const Node& node, const VmRecord& vm, const plans::Facts& facts
   if (here == facts.end()) return Error(ErrorCode::internal, "this node cannot look at itself").with_next("journalctl -u mcvd");
   const auto peer = node.peer_record();
   const auto there = peer ? facts.find(peer->name.str()) : facts.end();
-  hv::StartQuestion question{.state = node.shared.current(), .vm = vm, .here = here->second, .is_suspect = {}};
+  hv::StartQuestion question{.state = node.shared.current(), .vm = vm, .here = here->second, .is_suspect = node.verify_gate.suspects()};
   question.peer = there == facts.end() ? nullptr : &there->second;
   question.override_verify_gate = override_gate;
   question.takes_over = takes_over;
@@ -109,6 +109,13 @@ Status may_start(const Node& node, const VmRecord& vm, const plans::Facts& facts
     return authority::may_act_alone(now) && seen != here->second.volumes.end() && authority::freshness(now, volume, &seen->second) == authority::Freshness::fresh;
   };
   return hv::to_status(vm.name, hv::start_checks(question));
+}
+
+plans::GateRule gate_rule(const requests::StartVm& request) { return request.override_reason ? plans::GateRule::overridden : plans::GateRule::holds; }
+
+/// Until the audit exists, the journal keeps who lifted the gate and why.
+void note_override(const VmRecord& vm, const api::ApiCall& call, const requests::StartVm& request) {
+  if (request.override_reason) spdlog::warn("verify gate of {} overridden by uid {}: {}", vm.name.str(), call.caller.uid, *request.override_reason);
 }
 
 /// The owner was confirmed down: typed here, the VM becomes this node's.
@@ -124,8 +131,9 @@ asio::awaitable<api::ApiReply> take_over(Node& node, api::ApiCall call, VmRecord
   plans::Facts facts;
   facts[node.self().str()] = std::move(here);
   MCV_CO_CHECK(may_start(node, vm, facts, request.override_reason.has_value(), /*takes_over=*/true));
+  note_override(vm, call, request);
   spdlog::warn("{} is taken over from {}, asked by uid {}", vm.name.str(), vm.owner.str(), call.caller.uid);
-  auto plan = plans::take_over_vm(node.shared.current(), vm.name, node.self());
+  auto plan = plans::take_over_vm(node.shared.current(), vm.name, node.self(), gate_rule(request));
   co_return co_await run_plan(node, std::move(call), std::move(plan));
 }
 
@@ -143,9 +151,8 @@ asio::awaitable<api::ApiReply> start(Node& node, api::ApiCall call) {
   wanted.files = boot_files(vm.boot);
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
   MCV_CO_CHECK(may_start(node, vm, facts, request.override_reason.has_value()));
-  // Until the audit exists, the journal keeps who lifted the gate and why.
-  if (request.override_reason) spdlog::warn("verify gate of {} overridden by uid {}: {}", vm.name.str(), call.caller.uid, *request.override_reason);
-  auto plan = plans::start_vm(node.shared.current(), vm.name);
+  note_override(vm, call, request);
+  auto plan = plans::start_vm(node.shared.current(), vm.name, gate_rule(request));
   co_return co_await run_plan(node, std::move(call), std::move(plan));
 }
 
@@ -189,7 +196,7 @@ asio::awaitable<api::ApiReply> migrate(Node& node, api::ApiCall call) {
   request.wait_for_shutdown = asked.wait_for_shutdown;
   request.timeout_seconds = asked.timeout_seconds;
   request.start_after_migration = asked.start_after_migration;
-  migrate::OfflineQuestion question{node.shared.current(), request, source->second, target == facts.end() ? nullptr : &target->second, {}};
+  migrate::OfflineQuestion question{node.shared.current(), request, source->second, target == facts.end() ? nullptr : &target->second, node.verify_gate.suspects()};
   auto plan = migrate::plan_offline(question);
   co_return co_await run_plan(node, std::move(call), std::move(plan));
 }

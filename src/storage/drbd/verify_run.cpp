@@ -60,12 +60,22 @@ asio::awaitable<Result<std::optional<ProcDevice>>> look_at_device(host::Host& ho
 
 /// Returns when the kernel is not verifying any more. The command has returned, so it was: a pass shorter than a look
 /// is over by then, and its traces are in the log.
-asio::awaitable<Status> wait_for_end(host::Host& host, DrbdMonitor& monitor, std::uint32_t minor, unsigned round, ProgressCallback progress) {
+asio::awaitable<Status> wait_for_end(host::Host& host, DrbdMonitor& monitor, std::uint32_t minor, unsigned round, std::uint64_t marked_kib,
+                                     ProgressCallback progress, DifferenceCallback found) {
   host::Instant moved = host.clock.now();
   std::uint64_t left = 0;
+  bool told = false;
   for (;;) {
     MCV_CO_TRY(const std::optional<ProcDevice> device, co_await look_at_device(host, minor));
-    if (!device || !is_verify_state(device->connection_state)) co_return success();
+    const bool goes_on = device && is_verify_state(device->connection_state);
+    // Without the peer a guest's writes are counted as well.
+    const bool counts = goes_on || (device && device->connection_state == "Connected");
+    if (found && !told && counts && device->out_of_sync_kib > marked_kib) {
+      told = true;
+      std::vector<SectorRange> not_located;
+      co_await found(std::move(not_located));
+    }
+    if (!goes_on) co_return success();
     if (device->progress) {
       const Progress& now = *device->progress;
       if (now.left_kib != left) moved = host.clock.now();
@@ -84,13 +94,14 @@ asio::awaitable<Status> wait_for_end(host::Host& host, DrbdMonitor& monitor, std
 }
 
 asio::awaitable<Result<VerifyPass>> run_pass(host::Host& host, DrbdMonitor& monitor, VolumeName volume, std::uint32_t minor, Verification::Pass pass,
-                                             std::string cursor, ProgressCallback progress) {
+                                             std::string cursor, ProgressCallback progress, DifferenceCallback found) {
   MCV_CO_TRY(const std::optional<ProcDevice> before, co_await look_at_device(host, minor));
   host::Command start = commands::verify(minor, pass.start, pass.stop);
   const host::Argv argv = start.argv;
   MCV_CO_TRY(const host::ProcessResult started, co_await host.processes.run(std::move(start)));
   if (!started.ok()) co_return error_of(volume, argv, started);
-  MCV_CO_CHECK(co_await wait_for_end(host, monitor, minor, pass.round, std::move(progress)));
+  const std::uint64_t marked_kib = before ? before->out_of_sync_kib : 0;
+  MCV_CO_CHECK(co_await wait_for_end(host, monitor, minor, pass.round, marked_kib, std::move(progress), std::move(found)));
   host::Command sync = commands::sync_journal();
   MCV_CO_TRY(const std::string synced, co_await host::run_ok(host.processes, std::move(sync)));
   host::Command read = commands::kernel_log_after(cursor);
@@ -98,7 +109,7 @@ asio::awaitable<Result<VerifyPass>> run_pass(host::Host& host, DrbdMonitor& moni
   MCV_CO_TRY(const std::vector<KernelLine> lines, parse_kernel_log(text));
   VerifyPass read_back = read_pass(lines, minor, resource_name(volume));
   // New marks without a line that says where: the journal lost some.
-  const std::uint64_t explained_kib = (before ? before->out_of_sync_kib : 0) + sectors_in(read_back.ranges) / 2;
+  const std::uint64_t explained_kib = marked_kib + sectors_in(read_back.ranges) / 2;
   if (read_back.marked_blocks * 4 > explained_kib) {
     co_return Error(ErrorCode::verify_incomplete, fmt::format("differences were found and the journal lost where: {} KiB are marked, {} KiB are explained",
                                                               read_back.marked_blocks * 4, explained_kib));
@@ -109,7 +120,7 @@ asio::awaitable<Result<VerifyPass>> run_pass(host::Host& host, DrbdMonitor& moni
 }  // namespace
 
 asio::awaitable<Result<VerifyResult>> run_verify(host::Host& host, DrbdMonitor& monitor, VolumeName volume, Verification::Settings settings,
-                                                 ProgressCallback progress) {
+                                                 ProgressCallback progress, DifferenceCallback found) {
   Condition known = [](const ResourceFacts*) { return true; };
   MCV_CO_TRY(const ResourceFacts first, co_await monitor.wait_until(volume, std::move(known), 10s, "known"));
   MCV_CO_CHECK(check_startable(volume, monitor.find(volume)));
@@ -128,11 +139,15 @@ asio::awaitable<Result<VerifyResult>> run_verify(host::Host& host, DrbdMonitor& 
       verification.failed(still.ok() ? "the connection between the nodes was lost during the run" : still.error().message());
       break;
     }
-    const Result<VerifyPass> ended = co_await run_pass(host, monitor, volume, minor, *pass, *cursor, progress);
+    const Result<VerifyPass> ended = co_await run_pass(host, monitor, volume, minor, *pass, *cursor, progress, found);
     if (ended.ok()) {
       verification.ended(*ended);
     } else {
       verification.failed(ended.error().message());
+    }
+    if (found && pass->round == 0 && ended.ok() && !ended->ranges.empty()) {
+      std::vector<SectorRange> located = ended->ranges;
+      co_await found(std::move(located));
     }
     if (!verification.next()) break;
     // The end's event may come after the log's lines; a second start too early would be taken for part of this pass.

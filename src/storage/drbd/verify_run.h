@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "cluster/core/names.h"
 #include "cluster/core/result.h"
@@ -22,12 +23,17 @@ struct VerifyProgress {
 };
 using ProgressCallback = std::function<void(const VerifyProgress&)>;
 
+/// Differences were seen, before it is known how the run ends: what of them is located so far, perhaps nothing. The run waits
+/// until the callback is through.
+using DifferenceCallback = std::function<boost::asio::awaitable<void>(std::vector<SectorRange>)>;
+
 /// The volume must be connected and UpToDate on both sides; the roles do not matter, and either node may run it.
 /// Errors: `busy` (a verify or resync runs already: two would spoil each other), `not_up_to_date`, `not_found`. Everything
-/// that goes wrong after the start is a VerifyResult with could_not_verify. Ends when DRBD makes no progress for five
+/// that goes wrong after the start is a VerifyResult with could_not_verify. `found` is called within a second of DRBD's
+/// counting the first difference and again when the whole device was compared: this process may end before the run. Ends when DRBD makes no progress for five
 /// minutes. When the awaiting coroutine is cancelled, the kernel goes on: call stop_verify.
 boost::asio::awaitable<Result<VerifyResult>> run_verify(host::Host& host, DrbdMonitor& monitor, VolumeName volume, Verification::Settings settings,
-                                                        ProgressCallback progress);
+                                                        ProgressCallback progress, DifferenceCallback found);
 
 /// Ends a running verify, whoever started it (if this node is the side that asks). Success when none runs.
 boost::asio::awaitable<Status> stop_verify(host::Host& host, DrbdMonitor& monitor, VolumeName volume);

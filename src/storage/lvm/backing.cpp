@@ -55,6 +55,20 @@ asio::awaitable<Status> ensure_volume(host::Host& host, BackingSpec spec, std::s
   co_return success();
 }
 
+/// A VMM is nobody special: it must own its image, and every directory above has to let it through.
+asio::awaitable<Status> give_to_guests(host::Host& host, std::string path, std::string user) {
+  host::Command give = commands::give_file(path, user);
+  MCV_CO_TRY(const std::string given, co_await host::run_ok(host.processes, std::move(give)));
+  host::Command restrict = commands::restrict_file(path);
+  MCV_CO_TRY(const std::string restricted, co_await host::run_ok(host.processes, std::move(restrict)));
+  host::Command attempt = commands::may_use(path, user);
+  MCV_CO_TRY(const host::ProcessResult tried, co_await host.processes.run(std::move(attempt)));
+  if (tried.ok()) co_return success();
+  co_return Error(ErrorCode::not_suitable, fmt::format("{} could not be opened by a VM: the user {} cannot reach it", path, user))
+      .with_safe("nothing was started")
+      .with_next(fmt::format("namei --long {} shows the directory that stops it; chmod o+x there", path));
+}
+
 asio::awaitable<Result<Backing>> ensure_file(host::Host& host, BackingSpec spec, PoolUsage usage) {
   const std::string path = file_path(spec.pool, spec.name);
   const std::string owner = path + ".by";  // files have no tags: the token lies beside the file until somebody removes both
@@ -75,6 +89,7 @@ asio::awaitable<Result<Backing>> ensure_file(host::Host& host, BackingSpec spec,
   }
   host::Command allocate = commands::allocate_file(path, spec.size);
   MCV_CO_TRY(const std::string allocated, co_await host::run_ok(host.processes, std::move(allocate)));
+  MCV_CO_CHECK(co_await give_to_guests(host, path, spec.guest_user));
   co_return backing;
 }
 
@@ -102,6 +117,11 @@ asio::awaitable<Status> remove_volume(host::Host& host, Pool pool, std::string n
 }
 
 }  // namespace
+
+std::string guest_path(const Pool& pool, const VolumeRecord& volume) {
+  const bool file = volume.kind == VolumeKind::local && pool.kind == PoolKind::directory;
+  return file ? file_path(pool, volume.name) : volume.device_path(pool.volume_group);
+}
 
 std::string data_name(const VolumeName& name) { return "mcv-" + name.str(); }
 std::string metadata_name(const VolumeName& name) { return "mcv-" + name.str() + ".md"; }

@@ -22,6 +22,8 @@ struct BackingSpec {
   /// is taken over (a retry after a crash); what exists with another one is `already_exists`.
   std::string token;
   bool replicated = false;  ///< adds the metadata LV
+  /// Files of a directory pool are given to it. LVs need nothing: their group is `disk`, which the VMM's service is in.
+  std::string guest_user = "mcv-guest";
 };
 
 struct Backing {
@@ -34,6 +36,9 @@ struct Backing {
   Bytes discard_granularity;  ///< thin: the pool's chunk; zero otherwise
 };
 
+/// What a VMM opens on the node `pool` is of: DRBD's device, the LV, or the file. Creation and start go by this alone.
+std::string guest_path(const Pool& pool, const VolumeRecord& volume);
+
 /// "mcv-vm1-0" and "mcv-vm1-0.md".
 std::string data_name(const VolumeName& name);
 std::string metadata_name(const VolumeName& name);
@@ -41,7 +46,7 @@ std::string metadata_name(const VolumeName& name);
 Bytes metadata_size(Bytes data);
 
 /// Idempotent. A new thick LV is zeroed before it is handed out (another tenant's data must not show up in a guest).
-/// `pool_full`, `pool_missing`, `already_exists`. Undo: remove_backing.
+/// `pool_full`, `pool_missing`, `already_exists`; `not_suitable` where the guests' user cannot reach a file. Undo: remove_backing.
 boost::asio::awaitable<Result<Backing>> ensure_backing(host::Host& host, BackingSpec spec);
 /// The backing of an existing volume, activated; nullopt when there is none. Never provably zero.
 boost::asio::awaitable<Result<std::optional<Backing>>> find_backing(host::Host& host, Pool pool, VolumeName name);

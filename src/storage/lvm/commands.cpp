@@ -86,5 +86,15 @@ host::Command allocate_file(const std::string& path, Bytes size) {
   return {{"fallocate", "--length", fmt::format("{}", size.count()), path}, writing_all_of(size), {}};
 }
 
+host::Command give_file(const std::string& path, const std::string& user) {
+  return {{"chown", "--no-dereference", fmt::format("{0}:{0}", user), path}, std::chrono::milliseconds(10'000), {}};
+}
+
+host::Command restrict_file(const std::string& path) { return {{"chmod", "0600", path}, std::chrono::milliseconds(10'000), {}}; }
+
+host::Command may_use(const std::string& path, const std::string& user) {
+  return {{"setpriv", "--reuid=" + user, "--regid=" + user, "--clear-groups", "--", "test", "-r", path, "-a", "-w", path}, std::chrono::milliseconds(10'000), {}};
+}
+
 }  // namespace commands
 }  // namespace mcv::lvm

@@ -37,6 +37,11 @@ host::Command activate(const std::string& volume_group, const std::string& name)
 host::Command remove(const std::string& volume_group, const std::string& name);
 /// A raw file of that size whose blocks are allocated.
 host::Command allocate_file(const std::string& path, Bytes size);
+host::Command give_file(const std::string& path, const std::string& user);
+/// Its owner's alone.
+host::Command restrict_file(const std::string& path);
+/// Succeeds when `user` may read and write it, every directory above included.
+host::Command may_use(const std::string& path, const std::string& user);
 
 }  // namespace commands
 }  // namespace mcv::lvm

@@ -154,7 +154,9 @@ asio::awaitable<Result<bool>> ensure_pool(host::Host& host, Pool pool, std::opti
   const Bytes wanted = size.value_or(Bytes::mib(64));
   if (wanted > group->free) {
     co_return Error(ErrorCode::pool_full, fmt::format("volume group {} has {} free, a thin pool of {} does not fit", pool.volume_group,
-                                                      group->free.to_text(), wanted.to_text()));
+                                                      group->free.to_text(), wanted.to_text()))
+        .with_safe("nothing was created")
+        .with_next(fmt::format("vgextend {} DEVICE", pool.volume_group));
   }
   host::Command command = commands::create_thin_pool(pool.volume_group, pool.thin_pool, size);
   MCV_CO_TRY(const std::string created, co_await host::run_ok(host.processes, std::move(command)));

@@ -55,8 +55,17 @@ inside dpkg --force-depends -i /tmp/two.deb >/dev/null 2>&1 || fail "install aga
 mkdir -p "$root/etc/drbd.d" "$root/var/lib/mcv/images"
 echo resource >"$root/etc/drbd.d/mcv-vm1-0.res"
 echo data >"$root/var/lib/mcv/images/vm1.raw"
+# What mcvd writes there beside its store and keys: every path of src/daemon/node/paths.h.
+ours=$(sed -n 's,.*"/var/lib/mcv/\([^"]*\)".*,\1,p' "$(dirname "$0")/../../../src/daemon/node/paths.h")
+[ -n "$ours" ] || fail "no path of mcvd's own files was found"
+for file in $ours; do
+    echo secret >"$root/var/lib/mcv/$file"
+    echo secret >"$root/var/lib/mcv/.mcv-tmp.$file.abcdef"
+done
 inside dpkg -P mcv >"$root/tmp/purge.log" 2>&1 || { cat "$root/tmp/purge.log"; fail "purge"; }
 [ ! -e "$root/etc/mcv" ] && [ ! -e "$root/var/lib/mcv/keys" ] && [ ! -e "$root/run/mcv" ] || fail "purge left configuration or state"
+left=$(find "$root/var/lib/mcv" -type f ! -path '*/images/*')
+[ -z "$left" ] || fail "purge left $left"
 [ -f "$root/etc/drbd.d/mcv-vm1-0.res" ] && [ -f "$root/var/lib/mcv/images/vm1.raw" ] || fail "purge removed data"
 grep -q 'mcv-vm1-0.res' "$root/tmp/purge.log" || { cat "$root/tmp/purge.log"; fail "purge does not say what it leaves"; }
 echo "package: install, upgrade, remove and purge are right"

@@ -16,6 +16,7 @@ struct FileDisk {
   struct File {
     std::string text;                     ///< what a reader sees
     std::optional<std::string> durable;   ///< what a power cut leaves; nullopt: nothing
+    std::string owner = "root";
   };
   std::map<std::string, File> files;
   bool full = false;

@@ -55,7 +55,7 @@ void SimMachine::show_in_sysfs(const std::string& name) {
 std::optional<std::string> SimMachine::made_up(const std::string& path) const {
   if (path == "/proc/drbd") return drbd_->proc(node_);
   if (path == "/proc/sys/kernel/random/boot_id") return fmt::format("boot-{}-{}\n", name_, boots_);
-  if (path == "/proc/meminfo") return "MemTotal:       16000000 kB\nMemFree:        12000000 kB\nMemAvailable:   14000000 kB\n";
+  if (path == "/proc/meminfo") return fmt::format("MemTotal:       {} kB\nMemFree:        {} kB\nMemAvailable:   {} kB\n", memory_kib, memory_kib / 4 * 3, memory_kib / 8 * 7);
   if (path == "/sys/module/drbd/parameters/usermode_helper" && files_.files.count(path) == 0) return "/sbin/drbdadm\n";
   if (path == "/dev/kvm") return "";
   if (path == "/sys/fs/cgroup/cgroup.controllers" && unified_cgroups) return "cpuset cpu io memory pids\n";
@@ -85,11 +85,32 @@ ToolAnswer SimMachine::run(const std::vector<std::string>& argv) {
     files_.put(argv.back() + "/.", "", true);
     return ToolAnswer{};
   }
+  if (const auto answer = file_tool(argv)) return *answer;
   if (tool == "stat") return ToolAnswer{0, "4096 1000000 900000\n", ""};
   if (tool == "corosync-cmapctl") return cmap();
   if (tool == "udevadm" || tool == "corosync-cfgtool") return ToolAnswer{};
   if (tool.ends_with("qemu-system-x86_64") && argv.back() == "--version") return ToolAnswer{0, "QEMU emulator version 7.2.9 (Debian 1:7.2+dfsg-7+deb12u5)\n", ""};
   return ToolAnswer{127, "", tool + ": not found\n"};
+}
+
+/// Of a directory pool's images. Mode is not modelled: what root made belongs to root alone.
+std::optional<ToolAnswer> SimMachine::file_tool(const std::vector<std::string>& argv) {
+  const std::string& tool = argv.front();
+  const std::string& path = argv.back();
+  if (tool == "fallocate") {
+    if (files_.full) return ToolAnswer{1, "", "fallocate: fallocate failed: No space left on device\n"};
+    if (!files_.there(path)) files_.put(path, "image", true);
+    return ToolAnswer{};
+  }
+  if (tool != "chown" && tool != "chmod" && tool != "setpriv") return std::nullopt;
+  const auto file = files_.files.find(path);
+  if (file == files_.files.end()) return ToolAnswer{1, "", tool + ": " + path + ": No such file or directory\n"};
+  if (tool == "chown") {
+    const std::string& whom = argv[argv.size() - 2];
+    file->second.owner = whom.substr(0, whom.find(':'));
+  }
+  if (tool == "setpriv" && file->second.owner != option(argv, "--reuid=")) return ToolAnswer{1, "", ""};
+  return ToolAnswer{};
 }
 
 // --- systemd ----------------------------------------------------------------------------------------------
@@ -122,8 +143,10 @@ ToolAnswer SimMachine::systemd_run(const std::vector<std::string>& argv) {
     } else if (Lv* volume = lvm.device(disk)) {
       if (!volume->open_by.empty()) trouble = "Failed to get \"write\" lock on " + disk;
       else volume->open_by = unit;
-    } else if (!files_.there(disk)) {
+    } else if (const auto image = files_.files.find(disk); image == files_.files.end()) {
       trouble = "Could not open '" + disk + "': No such file or directory";
+    } else if (image->second.owner != option(argv, "--property=User=")) {
+      trouble = "Could not open '" + disk + "': Permission denied";
     }
   }
   for (const std::string& tap : vmm->taps) {
@@ -335,25 +358,29 @@ void SimMachine::monitor_says(SimVmm& vmm, const std::string& line) {
     start_guest(vmm);
     vmm.to_client("{\"event\":\"RESET\",\"data\":{\"guest\":false}}\n");
   }
-  if (command == "system_powerdown" && vmm.booted) {
-    const std::string unit = vmm.unit;
-    const std::uint64_t life = vmm.life;
-    std::function<void()> off = [this, unit, life]() {
-      const auto found = vmms.find(unit);
-      if (found == vmms.end() || found->second->life != life || held(*found->second)) return;
-      found->second->phase = "shutdown";
-      found->second->life = 0;
-      found->second->booted = false;
-      scheduler_.say(fmt::format("{}: guest {} powered off", name_, found->second->vm));
-      if (found->second->to_client) found->second->to_client("{\"event\":\"SHUTDOWN\",\"data\":{\"guest\":true}}\n");
-    };
-    scheduler_.after(0, milliseconds(scheduler_.chance().between(500, 4000)), [off]() { off(); });
-  }
+  if (command == "system_powerdown") power_down(vmm);
   vmm.to_client(reply.dump() + "\n");
   if (command == "quit") {
     const std::string unit = vmm.unit;
     scheduler_.after(0, 1ms, [this, unit]() { end_vmm(unit, "success", 1, 0); });
   }
+}
+
+bool SimMachine::power_down(SimVmm& vmm) {
+  if (!vmm.booted) return false;
+  const std::string unit = vmm.unit;
+  const std::uint64_t life = vmm.life;
+  std::function<void()> off = [this, unit, life]() {
+    const auto found = vmms.find(unit);
+    if (found == vmms.end() || found->second->life != life || held(*found->second)) return;
+    found->second->phase = "shutdown";
+    found->second->life = 0;
+    found->second->booted = false;
+    scheduler_.say(fmt::format("{}: guest {} powered off", name_, found->second->vm));
+    if (found->second->to_client) found->second->to_client("{\"event\":\"SHUTDOWN\",\"data\":{\"guest\":true}}\n");
+  };
+  scheduler_.after(0, milliseconds(scheduler_.chance().between(500, 4000)), [off]() { off(); });
+  return true;
 }
 
 void SimMachine::start_guest(SimVmm& vmm) {
@@ -425,7 +452,10 @@ void SimMachine::power_off() {
 void SimMachine::boot() {
   scheduler_.say("power on " + name_);
   powered_ = true;
-  for (const auto& [name, link] : links) show_in_sysfs(name);
+  for (auto& [name, link] : links) {
+    link.master.clear();
+    show_in_sysfs(name);
+  }
   drbd_->boot(node_);
 }
 

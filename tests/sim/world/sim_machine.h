@@ -65,6 +65,8 @@ class SimMachine {
   ToolAnswer run(const std::vector<std::string>& argv);
   SimVmm* vmm_at(const std::string& socket_path);
   void monitor_says(SimVmm& vmm, const std::string& line);  ///< a line from the client
+  /// The guest turns itself off in a while; false while it is not up.
+  bool power_down(SimVmm& vmm);
   void power_off();
   void boot();
   bool powered() const { return powered_; }
@@ -78,6 +80,7 @@ class SimMachine {
   std::function<void(SimMachine& machine, SimVmm& vmm)> on_open;
 
   bool unified_cgroups = true;  ///< cgroup v2 alone
+  std::uint64_t memory_kib = 16'000'000;
   SimLvm lvm;
   std::map<std::string, SimLink> links;
   std::map<std::string, SimUnit> units;
@@ -96,6 +99,7 @@ class SimMachine {
   ToolAnswer systemctl(const std::vector<std::string>& argv);
   ToolAnswer journalctl(const std::vector<std::string>& argv) const;
   ToolAnswer ip(const std::vector<std::string>& argv);
+  std::optional<ToolAnswer> file_tool(const std::vector<std::string>& argv);
   std::string show_links() const;
   void show_in_sysfs(const std::string& name);
   void signal(const std::string& unit, const std::string& signal);

@@ -359,6 +359,21 @@ class Verify(Case):
         self.assertNotIn("vm0", done.stdout)
         self.assertIn("mismatch", done.stdout)
 
+    def test_a_difference_of_a_run_that_did_not_end_counts_as_one(self):
+        done = self.run_verify(["clean", "suspect", "could-not-verify"], "--all", expect=20)
+        self.assertIn("suspect", done.stdout)
+        self.assertIn("neither start nor move", done.stderr)
+
+    def test_suspect_is_shown_wherever_a_volume_is(self):
+        verdict = {"kind": "suspect", "wall_seconds": 1, "node": "A", "ranges": []}
+        listed = {"volume": "vm1-0", "vm": "vm1", "minor": 1, "port": 7001, "size": GIB, "role": "Secondary", "peer_role": "Secondary", "connection": "connected",
+                  "replication": "established", "disk": "UpToDate", "peer_disk": "UpToDate", "out_of_sync_kib": 4, "suspended": "no", "verdict": verdict, "holds": []}
+        shown = vm("vm1", volumes=[{**vm("vm1")["volumes"][0], "verdict": verdict}])
+        self.serve({"GET /v1/vms": Answer(body={"vms": [shown]}), "GET /v1/vms/vm1": Answer(body=shown), "GET /v1/drbd": Answer(body={"enabled": True, "volumes": [listed]})})
+        self.assertIn("suspect", self.run_hvctl("drbd", "list").stdout)
+        self.assertIn("suspect", self.run_hvctl("vm", "info", "vm1").stdout)
+        self.assertIn("found differences and did not end: vm1-0", self.run_hvctl("vm", "list").stdout)
+
     def test_nothing_to_compare_is_fine_for_a_nightly_job(self):
         self.serve({"POST /v1/verify": problem("not-found", 404, "there is no replicated volume to verify")})
         self.run_hvctl("verify", "--all", expect=0)

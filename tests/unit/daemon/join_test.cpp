@@ -84,10 +84,45 @@ TEST(Suitability, NeedsThePoolsAndNetworksOfTheCluster) {
   EXPECT_NE(to_error(rows, NodeName::trusted("B")).message().find("1 more"), std::string::npos);
 }
 
+/// Of the row "pool-size-fast", where A's thin pool has 40 GiB.
+SuitabilityRow pool_size(void (*change)(JoinFacts& there)) {
+  ClusterState state;
+  PoolRecord pool{PoolName::trusted("fast"), PoolKind::thin, "vg0", "mcv-fast", "", {{"B", "data"}}};
+  EXPECT_TRUE(state.apply({"c", "", {put_new(pool)}}, 1).ok());
+  JoinFacts here = a;
+  here.thin_pools = {{"vg0/mcv-fast", Bytes::gib(40)}};
+  JoinFacts there = healthy("B", "10.77.0.12", 1);
+  there.facts.volume_group_free = {{"data", Bytes::gib(100)}};
+  change(there);
+  for (const SuitabilityRow& row : suitability(state, here, there, "", "")) {
+    if (row.check == "pool-size-fast") return row;
+  }
+  ADD_FAILURE() << "no such row";
+  return {};
+}
+
+TEST(Suitability, AThinPoolIsAsLargeThereOrTheJoinSaysWhatToDo) {
+  EXPECT_EQ(pool_size([](JoinFacts&) {}).status, CheckStatus::pass);
+  const SuitabilityRow full = pool_size([](JoinFacts& there) { there.facts.volume_group_free["data"] = Bytes::gib(40); });
+  EXPECT_EQ(full.status, CheckStatus::fail) << "its metadata need room, too";
+  EXPECT_EQ(full.code, ErrorCode::pool_full);
+  EXPECT_NE(full.fix.find("vgextend data"), std::string::npos);
+  EXPECT_NE(full.fix.find("--name mcv-fast data"), std::string::npos);
+  const SuitabilityRow smaller = pool_size([](JoinFacts& there) {
+    there.facts.volume_group_free["data"] = Bytes::mib(1);
+    there.thin_pools["data/mcv-fast"] = Bytes::gib(20);
+  });
+  EXPECT_EQ(smaller.status, CheckStatus::warn) << "the administrator made it";
+  EXPECT_EQ(pool_size([](JoinFacts& there) { there.thin_pools["data/mcv-fast"] = Bytes::gib(40); }).status, CheckStatus::pass);
+}
+
 TEST(JoinFacts, ReadBackFromTheirJson) {
-  const auto copy = join_facts_from_json(*parse_json(canonical(to_json(a))));
+  JoinFacts facts = a;
+  facts.thin_pools = {{"vg0/mcv-fast", Bytes::gib(40)}};
+  const auto copy = join_facts_from_json(*parse_json(canonical(to_json(facts))));
   ASSERT_TRUE(copy.ok()) << copy.error().message();
-  EXPECT_EQ(canonical(to_json(*copy)), canonical(to_json(a)));
+  EXPECT_EQ(canonical(to_json(*copy)), canonical(to_json(facts)));
+  EXPECT_EQ(copy->thin_pools, facts.thin_pools);
 }
 
 class ManualClock final : public host::Clock {

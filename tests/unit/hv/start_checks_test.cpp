@@ -55,7 +55,7 @@ struct World {
     peer.name = NodeName::trusted("B");
   }
 
-  std::vector<StartCheck> checks() const {
+  std::vector<StartCheck> checks(std::vector<StartCheck> (*ask)(const StartQuestion&) = start_checks) const {
     ClusterState state;
     std::vector<Mutation> mutations;
     for (std::uint32_t id = 1; id <= nodes; ++id) {
@@ -76,7 +76,7 @@ struct World {
     question.takes_over = takes_over;
     if (fresh_alone) question.is_fresh_alone = [](const VolumeName&) { return true; };
     if (suspect) question.is_suspect = [](const VolumeName&) { return true; };
-    return start_checks(question);
+    return ask(question);
   }
 
   VmRecord vm, other;
@@ -195,6 +195,22 @@ TEST(StartChecks, OneReasonHasItsOwnCodeAndManyHaveOne) {
   EXPECT_EQ(status.error().code(), ErrorCode::start_refused);
   EXPECT_NE(status.error().message().find("kvm: "), std::string::npos);
   EXPECT_NE(status.error().message().find("locked by root: backup"), std::string::npos);
+}
+
+TEST(StartChecks, TheLastOnesAreThoseThatMayHaveChanged) {
+  World world;
+  std::vector<std::string> ids;
+  for (const StartCheck& check : world.checks(last_checks)) ids.push_back(check.id);
+  EXPECT_EQ(ids, (std::vector<std::string>{"hypervisor-installed", "kvm", "memory", "kernel-present", "initramfs-present", "firmware-present", "network-present",
+                                           "mac-in-use", "verify-gate"}));
+  // The promotion decides about disks, the log about owners: looking again could only be wrong about them.
+  world.here.volumes.clear();
+  world.vm.owner = NodeName::trusted("B");
+  EXPECT_TRUE(to_status(world.vm.name, world.checks(last_checks)).ok());
+  world.suspect = true;
+  EXPECT_EQ(to_status(world.vm.name, world.checks(last_checks)).error().code(), ErrorCode::verify_gate);
+  world.overridden = true;
+  EXPECT_TRUE(to_status(world.vm.name, world.checks(last_checks)).ok());
 }
 
 TEST(ChooseHypervisor, PrefersCloudHypervisorWhereItCanBoot) {

@@ -57,6 +57,7 @@ inline NodeFacts facts_of(const char* name) {
   facts.bridges = {"br0"};
   facts.volume_group_free = {{"vg0", Bytes::gib(20)}};
   facts.files_sha256 = {{"/boot/k", "aa"}};
+  facts.hypervisors = {"qemu"};
   facts.kvm = true;
   VolumeFacts disk;
   disk.role = disk.peer_role = DiskRole::secondary;

@@ -89,6 +89,8 @@ TEST(StartVm, RecordsTheLastPrimaryBeforeThePromotion) {
   const auto plan = plans::start_vm(test::with_vm1(), vm1);
   ASSERT_TRUE(plan.ok());
   EXPECT_THAT(shape(*plan), ElementsAre("record@A", "volume.primary@A", "guest.start@A"));
+  EXPECT_EQ(plan->steps.back().params.at("gate_overridden"), false);
+  EXPECT_EQ(plans::start_vm(test::with_vm1(), vm1, plans::GateRule::overridden)->steps.back().params.at("gate_overridden"), true);
   VolumeRecord known = test::vm1_disk();
   known.last_primary = "A";
   EXPECT_THAT(shape(*plans::start_vm(test::with_vm1(test::vm1(), known), vm1)), ElementsAre("volume.primary@A", "guest.start@A"));
@@ -100,6 +102,9 @@ TEST(TakeOverVm, RecordsTheOwnerBeforeItsDisksAreOpened) {
   EXPECT_THAT(shape(*plan), ElementsAre("vm.take_over@B", "volume.primary@B", "guest.start@B"));
   EXPECT_EQ(plan->steps.front().params.at("from"), "A");
   EXPECT_EQ(plan->steps.back().params.at("vm").at("owner"), "B");
+  EXPECT_EQ(plan->steps.back().params.at("gate_overridden"), false);
+  const auto lifted = plans::take_over_vm(test::with_vm1(), vm1, NodeName::trusted("B"), plans::GateRule::overridden);
+  EXPECT_EQ(lifted->steps.back().params.at("gate_overridden"), true);
   VmRecord locked = test::vm1();
   locked.lock = LockRecord{"root", "audit"};
   EXPECT_EQ(plans::take_over_vm(test::with_vm1(locked), vm1, NodeName::trusted("B")).error().code(), ErrorCode::vm_locked);

@@ -212,9 +212,47 @@ TEST(Backing, MetadataHasRoomForTheBitmap) {
   EXPECT_EQ(metadata_size(Bytes::gib(1024)), Bytes::mib(33));      // 32 MiB + 36 KiB
 }
 
+TEST(Backing, WhatAVmOpensIsWhatWasCreated) {
+  Machine machine;
+  machine.files.texts["/srv/vm"] = "";
+  machine.tools.succeed("stat", "4096 1000000 500000\n");
+  for (const char* tool : {"fallocate", "chown", "chmod", "setpriv"}) machine.tools.succeed(tool);
+  VolumeRecord volume;
+  volume.name = vm1;
+  const auto file = machine.run(ensure_backing(machine.host, BackingSpec{directory_pool(), vm1, Bytes::mib(1), "A-7", false}));
+  ASSERT_TRUE(file.ok()) << file.error().message();
+  EXPECT_EQ(guest_path(directory_pool(), volume), file->data_path);
+  EXPECT_EQ(file->data_path, "/srv/vm/mcv-vm1-0.raw");
+
+  FakeLvm lvm(machine);
+  const auto thick = machine.run(ensure_backing(machine.host, BackingSpec{thick_pool(), vm1, Bytes::mib(1), "A-7", false}));
+  ASSERT_TRUE(thick.ok()) << thick.error().message();
+  EXPECT_EQ(guest_path(thick_pool(), volume), thick->data_path);
+  volume.kind = VolumeKind::drbd;
+  volume.minor = 101;
+  EXPECT_EQ(guest_path(thick_pool(), volume), "/dev/drbd101");
+}
+
+TEST(Backing, FilesAreGivenToTheGuestsUserWhoMustReachThem) {
+  Machine machine;
+  machine.files.texts["/srv/vm"] = "";
+  machine.tools.succeed("stat", "4096 1000000 500000\n");
+  for (const char* tool : {"fallocate", "chown", "chmod"}) machine.tools.succeed(tool);
+  machine.tools.when("setpriv", host::ProcessResult{1, "", ""});
+  BackingSpec spec{directory_pool(), vm1, Bytes::mib(1), "A-7", false, "others"};
+  const auto unreachable = machine.run(ensure_backing(machine.host, spec));
+  ASSERT_FALSE(unreachable.ok());
+  EXPECT_EQ(unreachable.error().code(), ErrorCode::not_suitable);
+  EXPECT_NE(unreachable.error().next().find("chmod o+x"), std::string::npos);
+  EXPECT_EQ(machine.tools.count("chown --no-dereference others:others /srv/vm/mcv-vm1-0.raw"), 1u);
+  EXPECT_EQ(machine.tools.count("chmod 0600 /srv/vm/mcv-vm1-0.raw"), 1u);
+  EXPECT_EQ(machine.tools.count("setpriv --reuid=others --regid=others --clear-groups"), 1u);
+}
+
 TEST(Backing, FilesAreForOneOperation) {
   Machine machine;
   machine.files.texts["/srv/vm"] = "";
+  for (const char* tool : {"chown", "chmod", "setpriv"}) machine.tools.succeed(tool);
   machine.tools.succeed("stat", "4096 1000000 500000\n");
   machine.tools.when("fallocate", [&](const host::Command& command) {
     machine.files.texts[command.argv.back()] = "x";

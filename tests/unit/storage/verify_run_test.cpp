@@ -34,20 +34,32 @@ class VerifyingNode {
     machine.settle();
   }
   Result<VerifyResult> run() {
-    return machine.run(run_verify(machine.host, drbd.monitor, vm1, Verification::Settings{}, [this](const VerifyProgress& p) { seen.push_back(p); }));
+    return machine.run(run_verify(machine.host, drbd.monitor, vm1, Verification::Settings{}, [this](const VerifyProgress& p) { seen.push_back(p); },
+                                  [this](std::vector<SectorRange> ranges) { return note(this, std::move(ranges)); }));
   }
 
   Machine machine;
   FakeDrbd drbd;
   std::vector<std::vector<SectorRange>> differing;  ///< of each pass; the last one repeats
   std::vector<VerifyProgress> seen;
+  struct Found {
+    bool running;  ///< the kernel still compared
+    std::vector<SectorRange> ranges;
+  };
+  std::vector<Found> found;
   int looks = 3;            ///< how often /proc/drbd shows the run; 0 = shorter than a look
   bool cut = false;         ///< the connection goes in the middle
   bool lose_ranges = false; ///< the journal loses lines
   bool stall = false;
+  std::uint64_t counted_meanwhile = 0;  ///< KiB, what /proc/drbd counts while the run goes on
   std::string log;
 
  private:
+  static boost::asio::awaitable<void> note(VerifyingNode* node, std::vector<SectorRange> ranges) {
+    const bool running = node->machine.files.texts["/proc/drbd"].find("VerifyS") != std::string::npos;
+    node->found.push_back({running, std::move(ranges)});
+    co_return;
+  }
   static host::ProcessResult said(std::string text) { return {0, std::move(text), ""}; }
   static std::string line(const std::string& message) { return Json{{"__CURSOR", "c"}, {"MESSAGE", message}}.dump() + "\n"; }
   void kernel(const std::string& message) { log += line("block drbd100: " + message); }
@@ -59,9 +71,10 @@ class VerifyingNode {
     kernel("conn( Connected -> VerifyS ) ");
     kernel(fmt::format("Starting Online Verify from sector {}", start));
     drbd.tell("change peer-device " + drbd.peer_key + " volume:0 replication:VerifyS");
-    machine.files.texts["/proc/drbd"] =
-        "version: 8.4.11 (api:1/proto:86-101)\n\n100: cs:VerifyS ro:Secondary/Secondary ds:UpToDate/UpToDate C r-----\n    ns:0 wo:f oos:0\n"
-        "\t[>....................] verified:  3.1% (261196/262144)K\n\tfinish: 0:03:37 speed: 948 (948) want: 409,600 K/sec\n";
+    machine.files.texts["/proc/drbd"] = fmt::format(
+        "version: 8.4.11 (api:1/proto:86-101)\n\n100: cs:VerifyS ro:Secondary/Secondary ds:UpToDate/UpToDate C r-----\n    ns:0 wo:f oos:{}\n"
+        "\t[>....................] verified:  3.1% (261196/262144)K\n\tfinish: 0:03:37 speed: 948 (948) want: 409,600 K/sec\n",
+        marked + counted_meanwhile);
     stop_ = stop;
     if (stall) return;
     looks_left = looks + 1;
@@ -134,13 +147,34 @@ TEST(VerifyRun, ALostConnectionProvesNothing) {
   EXPECT_EQ(result->ranges.size(), 1u);  // suspect
 }
 
+TEST(VerifyRun, TellsOfDifferencesWhileItRunsAndWhenTheyAreLocated) {
+  VerifyingNode node;
+  node.differing = {{{800, 8}}, {}};
+  node.counted_meanwhile = 4;
+  const auto result = node.run();
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->outcome, VerifyOutcome::clean) << result->reason;
+  ASSERT_GE(node.found.size(), 2u);
+  EXPECT_TRUE(node.found[0].running) << "told only when the run was over";
+  EXPECT_TRUE(node.found[0].ranges.empty());
+  EXPECT_EQ(node.found[1].ranges, (std::vector<SectorRange>{{800, 8}}));
+}
+
+TEST(VerifyRun, TellsOfNothingWhereMarksAreOldAndEqual) {
+  VerifyingNode node;
+  node.run();
+  EXPECT_TRUE(node.found.empty());
+}
+
 TEST(VerifyRun, MarksThatTheJournalDoesNotExplainAreNotClean) {
   VerifyingNode node;
   node.differing = {{{800, 8}}};
   node.lose_ranges = true;
+  node.looks = 0;
   const auto result = node.run();
   ASSERT_TRUE(result.ok());
   EXPECT_EQ(result->outcome, VerifyOutcome::could_not_verify) << result->reason;
+  EXPECT_EQ(node.found.size(), 1u) << "where is not known, that something differs is";
 }
 
 TEST(VerifyRun, AStallEndsInBoundedTime) {

@@ -82,5 +82,20 @@ TEST_F(JoinRefusal, ANodeInAClusterAddsNoThird) {
   expect_refused(nodes_.add(a, used), ErrorCode::already_clustered);
 }
 
+TEST_F(JoinRefusal, APoolThatIsLargerThanTheOtherNodesRoom) {
+  for (const std::size_t node : TwoNodes::both) nodes_.initialise(node);
+  nodes_.must(a, "POST", "/v1/storage", {{"name", "fast"}, {"vg", "vg0"}, {"thin", true}, {"size", std::uint64_t{4} << 30}});
+  nodes_.machine(b).lvm.groups["vg0"] = std::uint64_t{4} << 30;
+  const TwoNodes::Answer refused = nodes_.add(a, nodes_.invitation(b));
+  expect_refused(refused, ErrorCode::pool_full);
+  EXPECT_NE(refused.error->next().find("vgextend vg0"), std::string::npos);
+  EXPECT_TRUE(nodes_.machine(b).lvm.volumes.empty());
+  EXPECT_FALSE(nodes_.daemon(a).shared.current().is_cluster());
+
+  nodes_.machine(b).lvm.groups["vg0"] = std::uint64_t{20} << 30;
+  nodes_.must(a, "POST", "/v1/cluster/add-node", {{"connect_string", nodes_.invitation(b)}, {"check_only", false}});
+  EXPECT_EQ(nodes_.machine(b).lvm.volumes.at("vg0/mcv-fast").size, nodes_.machine(a).lvm.volumes.at("vg0/mcv-fast").size) << "not what the other one has free";
+}
+
 }  // namespace
 }  // namespace mcv::test

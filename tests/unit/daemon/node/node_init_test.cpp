@@ -22,5 +22,48 @@ TEST(NodeInit, NeedsCgroupV2) {
   EXPECT_TRUE(nodes.ask(a, "POST", "/v1/node/init", {{"all", true}}).ok());
 }
 
+TEST(NodeInit, BridgeAndUplinkComeBackWithTheMachine) {
+  TwoNodes nodes;
+  sim::SimLink wire;
+  wire.up = true;
+  nodes.machine(a).links["eth1"] = wire;
+  nodes.must(a, "POST", "/v1/node/init", {{"all", true}, {"uplink", "eth1"}});
+  ASSERT_EQ(nodes.machine(a).links.at("eth1").master, "br0");
+  // Repeated without it, and with another bridge beside it that no network needs: neither forgets what was typed.
+  nodes.must(a, "POST", "/v1/node/init", {{"all", true}});
+  nodes.must(a, "POST", "/v1/node/init", {{"all", true}, {"bridge", "br7"}});
+  nodes.power_off(a);
+  ASSERT_FALSE(nodes.machine(a).links.contains("br0"));
+  nodes.power_on(a);
+  nodes.pass(std::chrono::seconds(5));
+  ASSERT_TRUE(nodes.machine(a).links.contains("br0"));
+  EXPECT_EQ(nodes.machine(a).links.at("eth1").master, "br0");
+  EXPECT_TRUE(nodes.machine(a).links.at("eth1").up);
+  EXPECT_TRUE(nodes.machine(a).links.contains("br7"));
+}
+
+TEST(NodeInit, ABridgeWaitsForItsUplink) {
+  TwoNodes nodes;
+  nodes.machine(a).links["eth1"] = sim::SimLink();
+  nodes.must(a, "POST", "/v1/node/init", {{"all", true}, {"uplink", "eth1"}});
+  nodes.power_off(a);
+  nodes.machine(a).links.erase("eth1");
+  nodes.power_on(a);
+  nodes.pass(std::chrono::seconds(5));
+  EXPECT_TRUE(nodes.machine(a).links.contains("br0")) << "guests can start";
+  nodes.machine(a).links["eth1"] = sim::SimLink();
+  nodes.pass(std::chrono::seconds(120));
+  EXPECT_EQ(nodes.machine(a).links.at("eth1").master, "br0");
+}
+
+TEST(NodeInit, RefusesAnUplinkThatWouldLoseItsAddress) {
+  TwoNodes nodes;
+  const TwoNodes::Answer refused = nodes.ask(a, "POST", "/v1/node/init", {{"all", true}, {"uplink", "eth0"}});
+  ASSERT_TRUE(refused.error.has_value());
+  EXPECT_EQ(refused.error->code(), ErrorCode::in_use);
+  EXPECT_NE(refused.error->next().find("/etc/network/interfaces"), std::string::npos);
+  EXPECT_FALSE(nodes.ask(a, "POST", "/v1/node/init", {{"all", false}, {"uplink", "eth1"}}).ok()) << "nothing would be plugged into anything";
+}
+
 }  // namespace
 }  // namespace mcv::test

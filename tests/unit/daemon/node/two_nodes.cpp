@@ -45,6 +45,16 @@ TwoNodes::Answer TwoNodes::add(std::size_t node, const std::string& connect_stri
   return ask(node, "POST", "/v1/cluster/add-node", {{"connect_string", connect_string}, {"check_only", check_only}});
 }
 
+void TwoNodes::cut_cluster_link() {
+  network_.cut = true;
+  corosync_.cut();
+}
+
+void TwoNodes::heal_cluster_link() {
+  network_.cut = false;
+  corosync_.heal();
+}
+
 void TwoNodes::make_cluster() {
   for (const std::size_t node : both) initialise(node);
   must(a, "POST", "/v1/cluster/add-node", {{"connect_string", invitation(b)}, {"check_only", false}});
@@ -116,6 +126,10 @@ sim::SimVmm& TwoNodes::vmm(std::size_t node, const std::string& vm) {
 
 void TwoNodes::guest_prints(std::size_t node, const std::string& vm_name, const std::string& text) {
   if (const auto& console = vmm(node, vm_name).to_console) console(text);
+}
+
+void TwoNodes::shut_down_guest(std::size_t node, const std::string& vm_name) {
+  if (!machines_[node]->power_down(vmm(node, vm_name))) throw std::runtime_error(vm_name + " is not up");
 }
 
 std::string TwoNodes::typed_at_guest(std::size_t node, const std::string& vm_name) {

@@ -22,11 +22,17 @@ class TwoNodes : public sim::NodeWorld {
   using NodeWorld::daemon;
   using NodeWorld::end_daemon;
   using NodeWorld::pass;
+  using NodeWorld::power_off;
+  using NodeWorld::power_on;
+  using NodeWorld::run_events;
   using NodeWorld::start_daemon;
   using NodeWorld::up;
 
   /// Initialised, with their addresses; each a cluster of one.
   void initialise(std::size_t node);
+  /// The daemons' own link and corosync's, between the nodes.
+  void cut_cluster_link();
+  void heal_cluster_link();
   /// One cluster with a pool, replication and a network.
   void make_cluster();
   /// Another build is installed and started.
@@ -37,6 +43,7 @@ class TwoNodes : public sim::NodeWorld {
   /// One node adds the other, whose string this is.
   Answer add(std::size_t node, const std::string& connect_string, bool check_only = false);
   sim::SimMachine& machine(std::size_t node) { return *machines_[node]; }
+  sim::FileDisk& files(std::size_t node) { return disks_[node].files; }
   Answer ask(std::size_t node, const std::string& method, const std::string& target, const Json& body = Json());
   /// ... and it succeeds, at the latest when its operation ended.
   void must(std::size_t node, const std::string& method, const std::string& target, const Json& body);
@@ -60,6 +67,8 @@ class TwoNodes : public sim::NodeWorld {
   /// The guest's serial port.
   void guest_prints(std::size_t node, const std::string& vm, const std::string& text);
   std::string typed_at_guest(std::size_t node, const std::string& vm);
+  /// From inside: the guest, once it is up, turns itself off.
+  void shut_down_guest(std::size_t node, const std::string& vm);
 
   template <typename T>
   std::optional<T> wait_for(std::size_t node, boost::asio::awaitable<T> work, sim::Time limit = std::chrono::seconds(60)) {

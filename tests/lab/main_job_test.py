@@ -32,10 +32,12 @@ class MainJobOnTwoNodes(LabTest):
         job.storage_and_network()
         job.create()
         job.start()
+        job.heard("A")
         self.refused(job, "guest-running", 6, "migrate", "--node", "B", "vm1")
         self.refused(job, "guest-running", 6, "vm", "delete", "vm1", "--yes")
         self.daemon_restart_keeps_the_guest(job)
         job.migrate()
+        job.heard("B")
         job.verify()
         self.a_difference_closes_the_gate(job)
         self.stop_and_delete_leave_nothing(job)
@@ -65,6 +67,7 @@ class MainJobOnTwoNodes(LabTest):
     def stop_and_delete_leave_nothing(self, job):
         job.hvctl("A", "vm", "kill", "vm1")
         job.lab.expect("B", "hvctl vm list", lambda text: "stopped" in text, 60)
+        self.audit_disks()  # once it is deleted there is nothing to read
         job.hvctl("A", "vm", "delete", "vm1", "--yes")
         for node in ("A", "B"):
             self.assertNotIn("vm1", job.lab.text(node, "lvs --noheadings -o lv_name; ls /etc/drbd.d; drbdsetup events2 --now; ip -br link; systemctl list-units --all 'mcv-vm-*'"))

@@ -15,9 +15,12 @@ import sys
 import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "unit" / "cli"))
 from harness import Collector, Lab, wait_until  # noqa: E402
 from harness.collector import TARGET  # noqa: E402
 from harness.lab import TOP  # noqa: E402
+from harness.wait import SLOW  # noqa: E402
+from terminal import Pty  # noqa: E402
 
 GUEST = "/usr/share/mcv-lab/guest"
 VM_OPTIONS = [
@@ -146,6 +149,20 @@ class MainJob:
         assert report.mac == mac, f"{name} has the card {mac}, its report came from {report.mac}"
         self.show(f"{node}: {name} is heard on the guest LAN, from {report.mac}")
 
+    def console(self, node="A", name="vm1"):
+        """At a terminal: what the guest printed before, then what it prints now, until Ctrl-] is typed. The guest goes on."""
+        command = f"hvctl vm console {name}"
+        self.show(f"\n{node}# {command}    (and Ctrl-] when it has written two more records)")
+        awaited = self.records(node, name) + 2
+        terminal = Pty(["ssh", "-tt", *self.lab.ssh_words(node)[1:], command], columns=120)
+        terminal.read_until(f"record {awaited}\r".encode(), 120 * SLOW)
+        terminal.type(b"\x1d")
+        code, shown = terminal.end(60 * SLOW)
+        lines = [line.strip() for line in shown.decode(errors="replace").splitlines() if line.strip()]
+        assert code == 0, lines
+        self.show("\n".join(lines[:4] + ["..."] + lines[-6:]))
+        self.writes_on(node, awaited, name)
+
     def console_from(self, node, name="vm1"):
         """The guest's words on a node that does not own it: what it printed before, and what it prints now."""
         owner = self.vm(node, name)["owner"]
@@ -200,7 +217,7 @@ class MainJob:
         self.hvctl("A", "info")
         self.hvctl("A", "vm", "list")
 
-    STEPS = ("install", "init_nodes", "join", "storage_and_network", "create", "start", "heard", "migrate", "verify", "info")
+    STEPS = ("install", "init_nodes", "join", "storage_and_network", "create", "start", "console", "heard", "migrate", "verify", "info")
 
     def run(self):
         for step in self.STEPS:

@@ -42,6 +42,7 @@ class MainJobOnTwoNodes(LabTest):
         job.storage_and_network()
         job.create()
         job.start()
+        job.console("A")
         job.heard("A")
         self.refused(job, "guest-running", 6, "migrate", "--node", "B", "vm1")
         self.refused(job, "guest-running", 6, "vm", "delete", "vm1", "--yes")

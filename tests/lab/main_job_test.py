@@ -42,6 +42,7 @@ class MainJobOnTwoNodes(LabTest):
         job.storage_and_network()
         job.create()
         job.start()
+        self.lab.expect("A", "journalctl -b -o cat --no-pager MCV_VM=vm1", lambda text: "begins: start vm1" in text and "vm1 is running" in text, 30, "the journal finds the start by the VM")
         job.console("A")
         job.heard("A")
         self.refused(job, "guest-running", 6, "migrate", "--node", "B", "vm1")

@@ -13,18 +13,36 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 cd "$top"
 jobs=$(nproc)
 times=
+running=
 started=$(date +%s)
 
 stage() { # name, command...
-    name=$1
+    running=$1
     shift
-    echo "=== $name"
+    echo "=== $running"
     began=$(date +%s)
     "$@"
+    note
+    running=
+}
+
+note() { # how it ended
     took=$(($(date +%s) - began))
-    times="$times$(printf '%-10s %3d min %02d s' "$name" $((took / 60)) $((took % 60)))
+    times="$times$(printf '%-10s %3d min %02d s%s' "$running" $((took / 60)) $((took % 60)) "${1:+  $1}")
 "
 }
+
+# Also when a stage failed, or the run was broken off.
+table() {
+    [ -z "$running" ] || note "NOT DONE"
+    [ -n "$times" ] || return 0
+    total=$(($(date +%s) - started))
+    echo "=== minutes per stage"
+    printf '%s' "$times"
+    printf '%-10s %3d min %02d s\n' total $((total / 60)) $((total % 60))
+}
+trap table EXIT
+trap 'exit 130' INT TERM
 
 build() { # preset, targets...
     preset=$1
@@ -42,6 +60,7 @@ unit() {
 }
 sanitizers() {
     build asan unit_tests
+    python3 tests/lint/compile_db.py build-asan | sed 's/^/tidy looks at /'
     ctest --test-dir build-asan --output-on-failure -j "$jobs" -L '^(unit|sim|lint|tidy)$'
 }
 tsan() {
@@ -91,8 +110,3 @@ for name in ${*:-install image sanitizers package contract lab}; do
         *) echo "tests/run.sh: no stage is called $name (install image sanitizers package contract lab unit tsan tidy lab-all guests mutations)" >&2; exit 2 ;;
     esac
 done
-
-total=$(($(date +%s) - started))
-echo "=== minutes per stage"
-printf '%s' "$times"
-printf '%-10s %3d min %02d s\n' total $((total / 60)) $((total % 60))

@@ -15,13 +15,13 @@
 #include <mutex>
 #include <vector>
 
+#include "daemon/log/event_log.h"
+
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
 namespace mcv {
 namespace {
-
-bool journal_in_use = false;
 
 int priority_of(spdlog::level::level_enum level) {
   switch (level) {
@@ -63,22 +63,29 @@ bool stderr_is_journal() {
   return fmt::format("{}:{}", facts.st_dev, facts.st_ino) == named;
 }
 
-spdlog::level::level_enum to_spdlog(LogLevel level) {
+int priority_of(LogLevel level) {
   switch (level) {
-    case LogLevel::debug: return spdlog::level::debug;
-    case LogLevel::info: return spdlog::level::info;
-    case LogLevel::warning: return spdlog::level::warn;
-    case LogLevel::error: return spdlog::level::err;
+    case LogLevel::debug: return LOG_DEBUG;
+    case LogLevel::info: return LOG_INFO;
+    case LogLevel::warning: return LOG_WARNING;
+    case LogLevel::error: return LOG_ERR;
   }
-  return spdlog::level::info;
+  return LOG_INFO;
+}
+
+void event_to_journal(const LogEvent& event) {
+  std::vector<std::string> entries = journal_entries(event);
+  entries.push_back(fmt::format("PRIORITY={}", priority_of(event.level)));
+  entries.push_back("SYSLOG_IDENTIFIER=mcvd");
+  send_to_journal(entries);
 }
 
 }  // namespace
 
 void start_logging(int verbosity) {
-  journal_in_use = stderr_is_journal();
   std::shared_ptr<spdlog::logger> logger;
-  if (journal_in_use) {
+  if (stderr_is_journal()) {
+    set_event_sink(event_to_journal);
     logger = std::make_shared<spdlog::logger>("mcvd", std::make_shared<JournalSink>());
   } else {
     const char* no_color = std::getenv("NO_COLOR");
@@ -88,20 +95,6 @@ void start_logging(int verbosity) {
   }
   logger->set_level(verbosity <= 0 ? spdlog::level::info : verbosity == 1 ? spdlog::level::debug : spdlog::level::trace);
   spdlog::set_default_logger(std::move(logger));
-}
-
-void log_event(LogLevel level, std::string_view message, std::initializer_list<std::pair<std::string_view, std::string>> fields) {
-  const spdlog::level::level_enum spdlog_level = to_spdlog(level);
-  if (!spdlog::should_log(spdlog_level)) return;
-  if (journal_in_use) {
-    std::vector<std::string> entries{fmt::format("MESSAGE={}", message), fmt::format("PRIORITY={}", priority_of(spdlog_level)), "SYSLOG_IDENTIFIER=mcvd"};
-    for (const auto& [name, value] : fields) entries.push_back(fmt::format("MCV_{}={}", name, value));
-    send_to_journal(entries);
-    return;
-  }
-  std::string text(message);
-  for (const auto& [name, value] : fields) text += fmt::format(" {}={}", name, value);
-  spdlog::log(spdlog_level, "{}", text);
 }
 
 }  // namespace mcv

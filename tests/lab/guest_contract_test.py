@@ -35,6 +35,7 @@ def count(output, driver):
 
 class GuestContract(LabTest):
     nodes = ("A",)
+    has_product = False
 
     def test_every_driver_keeps_the_contract(self):
         vmm = cloud_hypervisor()

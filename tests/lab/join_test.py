@@ -22,8 +22,7 @@ ADD = ["cluster", "--add-node", "--node", "B", "--ip-address", "10.77.0.12"]
 
 class Join(LabTest):
     def setUp(self):
-        self.lab.down()
-        self.lab.up()
+        self.blank_lab()
         self.job = MainJob(self.lab, show=lambda text: print(text, file=sys.stderr, flush=True))
         try:
             self.job.install()

@@ -12,16 +12,28 @@ import pathlib
 import re
 import shlex
 import sys
+import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from harness import Lab, wait_until  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "unit" / "cli"))
+from harness import Collector, Lab, wait_until  # noqa: E402
+from harness.collector import TARGET  # noqa: E402
 from harness.lab import TOP  # noqa: E402
+from harness.wait import SLOW  # noqa: E402
+from terminal import Pty  # noqa: E402
 
 GUEST = "/usr/share/mcv-lab/guest"
 VM_OPTIONS = [
     "--cpus", "1", "--memory", "128M", "--disk-size", "256M", "--storage-type", "drbd", "--network", "lan",
     "--kernel", f"{GUEST}/vmlinuz", "--initramfs", f"{GUEST}/initramfs",
 ]  # fmt: skip
+LAN_CARD = "eth4"  # of each node; the guests' network is what is plugged into it
+
+
+def cmdline(name):
+    """The guest has an address on the guest LAN and reports to a machine there (harness/collector.py)."""
+    address = f"10.77.3.{16 + zlib.crc32(name.encode()) % 224}"
+    return f"console=ttyS0 quiet panic=1 mcv.vm={name} mcv.ip={address}/24 mcv.collector={TARGET}"
 
 
 def package():
@@ -38,6 +50,7 @@ class MainJob:
     def __init__(self, lab, show=None):
         self.lab = lab
         self.show = show or (lambda text: None)
+        self.boots_heard = set()
 
     def hvctl(self, node, *words, timeout=600, check=True, stdin=None):
         self.show(f"\n{node}# hvctl {shlex.join(words)}")
@@ -65,10 +78,15 @@ class MainJob:
 
     def init_nodes(self):
         for node, number in (("A", 11), ("B", 12)):
-            self.hvctl(node, "node", "init", "--all")
-            self.hvctl(node, "node", "init", "--all")  # again: idempotent
+            self.hvctl(node, "node", "init", "--all", "--uplink", LAN_CARD)
+            self.hvctl(node, "node", "init", "--all")  # again: idempotent, and the uplink stays
             self.hvctl(node, "node", "--set-ip-address", f"10.77.0.{number}")
             self.hvctl(node, "node", "--set-drbd-address", f"10.77.1.{number}")
+        self.lab.after_boot = self.plug_in
+
+    def plug_in(self, node):
+        """After a boot the guests of this node are heard again, whatever became of the bridge's uplink: the auditor needs them."""
+        wait_until(lambda: self.lab.run(node, f"ip link set {LAN_CARD} up master br0", check=False).returncode == 0, 180, f"{node} has its bridge", interval=1)
 
     def host_key(self):
         line = self.lab.text("B", "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub")
@@ -93,13 +111,13 @@ class MainJob:
         self.hvctl("A", "network", "create", "lan", "--bridge", "br0")
 
     def create(self, name="vm1"):
-        self.hvctl("A", "vm", "create", name, *VM_OPTIONS, "--cmdline", f"console=ttyS0 quiet panic=1 mcv.vm={name}")
+        self.hvctl("A", "vm", "create", name, *VM_OPTIONS, "--cmdline", cmdline(name))
         volume = next(v for v in self.ask("A", "drbd", "list")["volumes"] if v["vm"] == name)
         assert (volume["disk"], volume["peer_disk"]) == ("UpToDate", "UpToDate"), volume
 
     def create_local(self, name, node="A"):
         options = ["local" if word == "drbd" else word for word in VM_OPTIONS]
-        self.hvctl(node, "vm", "create", name, *options, "--cmdline", f"console=ttyS0 quiet panic=1 mcv.vm={name}")
+        self.hvctl(node, "vm", "create", name, *options, "--cmdline", cmdline(name))
 
     def records(self, node, name="vm1"):
         """The highest record the guest announced on its console, as the daemon on this node logged it."""
@@ -118,6 +136,32 @@ class MainJob:
         seen = wait_until(lambda: self.records(node, name) > before + 2 and self.records(node, name), 600, f"{name} writes on {node}", interval=2)
         self.show(f"{node}: {name} has written record {seen} (fsynced, on both nodes)")
         return seen
+
+    def heard(self, node="A", name="vm1"):
+        """Frames pass the VM's card: a run that was not heard yet is, outside the nodes, from the address that `vm info` shows."""
+        mac = self.vm(node, name)["nics"][0]["mac"]
+
+        def new_run():
+            return next((report for report in self.lab.collector.of(name) if report.boot not in self.boots_heard), None)
+
+        report = wait_until(new_run, 120, f"{name} on {node} is heard on the guest LAN")
+        self.boots_heard.add(report.boot)
+        assert report.mac == mac, f"{name} has the card {mac}, its report came from {report.mac}"
+        self.show(f"{node}: {name} is heard on the guest LAN, from {report.mac}")
+
+    def console(self, node="A", name="vm1"):
+        """At a terminal: what the guest printed before, then what it prints now, until Ctrl-] is typed. The guest goes on."""
+        command = f"hvctl vm console {name}"
+        self.show(f"\n{node}# {command}    (and Ctrl-] when it has written two more records)")
+        awaited = self.records(node, name) + 2
+        terminal = Pty(["ssh", "-tt", *self.lab.ssh_words(node)[1:], command], columns=120)
+        terminal.read_until(f"record {awaited}\r".encode(), 120 * SLOW)
+        terminal.type(b"\x1d")
+        code, shown = terminal.end(60 * SLOW)
+        lines = [line.strip() for line in shown.decode(errors="replace").splitlines() if line.strip()]
+        assert code == 0, lines
+        self.show("\n".join(lines[:4] + ["..."] + lines[-6:]))
+        self.writes_on(node, awaited, name)
 
     def console_from(self, node, name="vm1"):
         """The guest's words on a node that does not own it: what it printed before, and what it prints now."""
@@ -173,7 +217,7 @@ class MainJob:
         self.hvctl("A", "info")
         self.hvctl("A", "vm", "list")
 
-    STEPS = ("install", "init_nodes", "join", "storage_and_network", "create", "start", "migrate", "verify", "info")
+    STEPS = ("install", "init_nodes", "join", "storage_and_network", "create", "start", "console", "heard", "migrate", "verify", "info")
 
     def run(self):
         for step in self.STEPS:
@@ -184,6 +228,7 @@ def main():
     lab = Lab(os.environ.setdefault("LAB_DIR", "/tmp/mcv-demo"))
     print(f"booting two emulated nodes (lab directory {lab.directory})", flush=True)
     lab.up()
+    lab.collector = Collector(lab)
     MainJob(lab, show=lambda text: print(text, flush=True)).run()
     runner = "vagrant/qemu-lab.sh"
     print(f"\nThe lab stays up. Log in:  LAB_DIR={lab.directory} {runner} ssh A\nEnd it:  LAB_DIR={lab.directory} {runner} down")

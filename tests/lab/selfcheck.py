@@ -12,7 +12,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from harness import Collector, Guest, LabTest, wait_until  # noqa: E402
+from harness import Guest, LabTest, wait_until  # noqa: E402
 from harness.audit import lost_records  # noqa: E402
 from harness.guest import read_records  # noqa: E402
 
@@ -58,13 +58,7 @@ class SelfCheck(LabTest):
     """Steps of one story, in the order of their names; a later one stands on the earlier ones."""
 
     guest = None
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.collector = Collector(cls.lab)
-        cls.addClassCleanup(cls.collector.close)
-        cls.auditor.watch(cls.collector)
+    has_product = False
 
     def drbd(self, node):
         return self.lab.text(node, "drbdadm cstate r0; drbdadm role r0; drbdadm dstate r0").split()
@@ -111,10 +105,10 @@ class SelfCheck(LabTest):
     def test_4_guest(self):
         self.lab.run("A", "ip link add br0 type bridge && ip link set eth4 master br0 && ip link set br0 up")
         self.lab.run("A", "ip tuntap add tap0 mode tap && ip link set tap0 master br0 up")
-        options = f"mcv.ip=10.77.3.50/24 mcv.collector={self.collector.target}"
+        options = f"mcv.ip=10.77.3.50/24 mcv.collector={self.lab.collector.target}"
         type(self).guest = Guest(self.lab, "A", "vm1", "/dev/drbd0", tap="tap0", options=options)
         self.guest.wait_records(10)
-        wait_until(lambda: len(self.collector.of("vm1")) >= 5, 60, "the collector hears vm1")
+        wait_until(lambda: len(self.lab.collector.of("vm1")) >= 5, 60, "the collector hears vm1")
         self.guest.press_power()
         console = self.guest.console()
         self.assertIn("powering off", console)

@@ -21,7 +21,8 @@ check() {
     name=$1
     shift
     echo "validate $name"
-    env "$@" vagrant validate
+    # Vagrant's own words are for the failure only: it warns of much that is none.
+    env "$@" vagrant validate >"$work/out" 2>&1 || { cat "$work/out"; echo "the Vagrantfile is not valid for $name"; exit 1; }
 }
 check "libvirt, KVM" VAGRANT_DEFAULT_PROVIDER=libvirt
 check "libvirt, emulated" VAGRANT_DEFAULT_PROVIDER=libvirt LAB_TCG=1

@@ -40,6 +40,10 @@ void Operations::broken(const Error& error) {
   if (settings_.on_broken_store) settings_.on_broken_store(error);
 }
 
+void Operations::tell(OperationNews news, const OperationRecord& record) const {
+  if (settings_.on_news) settings_.on_news(news, record.view());
+}
+
 asio::awaitable<Status> Operations::resume_all() {
   MCV_CO_TRY(Journal::Loaded loaded, co_await journal_.load());
   next_ = loaded.next;
@@ -71,6 +75,7 @@ asio::awaitable<void> Operations::resume(Record record) {
     record->report(std::nullopt, "waiting: " + written.error().message());
     co_await clock_.sleep_for(full_disk_pause);
   }
+  tell(OperationNews::resumed, *record);
   co_await run(record);
 }
 
@@ -140,6 +145,7 @@ asio::awaitable<void> Operations::admit(std::shared_ptr<Ticket> ticket) {
   }
   const auto record = std::make_shared<OperationRecord>(executor_, journal_, number, std::move(state));
   records_.emplace(number, record);
+  tell(OperationNews::begun, *record);
   tasks_.spawn(run(record));
   ticket->reply(plan.id);
 }
@@ -150,6 +156,7 @@ asio::awaitable<void> Operations::run(Record record) {
     broken(ended.error());
     co_return;
   }
+  tell(OperationNews::ended, *record);
   locks_.release(record->id());
   co_await forget_old();
 }
@@ -282,6 +289,7 @@ asio::awaitable<void> Operations::journal_retry(Record record, std::shared_ptr<T
     if (!written.ok() && written.error().code() != ErrorCode::disk_full) broken(written.error());
     co_return;
   }
+  tell(OperationNews::retried, *record);
   ticket->reply(record->id());
   tasks_.spawn(run(record));
 }

@@ -16,6 +16,9 @@
 
 namespace mcv {
 
+/// For whoever keeps a log.
+enum class OperationNews { begun, resumed, retried, ended };
+
 /// All operations this node coordinates: admit, run, watch, cancel, resume at start-up. Single-threaded.
 class Operations {
  public:
@@ -24,6 +27,7 @@ class Operations {
     std::size_t keep_finished = 200;      ///< then the oldest is forgotten
     /// The journal could not be written: nothing is known any more, the daemon must end and start again.
     std::function<void(Error)> on_broken_store;
+    std::function<void(OperationNews, const OperationView&)> on_news;
   };
   Operations(boost::asio::any_io_executor executor, host::Clock& clock, host::Store& store, StepDispatcher& steps, Settings settings);
   ~Operations();
@@ -70,6 +74,7 @@ class Operations {
   boost::asio::awaitable<void> keep_interrupting(Record record);
   boost::asio::awaitable<void> forget_old();
   void broken(const Error& error);
+  void tell(OperationNews news, const OperationRecord& record) const;
 
   boost::asio::any_io_executor executor_;
   host::Clock& clock_;

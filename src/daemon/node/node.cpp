@@ -8,6 +8,7 @@
 
 #include "cluster/core/json.h"
 #include "daemon/actions/actions.h"
+#include "daemon/node/node_events.h"
 #include "daemon/node/paths.h"
 #include "daemon/peer/peer_service.h"
 #include "storage/drbd/volume_life.h"
@@ -22,6 +23,7 @@ Operations::Settings operation_settings(const NodeName& self, const NodeSettings
   Operations::Settings result;
   result.node = self;
   result.on_broken_store = settings.on_failure;
+  result.on_news = [self](OperationNews news, const OperationView& view) { log_event(operation_event(self, news, view)); };
   return result;
 }
 
@@ -145,7 +147,7 @@ asio::awaitable<Status> Node::set_prepared_for(std::optional<NodeRecord> inviter
 
 void Node::on_guest_change(const VmName& vm) {
   const VmFacts facts = guests.facts(vm);
-  spdlog::info("vm={} state={} last_exit='{}'", vm.str(), to_text(facts.state), to_text(facts.last_exit));
+  log_event(guest_event(self_, vm, facts));
   authority.look_soon();
   if (facts.state != RunState::stopped || facts.last_exit == ExitReason::none) return;
   if (takes_operations_) tasks.spawn(release_after_power_off(vm));

@@ -2,12 +2,13 @@
 #include "daemon/routes/api.h"
 
 #include "daemon/node/node.h"
+#include "daemon/routes/command_log.h"
 
 namespace mcv {
 
 namespace asio = boost::asio;
 
-Api::Api(Node& node) : router_(api::allow_root_only) {
+Api::Api(Node& node) : node_(node), router_(api::allow_root_only) {
   routes::add_node_routes(router_, node);
   routes::add_cluster_routes(router_, node);
   routes::add_authority_routes(router_, node);
@@ -18,7 +19,10 @@ Api::Api(Node& node) : router_(api::allow_root_only) {
 }
 
 asio::awaitable<api::ApiReply> Api::answer(api::ApiCall call, std::string target) {
-  co_return co_await router_.answer(std::move(call), std::move(target));
+  const Asked asked = asked_of(call, target);
+  api::ApiReply reply = co_await router_.answer(std::move(call), std::move(target));
+  log_event(command_event(node_.self(), asked, reply));
+  co_return reply;
 }
 
 namespace routes {

@@ -22,6 +22,7 @@ class Api {
   const api::Router& router() const { return router_; }
 
  private:
+  Node& node_;
   api::Router router_;
 };
 

@@ -2,7 +2,6 @@
 #include "daemon/server/client_connection.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 
 #include <utility>
@@ -73,15 +72,7 @@ asio::awaitable<bool> ClientConnection::one_request() {
   call.body = std::move(incoming.request.body);
   call.caller = caller_;
   call.upgrade = std::move(incoming.request.upgrade);
-  const std::string what = fmt::format("{} {}", call.method, incoming.request.target);
   api::ApiReply reply = co_await server_.answerer_(std::move(call), std::move(incoming.request.target));
-  if (const Error* error = std::get_if<Error>(&reply)) {
-    // An expected refusal is the client's business; a defect is ours as well.
-    const auto level = error->kind() == ErrorKind::internal ? spdlog::level::err : spdlog::level::debug;
-    spdlog::log(level, "api: uid {} pid {}: {}: {}: {}", caller_.uid, caller_.pid, what, to_text(error->code()), error->message());
-  } else {
-    spdlog::debug("api: uid {} pid {}: {}", caller_.uid, caller_.pid, what);
-  }
   co_return co_await send_reply(std::move(reply), keep_alive);
 }
 

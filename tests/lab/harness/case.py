@@ -6,11 +6,14 @@ With LAB_KEEP=1 the lab stays up after the tests (log in: vagrant/qemu-lab.sh ss
 
 import os
 import pathlib
+import subprocess
 import sys
 import tempfile
 import unittest
 
+from . import product
 from .audit import Auditor
+from .collector import Collector
 from .lab import Lab
 
 
@@ -19,8 +22,13 @@ def evidence_directory():
 
 
 class LabTest(unittest.TestCase):
+    """What guests report is heard outside the nodes, and no VM may be heard twice at once. With mcv on the nodes their
+    configurations are compared after each test, and before the lab goes the guests are ended and their disks read."""
+
     nodes = ()  # all of nodes.conf
+    has_product = True
     lab = None
+    failed = False
 
     @classmethod
     def setUpClass(cls):
@@ -33,12 +41,57 @@ class LabTest(unittest.TestCase):
         except Exception:
             cls.lab.save_consoles(evidence_directory() / cls.__name__)
             raise
+        cls.addClassCleanup(cls.stop_listening)
+        cls.addClassCleanup(cls.audit_disks)
+        cls.listen()
+
+    @classmethod
+    def listen(cls):
+        cls.stop_listening()
+        cls.lab.collector = Collector(cls.lab)
+        cls.auditor.watch(cls.lab.collector)
+        if cls.has_product:
+            cls.auditor.add("configuration", lambda: product.configuration(cls.lab))
+
+    @classmethod
+    def stop_listening(cls):
+        if cls.lab.collector:
+            cls.lab.collector.close()
+        cls.lab.collector = None
+
+    @classmethod
+    def blank_lab(cls):
+        """Nodes as new, for a test that begins before there is a cluster."""
+        cls.audit_disks()
+        cls.stop_listening()
+        cls.lab.down()
+        cls.lab.up(*cls.nodes)
+        cls.listen()
+
+    @classmethod
+    def audit_disks(cls):
+        if not cls.has_product:
+            return
+        leave_alone = cls.failed or os.environ.get("LAB_KEEP") == "1"
+        try:
+            findings = product.disks(cls.lab, cls.lab.collector, end_guests=not leave_alone)
+        except subprocess.TimeoutExpired as late:
+            findings = [f"the disks were not read: {late}"]
+        if findings:
+            cls.lab.collect(evidence_directory() / cls.__name__)
+            raise AssertionError("the auditor found:\n" + "\n".join(findings))
 
     def tearDown(self):
         if self._has_failed():
+            type(self).failed = True
             self._save_evidence()
-        findings = self.auditor.findings()
+        try:
+            findings = self.auditor.findings()
+        except Exception:
+            self._save_evidence()
+            raise
         if findings:
+            type(self).failed = True
             self._save_evidence()
             self.fail("the auditor found:\n" + "\n".join(findings))
 

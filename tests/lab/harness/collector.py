@@ -14,6 +14,8 @@ import threading
 import time
 
 MAC = bytes.fromhex("525400770463")
+ADDRESS, PORT = "10.77.3.1", 9999
+TARGET = f"{ADDRESS}:{PORT}"  # for the guest's mcv.collector= option
 ETHERTYPE_IP, ETHERTYPE_ARP = 0x0800, 0x0806
 
 
@@ -59,7 +61,7 @@ def parse_report(payload, at, mac):
 class Collector:
     """Collects reports from now until close(). Thread-safe to read."""
 
-    def __init__(self, lab, address="10.77.3.1", port=9999, link="lan"):
+    def __init__(self, lab, address=ADDRESS, port=PORT, link="lan"):
         self.address, self.port = address, port
         self.reports = []
         self._raw_address = socket.inet_aton(address)

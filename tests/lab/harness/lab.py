@@ -26,6 +26,9 @@ class CommandFailed(AssertionError):
 class Lab:
     """Nodes, their network and their faults. Everything it started is gone after down()."""
 
+    collector = None  # who hears the guests (collector.py), if anybody does
+    after_boot = None  # called with the name of a node that has its power back
+
     def __init__(self, directory=None, environment=None):
         self.directory = pathlib.Path(directory or os.environ.get("LAB_DIR") or tempfile.mkdtemp(prefix="mcv-lab-"))
         self.environment = {**os.environ, **(environment or {}), "LAB_DIR": str(self.directory)}
@@ -101,6 +104,8 @@ class Lab:
     def start(self, node):
         """Power back; returns when the node can be logged in to and has its volume group."""
         self._lab("start", node, timeout=1800)
+        if self.after_boot:
+            self.after_boot(node)
 
     def pause(self, node):
         self._lab("pause", node)

@@ -109,6 +109,8 @@ void AloneSchedule::copies_lost() {
   trouble_meanwhile();
   const auto together = [&] { return up(0) && up(1) && daemon(0).shared.link().state == LinkState::together && daemon(1).shared.link().state == LinkState::together; };
   if (!run_events(together, 300s) && well()) violation("I3: the nodes do not come together while only their copies are apart");
+  // Until both kernels have noticed the last cut, nothing is decided by it.
+  pass(3s);
   for (const VmName& vm : guests) {
     if (!well()) return;
     const std::size_t node = owner(0, vm);

@@ -112,7 +112,7 @@ class Daemon {
   int exit_code() const { return exit_code_; }
 
  private:
-  asio::awaitable<std::string> answer_helper(std::string line) { co_return answer_drbd_helper(*node_, line); }
+  asio::awaitable<std::string> answer_helper(std::string line) { co_return co_await answer_drbd_helper(*node_, std::move(line)); }
 
   /// Without it the kernel gets no answer: writes stay held, which is safe, and local guests are not concerned.
   void listen_for_drbd() {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "cluster/model/older_copy.h"
 #include "cluster/plans/steps.h"
 #include "hv/start_checks.h"
 
@@ -59,7 +60,9 @@ void check_volume(Refusals& refusals, const OfflineQuestion& question, const Vol
     return;
   }
   const VolumeFacts& seen = facts->second;
-  if (!seen.redundant()) {
+  if (const auto older = older_copy(seen, volume.name, question.source.name.str(), question.request.target.str())) {
+    refusals.add("older-copy", ErrorCode::not_up_to_date, older->text, older->next);
+  } else if (!seen.redundant()) {
     refusals.add("not-up-to-date", ErrorCode::not_up_to_date,
                  fmt::format("{} is {} here and {} there, connection {}", name, to_text(seen.disk), to_text(seen.peer_disk), to_text(seen.connection)), "hvctl drbd list");
   }

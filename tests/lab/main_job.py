@@ -163,6 +163,18 @@ class MainJob:
         self.show("\n".join(lines[:4] + ["..."] + lines[-6:]))
         self.writes_on(node, awaited, name)
 
+    def stamp_records(self, node, name="vm1"):
+        """From now on each record of the guest gets a time of the node's clock since boot, on the node that runs it."""
+        loop = f"tail -n 0 -F /var/log/mcv/console/{name}.log | while read -r line; do read -r now _ </proc/uptime; echo \"$now $line\"; done >/run/{name}.stamps"
+        self.lab.run(node, f"systemctl stop stamps-{name} 2>/dev/null; systemd-run --quiet --collect --unit=stamps-{name} bash -c {shlex.quote(loop)}")
+
+    def largest_gap(self, node, name="vm1"):
+        """Seconds between two records that were acknowledged one after the other, since stamp_records."""
+        text = self.lab.run(node, ["cat", f"/run/{name}.stamps"]).stdout
+        times = [float(at) for at in re.findall(r"^([0-9.]+) record \d+", text, re.MULTILINE)]
+        assert len(times) > 10, text[-500:]
+        return max(later - earlier for earlier, later in zip(times, times[1:]))
+
     def console_from(self, node, name="vm1"):
         """The guest's words on a node that does not own it: what it printed before, and what it prints now."""
         owner = self.vm(node, name)["owner"]

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One node loses the other. Nothing starts twice, no acknowledged record is lost, and each state says what to do.
 
-There is no fencing here: the node that stays holds its guests' writes until the other one is back.
+There is no fencing here: the node that stays holds its guests' writes until the other one is back, or lets it go on. That
+it does when only the copies have lost each other.
 """
 
 import pathlib
@@ -86,13 +87,41 @@ class PeerLoss(LabTest):
         self.job.start("A")
         self.assertGreater(self.job.records("A"), announced, "the guest went on where it had said it was")
 
-    def test_3_the_replication_link_alone_is_cut(self):
+    def said(self, node, *words):
+        """Without the line breaks."""
+        return " ".join(self.job.hvctl(node, *words, check=False).stdout.split())
+
+    def volume(self, node, name="vm1-0"):
+        return next(v for v in self.job.ask_partial(node, "drbd", "list")["volumes"] if v["volume"] == name)
+
+    def goes_on_by_consent(self):
+        """A's guest writes on after the replication link was cut, without B's copy."""
         self.lab.cut("B", "drbd")
-        wait_until(lambda: self.is_held("A"), 120, "A holds writes", interval=1)
+        wait_until(lambda: self.volume("A")["peer_disk"] == "Outdated" and not self.is_held("A"), 120, "A goes on by B's consent", interval=0.5)
+        self.assertEqual(("Outdated", "Secondary"), (self.volume("B")["disk"], self.volume("B")["role"]))
+        return self.job.writes_on("A", self.job.records("A"))
+
+    def test_3_the_replication_link_alone_is_cut(self):
+        self.job.stamp_records("A")
+        self.job.writes_on("A", self.job.records("A"))
+        self.goes_on_by_consent()
+        gap = self.job.largest_gap("A")
+        print(f"replication link cut: the largest gap between two acknowledged records was {gap:.1f} s", file=sys.stderr, flush=True)
+        self.assertLess(gap, 30)
+        self.lab.expect("A", "journalctl -b -k --no-pager", lambda text: re.search(r"fence-peer .*exit code 4", text), 30, "the kernel was told that B's copy is outdated")
+        # Said on both nodes, and nothing opens the older copy.
+        for node in ("A", "B"):
+            self.assertIn("the copy of vm1-0 on B is older", self.said(node, "info"))
+            self.assertIn("the copy of vm1-0 on B is older", self.said(node, "drbd", "list"))
+            self.assertIn("not redundant: vm1-0 (older on B)", self.said(node, "vm", "list"))
+        self.refused("A", "disk-not-up-to-date", "migrate", "--node", "B", "vm1", "--wait-for-shutdown")
         self.refused("B", "guest-running", "vm", "start", "vm1")
         self.lab.heal()
-        wait_until(lambda: self.is_redundant("A"), 300, "both copies are current again", interval=2)
+        wait_until(lambda: self.is_redundant("A") and self.is_redundant("B"), 300, "both copies are current again", interval=2)
+        for node in ("A", "B"):
+            self.assertNotIn("older", self.said(node, "info"))
         self.job.writes_on("A", self.job.records("A"))
+        self.job.verify("A")
 
     def test_4_corosync_alone_is_cut(self):
         before = self.job.records("A")
@@ -113,6 +142,31 @@ class PeerLoss(LabTest):
         wait_until(lambda: self.lab.text("B", boot) != first_boot, 600, "B has booted again", interval=2)
         wait_until(lambda: self.is_redundant("A"), 600, "both copies are current again", interval=2)
         self.job.writes_on("A", before)
+        self.job.verify("A")
+
+    def test_6_who_went_on_by_consent_loses_power(self):
+        """B's copy is the older one, and stays closed whatever is typed."""
+        self.goes_on_by_consent()
+        announced = self.job.records("A")
+        self.lab.kill("A")
+        wait_until(lambda: self.lab.run("B", ["hvctl", "info"], check=False).returncode == 22, 120, "B sees that A is away")
+        self.refused("B", "peer-unreachable", "vm", "start", "vm1")
+
+        def confirmed():
+            result = self.job.hvctl("B", "cluster", "confirm-down", "A", "--yes", check=False)
+            return result.returncode == 0 and result
+
+        said = wait_until(confirmed, 120, "A is confirmed down", interval=2).stdout
+        self.assertIn("vm1-0 stays closed", " ".join(said.split()))
+        self.refused("B", "disk-not-up-to-date", "vm", "start", "vm1")
+        self.assertEqual("", self.lab.text("B", "systemctl list-units --plain --no-legend 'mcv-vm-*'"))
+        # The kernel does not open it either.
+        self.assertNotEqual(0, self.lab.run("B", "drbdadm primary mcv-vm1-0", check=False).returncode)
+        self.lab.heal()
+        self.lab.start("A")
+        wait_until(lambda: self.is_redundant("A") and self.is_redundant("B"), 300, "both copies are current again", interval=2)
+        self.job.start("A")
+        self.assertGreater(self.job.records("A"), announced, "what was acknowledged on one copy is there")
         self.job.verify("A")
 
 

@@ -32,6 +32,7 @@ const std::vector<std::pair<std::string, Schedule>> kinds = {
     {"node", node_schedule},
     {"job", main_job_schedule},
     {"alone", alone_schedule},
+    {"consent", consent_schedule},
     {"console", console_schedule},
     {"step", step_schedule},
 };

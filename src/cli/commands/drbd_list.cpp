@@ -48,6 +48,7 @@ Result<int> run(Session& session, const Arguments&) {
   // What the table's word means, and what to do.
   for (const Json& volume : list_at(answer, "volumes")) {
     for (const Json& hold : list_at(volume, "holds")) holds.push_back(hold);
+    if (volume.contains("older_copy")) holds.push_back(object_at(volume, "older_copy"));
   }
   if (!table.empty()) session.out() << table.to_text(session.terminal().width, session.terminal().colour);
   else if (flag_at(answer, "enabled")) session.out() << "No replicated disks. Make one: hvctl vm create NAME --disk-size SIZE --storage-type drbd\n";

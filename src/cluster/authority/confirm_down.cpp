@@ -107,6 +107,7 @@ std::string reason_text(const VolumeName& volume, const NodeName& peer, Freshnes
     case Freshness::not_current: return fmt::format("{} stays closed: its copy here is not whole, or not attached", volume.str());
     case Freshness::peer_went_on: return fmt::format("{} stays closed: {} went on alone with it, and its writes had not all arrived here", volume.str(), peer.str());
     case Freshness::peer_may_have: return fmt::format("{} stays closed: {} went on alone before, and with what is not known here", volume.str(), peer.str());
+    case Freshness::set_aside: return fmt::format("{} stays closed: {} went on with it by this node's consent, so the copy here is older", volume.str(), peer.str());
     case Freshness::not_covered: return fmt::format("{} stays closed: nobody confirmed that its copy here is the last one", volume.str());
   }
   return {};

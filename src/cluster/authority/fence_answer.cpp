@@ -13,6 +13,7 @@ FenceAnswer answer_fence_peer(const Standpoint& standpoint, const VolumeName& vo
 }
 
 bool may_promote(const Standpoint& standpoint, const VolumeName& volume, const VolumeFacts* facts) {
+  if (standpoint.consents.stands(standpoint.self, volume)) return false;
   if (facts != nullptr && facts->connection == ConnectionState::connected) return true;
   const bool by_our_word = standpoint.link == LinkState::alone || standpoint.ledger.stands(standpoint.self, volume);
   return !by_our_word || (may_act_alone(standpoint) && freshness(standpoint, volume, facts) == Freshness::fresh);

@@ -17,6 +17,13 @@ bool may_connect(const LegQuestion& question) {
   return question.at_peer->role == DiskRole::secondary || (question.at_peer->role == DiskRole::primary && question.owner == question.standpoint.peer);
 }
 
+/// Only on a leg that could reconnect: one that stands alone is connected first, so that each attempt begins and ends there.
+bool wants_consent(const LegQuestion& question) {
+  const VolumeFacts& here = *question.here;
+  return question.kernel_has_asked && here.suspended.words() == "fencing" && here.role == DiskRole::primary && here.disk == DiskState::up_to_date &&
+         here.connection == ConnectionState::connecting && may_ask_for_consent(question.standpoint, question.volume, question.owner, question.here).ok();
+}
+
 bool may_resume(const LegQuestion& question) {
   const VolumeFacts& here = *question.here;
   return here.suspended.words() == "fencing" && here.role == DiskRole::primary && here.disk == DiskState::up_to_date && question.owner == question.standpoint.self &&
@@ -31,6 +38,7 @@ std::string_view to_text(LegStep step) {
     case LegStep::disconnect: return "disconnect";
     case LegStep::connect: return "connect";
     case LegStep::resume_io: return "resume-io";
+    case LegStep::ask_consent: return "ask-consent";
   }
   return "leave";
 }
@@ -45,8 +53,11 @@ LegStep next_leg_step(const LegQuestion& question) {
     if (here.connection != ConnectionState::standalone) return LegStep::disconnect;
     return alone && may_resume(question) ? LegStep::resume_io : LegStep::leave;
   }
+  if (wants_consent(question)) return LegStep::ask_consent;
   // Only what this node took apart: a leg that stands alone for another reason is a person's business.
-  const bool ours = question.taken_apart_here || question.standpoint.ledger.stands(question.standpoint.self, question.volume);
+  const Standpoint& standpoint = question.standpoint;
+  const bool by_consent = standpoint.consents.stands(standpoint.self, question.volume) || standpoint.consents.stands(standpoint.peer, question.volume);
+  const bool ours = question.taken_apart_here || by_consent || standpoint.ledger.stands(standpoint.self, question.volume);
   if (here.connection == ConnectionState::standalone && ours && may_connect(question)) return LegStep::connect;
   return LegStep::leave;
 }

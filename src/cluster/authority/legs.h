@@ -16,6 +16,7 @@ enum class LegStep {
   disconnect,  ///< nobody goes on alone, and no loser is thawed, on a leg that can reconnect by itself
   connect,     ///< both daemons agree on the generation: the other leg may have the data
   resume_io,   ///< held by fencing, with authority and freshness: the kernel does not ask again
+  ask_consent, ///< held by fencing although the other daemon is there: it may let this node go on
 };
 std::string_view to_text(LegStep step);
 
@@ -26,6 +27,7 @@ struct LegQuestion {
   const VolumeFacts* here = nullptr;        ///< nullptr: not configured in the kernel
   const VolumeFacts* at_peer = nullptr;     ///< as the peer's daemon told; nullptr: it did not
   bool taken_apart_here = false;            ///< this daemon disconnected it
+  bool kernel_has_asked = false;            ///< and had its answer: it does not ask twice
 };
 
 LegStep next_leg_step(const LegQuestion& question);

@@ -49,17 +49,20 @@ std::string_view to_text(Freshness freshness) {
     case Freshness::peer_went_on: return "peer-went-on";
     case Freshness::peer_may_have: return "peer-may-have-gone-on";
     case Freshness::not_covered: return "not-covered";
+    case Freshness::set_aside: return "set-aside";
   }
   return "not-covered";
 }
 
 Freshness freshness(const Standpoint& standpoint, const VolumeName& volume, const VolumeFacts* facts) {
+  if (standpoint.consents.stands(standpoint.self, volume)) return Freshness::set_aside;
   if (!is_whole(facts)) return Freshness::not_current;
   if (standpoint.ledger.stands(standpoint.peer, volume)) return Freshness::peer_went_on;
   return standpoint.ledger.stands(standpoint.self, volume) ? Freshness::fresh : Freshness::not_covered;
 }
 
 Freshness freshness_by_word(const Standpoint& standpoint, const VolumeName& volume, const VolumeFacts* facts) {
+  if (standpoint.consents.stands(standpoint.self, volume)) return Freshness::set_aside;
   if (!is_whole(facts)) return Freshness::not_current;
   if (standpoint.ledger.stands(standpoint.peer, volume)) return Freshness::peer_went_on;
   const auto& generations = standpoint.generations;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cluster/authority/alone_since.h"
+#include "cluster/authority/consent.h"
 #include "cluster/model/observation.h"
 #include "cluster/store/position.h"
 
@@ -21,6 +22,7 @@ struct Standpoint {
   bool peer_in_group = false;                 ///< its daemon is in the corosync group
   std::vector<GenerationRecord> generations;
   AloneLedger ledger;
+  ConsentLedger consents;
   std::string boot;                           ///< of this kernel; empty when it could not be read
 };
 
@@ -41,6 +43,7 @@ enum class Freshness {
   peer_went_on,     ///< the other node went on alone with it, and what it wrote has not all arrived here
   peer_may_have,    ///< the other node took a generation, and with which volumes it went on is not known here
   not_covered,      ///< nobody said that this copy is the last one
+  set_aside,        ///< the other node went on with it by this node's consent
 };
 std::string_view to_text(Freshness freshness);
 

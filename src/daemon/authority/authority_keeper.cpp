@@ -96,6 +96,7 @@ asio::awaitable<void> AuthorityKeeper::look() {
   if (!node_.shared.current().is_cluster()) co_return;
   co_await name_ended_generations();
   co_await withdraw();
+  co_await withdraw_consent();
   co_await end_lost_guests();
   co_await look_at_legs();
 }
@@ -109,6 +110,7 @@ authority::Standpoint AuthorityKeeper::standpoint() const {
   standpoint.peer_in_group = link.peer_in_group;
   standpoint.generations = node_.shared.generations();
   standpoint.ledger = authority::AloneLedger(node_.records.read(authority::alone_since_kind), node_.records.read(authority::alone_withdrawn_kind));
+  standpoint.consents = authority::ConsentLedger(node_.records.read(authority::consent_kind), node_.records.read(authority::consent_withdrawn_kind));
   standpoint.boot = boot_;
   return standpoint;
 }
@@ -158,6 +160,13 @@ asio::awaitable<void> AuthorityKeeper::withdraw() {
   look_again_in(retry_pause);
 }
 
+asio::awaitable<void> AuthorityKeeper::withdraw_consent() {
+  const Status withdrawn = co_await node_.consents.withdraw();
+  if (withdrawn.ok()) co_return;
+  say_once("consent-withdrawn", withdrawn.error().message());
+  look_again_in(retry_pause);
+}
+
 // --- guests ------------------------------------------------------------------------------------------------
 
 asio::awaitable<void> AuthorityKeeper::end_lost_guests() {
@@ -198,9 +207,10 @@ asio::awaitable<void> AuthorityKeeper::look_at_legs() {
   for (const VolumeRecord& volume : volumes) {
     if (volume.kind != VolumeKind::drbd) continue;
     const drbd::ResourceFacts* seen = node_.drbd.find(volume.name);
-    if (seen == nullptr) continue;
+    // Who goes on by consent does so step by step.
+    if (seen == nullptr || going_on_.contains(volume.name)) continue;
     const bool wants_peer = node_.shared.link().state == LinkState::together && seen->facts.connection == ConnectionState::standalone &&
-                            (taken_apart_.contains(volume.name) || standpoint().ledger.stands(node_.self(), volume.name));
+                            is_ours(volume.name);
     if (wants_peer && !asked) {
       asked = true;
       Look wanted;
@@ -214,10 +224,29 @@ asio::awaitable<void> AuthorityKeeper::look_at_legs() {
     const VolumeFacts here = seen->facts;
     const authority::Standpoint now = standpoint();
     authority::LegQuestion question{now, volume.name, owner_of(volume), &here, nullptr, taken_apart_.contains(volume.name)};
+    question.kernel_has_asked = node_.consents.kernel_has_asked(volume.name, here.suspended.held());
+    if (here.suspended.held() && now.link == LinkState::together) look_again_in(retry_pause);
     if (peer && peer->volumes.contains(volume.name.str())) question.at_peer = &peer->volumes.at(volume.name.str());
     const authority::LegStep step = authority::next_leg_step(question);
     if (step != authority::LegStep::leave) co_await take(volume.name, step);
   }
+}
+
+/// Whether a leg that stands alone does so because this node, or the consent between both, took it apart.
+bool AuthorityKeeper::is_ours(const VolumeName& volume) const {
+  const authority::Standpoint now = standpoint();
+  return taken_apart_.contains(volume) || now.ledger.stands(now.self, volume) || now.consents.stands(now.self, volume) || now.consents.stands(now.peer, volume);
+}
+
+/// Apart from the looks: the other node is asked twice, and other volumes must not wait for its answers.
+asio::awaitable<void> AuthorityKeeper::go_on_by_consent(VolumeName volume) {
+  const Status done = co_await node_.consents.go_on(volume);
+  going_on_.erase(volume);
+  const drbd::ResourceFacts* seen = node_.drbd.find(volume);
+  if (seen != nullptr && seen->facts.connection == ConnectionState::standalone) taken_apart_.insert(volume);
+  if (done.ok()) spdlog::info("{}: goes on", volume.str());
+  say_once(volume.str(), done.ok() ? std::string() : fmt::format("no consent: {}", done.error().message()));
+  look_again_in(retry_pause);
 }
 
 asio::awaitable<void> AuthorityKeeper::take(VolumeName volume, authority::LegStep step) {
@@ -237,6 +266,10 @@ asio::awaitable<void> AuthorityKeeper::take(VolumeName volume, authority::LegSte
       if (done.ok()) taken_apart_.erase(volume);
       break;
     }
+    case authority::LegStep::ask_consent:
+      going_on_.insert(volume);
+      node_.tasks.spawn(go_on_by_consent(volume));
+      co_return;
     case authority::LegStep::resume_io:
       done = co_await drbd::resume_io(node_.host, node_.drbd, volume);
       break;
@@ -251,8 +284,10 @@ asio::awaitable<void> AuthorityKeeper::take(VolumeName volume, authority::LegSte
 }
 
 asio::awaitable<Status> AuthorityKeeper::prepare_promotion(VolumeName volume) {
+  MCV_CO_CHECK(co_await node_.consents.withdraw());
   const drbd::ResourceFacts* seen = node_.drbd.find(volume);
   const authority::Standpoint now = standpoint();
+  if (now.consents.stands(now.self, volume)) co_return authority::set_aside_error(volume, now.peer);
   if (!authority::may_promote(now, volume, seen == nullptr ? nullptr : &seen->facts)) {
     co_return Error(ErrorCode::no_authority, fmt::format("volume {}: nothing proves that {} is off, so its copy may be newer or in use", volume.str(), now.peer.str()))
         .with_safe("this copy was not opened for writing")

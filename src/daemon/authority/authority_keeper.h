@@ -38,7 +38,7 @@ class AuthorityKeeper {
   authority::Standpoint standpoint() const;
   LastContact last_contact() const { return last_contact_; }
 
-  /// What the kernel is told. Decided at once, without a lock and without waiting: it is asked inside our own promotions.
+  /// What this node's own records let the kernel be told, at once. The whole answer is ConsentDesk's.
   authority::FenceAnswer answer_fence_peer(const VolumeName& volume) const;
 
   /// Asks on every path, now.
@@ -73,6 +73,9 @@ class AuthorityKeeper {
   boost::asio::awaitable<void> look();
   boost::asio::awaitable<void> name_ended_generations();
   boost::asio::awaitable<void> withdraw();
+  boost::asio::awaitable<void> withdraw_consent();
+  boost::asio::awaitable<void> go_on_by_consent(VolumeName volume);
+  bool is_ours(const VolumeName& volume) const;
   boost::asio::awaitable<void> end_lost_guests();
   boost::asio::awaitable<void> look_at_legs();
   boost::asio::awaitable<void> take(VolumeName volume, authority::LegStep step);
@@ -89,6 +92,7 @@ class AuthorityKeeper {
   bool was_together_ = false;
   LastContact last_contact_;
   std::set<VolumeName> taken_apart_;                   ///< by this daemon
+  std::set<VolumeName> going_on_;                      ///< the other node's consent is being asked for
   std::map<VolumeName, host::Instant> last_connect_;
   std::map<VmName, host::Instant> lost_since_;
   std::map<std::string, std::string> said_;

@@ -8,12 +8,13 @@
 
 namespace mcv {
 
-std::string answer_drbd_helper(const Node& node, const std::string& line) {
+boost::asio::awaitable<std::string> answer_drbd_helper(Node& node, std::string line) {
   const auto volume = drbd::fence_question(line);
-  const authority::FenceAnswer answer = volume ? node.authority.answer_fence_peer(*volume) : authority::FenceAnswer::hold;
+  authority::FenceAnswer answer = authority::FenceAnswer::hold;
+  if (volume) answer = co_await node.consents.answer_kernel(*volume);
   const int code = static_cast<int>(answer);
   if (volume) spdlog::info("the kernel asks whether the other copy of {} may be taken for outdated: exit {}", volume->str(), code);
-  return drbd::fence_reply(code);
+  co_return drbd::fence_reply(code);
 }
 
 }  // namespace mcv

@@ -22,6 +22,7 @@
 #include "cluster/store/shared_state.h"
 #include "daemon/api/api_call.h"
 #include "daemon/authority/authority_keeper.h"
+#include "daemon/authority/consent_desk.h"
 #include "daemon/join/invitations.h"
 #include "daemon/join/join_facts.h"
 #include "daemon/node/observer.h"
@@ -115,6 +116,7 @@ class Node {
   StepRouter router;
   Operations operations;
   AuthorityKeeper authority;
+  ConsentDesk consents;
 
  private:
   void on_guest_change(const VmName& vm);

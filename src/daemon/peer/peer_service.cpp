@@ -86,6 +86,20 @@ asio::awaitable<Result<Json>> set_secret(Node& node, Json body) {
   co_return Json::object();
 }
 
+/// Only the replication link is lost, and the caller's guest writes: its member's key is who goes on.
+asio::awaitable<Result<Json>> consent(Node& node, Json body) {
+  Fields fields(body, "consent request");
+  const auto name = fields.required<std::string>("volume");
+  GenerationRef asked;
+  asked.counter = fields.required<std::uint64_t>("counter");
+  asked.uuid = fields.required<std::string>("uuid");
+  MCV_CO_CHECK(fields.finish());
+  MCV_CO_TRY(VolumeName volume, VolumeName::parse(name));
+  MCV_CO_CHECK(co_await node.consents.give(std::move(volume), std::move(asked)));
+  Json answer = {{"set_aside", true}};
+  co_return answer;
+}
+
 using Handler = asio::awaitable<Result<Json>> (*)(Node&, Json);
 
 struct Route {
@@ -102,6 +116,7 @@ const std::map<std::string, Route>& routes() {
       {"/peer/v1/steps/undo", {Standing::member, undo_step}},
       {"/peer/v1/steps/landed", {Standing::member, step_landed}},
       {"/peer/v1/steps/interrupt", {Standing::member, interrupt_step}},
+      {"/peer/v1/consent", {Standing::member, consent}},
       {"/peer/v1/secret", {Standing::member, set_secret}},
       {"/peer/v1/api", {Standing::member, serve_forwarded}},
       {"/peer/v1/join/prepare", {Standing::joining, join::serve_prepare}},

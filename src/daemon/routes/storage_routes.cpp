@@ -69,7 +69,7 @@ asio::awaitable<api::ApiReply> enable_drbd(Node& node, api::ApiCall call) {
 
 asio::awaitable<api::ApiReply> list_drbd(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({}));
-  co_return api::reply(views::drbd(node.shared.current(), node.verify_gate, node.drbd.volumes()));
+  co_return api::reply(views::drbd(node.shared.current(), node.self(), node.verify_gate, node.drbd.volumes()));
 }
 
 asio::awaitable<api::ApiReply> verify(Node& node, api::ApiCall call) {

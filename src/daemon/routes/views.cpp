@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "cluster/authority/takeover.h"
+#include "cluster/model/older_copy.h"
 #include "daemon/node/node.h"
 #include "storage/lvm/backing.h"
 #include "storage/lvm/pool.h"
@@ -68,6 +69,15 @@ Json holds_json(const IoHold& hold, const VolumeRecord& volume) {
   return list;
 }
 
+/// The copy that is older, as DRBD on `node` says.
+std::optional<OlderCopy> older_seen_by(const ClusterState& state, const NodeName& node, const VolumeName& volume, const VolumeFacts* seen) {
+  if (seen == nullptr) return std::nullopt;
+  for (const NodeRecord& other : state.nodes()) {
+    if (other.name != node) return older_copy(*seen, volume, node.str(), other.name.str());
+  }
+  return std::nullopt;
+}
+
 Json volume_json(const ClusterState& state, const VerifyGate& gate, const VolumeRecord& volume, const VmRecord& vm, const plans::Facts& facts) {
   const auto pool = state.pool(volume.pool);
   const lvm::Pool there = pool.ok() ? lvm::pool_on(*pool, vm.owner) : lvm::Pool();
@@ -86,6 +96,7 @@ Json volume_json(const ClusterState& state, const VerifyGate& gate, const Volume
     json["redundant"] = seen != nullptr && seen->redundant();
     json["io_held"] = hold.held();
     json["holds"] = holds_json(hold, volume);
+    if (const auto older = older_seen_by(state, vm.owner, volume.name, seen)) json["older_copy_on"] = older->node;
   }
   return json;
 }
@@ -104,7 +115,7 @@ Json networks(const ClusterState& state, const plans::Facts& facts) {
   return {{"networks", list}};
 }
 
-Json drbd(const ClusterState& state, const VerifyGate& gate, const std::map<std::string, VolumeFacts>& volumes) {
+Json drbd(const ClusterState& state, const NodeName& self, const VerifyGate& gate, const std::map<std::string, VolumeFacts>& volumes) {
   Json list = Json::array();
   for (const VolumeRecord& volume : state.volumes()) {
     if (volume.kind != VolumeKind::drbd) continue;
@@ -112,6 +123,9 @@ Json drbd(const ClusterState& state, const VerifyGate& gate, const std::map<std:
     Json json = seen == volumes.end() ? to_json(VolumeFacts{}) : to_json(seen->second);
     json["configured"] = seen != volumes.end();
     json["holds"] = seen == volumes.end() ? Json::array() : holds_json(seen->second.suspended, volume);
+    if (const auto older = older_seen_by(state, self, volume.name, seen == volumes.end() ? nullptr : &seen->second)) {
+      json["older_copy"] = {{"node", older->node}, {"text", older->text}, {"next", older->next}};
+    }
     json["volume"] = volume.name.str();
     json["vm"] = volume.vm.str();
     json["minor"] = volume.minor;
@@ -142,6 +156,9 @@ Json vm(const ClusterState& state, const VerifyGate& gate, const VmRecord& recor
   for (const Json& volume : json["volumes"]) {
     if (!volume.contains("holds")) continue;
     for (const Json& hold : volume["holds"]) warnings.push_back(hold.value("text", "") + "; " + hold.value("next", ""));
+  }
+  for (const VolumeRecord& volume : state.volumes_of(record)) {
+    if (const auto older = older_seen_by(state, record.owner, volume.name, seen_on(record.owner, volume.name, facts))) warnings.push_back(older->text + "; " + older->next);
   }
   json["warnings"] = std::move(warnings);
   return json;
@@ -217,7 +234,9 @@ Json warnings_of(const Node& node, const plans::Facts& facts) {
       }
     }
     const VolumeFacts* here = seen_on(node.self(), volume.name, facts);
-    if (!held && (here == nullptr || !here->redundant())) warn(warnings, "disk-not-up-to-date", volume.name.str() + " is not redundant now", "hvctl drbd list");
+    const auto older = older_seen_by(state, node.self(), volume.name, here);
+    if (older) warn(warnings, "disk-not-up-to-date", older->text, older->next);
+    else if (!held && (here == nullptr || !here->redundant())) warn(warnings, "disk-not-up-to-date", volume.name.str() + " is not redundant now", "hvctl drbd list");
     std::string closed = gate_text(volume, node.verify_gate);
     if (closed.empty()) continue;
     if (volume.verdict.kind == VerdictKind::mismatch) warn(warnings, "verify-mismatch", std::move(closed), "hvctl drbd list");

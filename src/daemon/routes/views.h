@@ -16,7 +16,7 @@ class VerifyGate;
 namespace mcv::views {
 
 Json networks(const ClusterState& state, const plans::Facts& facts);
-Json drbd(const ClusterState& state, const VerifyGate& gate, const std::map<std::string, VolumeFacts>& volumes);
+Json drbd(const ClusterState& state, const NodeName& self, const VerifyGate& gate, const std::map<std::string, VolumeFacts>& volumes);
 Json vms(const ClusterState& state, const VerifyGate& gate, const plans::Facts& facts);
 Json vm(const ClusterState& state, const VerifyGate& gate, const VmRecord& record, const plans::Facts& facts);
 /// Facts of a node that did not answer are absent, not zero.

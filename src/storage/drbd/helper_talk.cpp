@@ -21,7 +21,8 @@ std::optional<VolumeName> fence_question(std::string_view line) {
 }
 
 std::string fence_reply(int exit_code) {
-  const bool ours = exit_code == static_cast<int>(fence::Answer::peer_unreachable) || exit_code == static_cast<int>(fence::Answer::peer_powered_off);
+  const bool ours = exit_code == static_cast<int>(fence::Answer::peer_outdated) || exit_code == static_cast<int>(fence::Answer::peer_unreachable) ||
+                    exit_code == static_cast<int>(fence::Answer::peer_powered_off);
   return Json{{"exit", ours ? exit_code : static_cast<int>(fence::Answer::no_answer)}}.dump();
 }
 

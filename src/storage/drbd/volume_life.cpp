@@ -244,6 +244,15 @@ asio::awaitable<Status> ensure_down(host::Host& host, DrbdMonitor& monitor, Volu
   co_return reached;
 }
 
+asio::awaitable<Status> ensure_outdated(host::Host& host, DrbdMonitor& monitor, VolumeName volume) {
+  MCV_CO_TRY(const std::optional<ResourceFacts> now, co_await look(monitor, volume));
+  if (!now) co_return not_configured(volume);
+  if (now->facts.disk == DiskState::outdated || now->facts.disk == DiskState::inconsistent) co_return success();
+  host::Command mark = commands::outdate(volume);
+  const Status marked = co_await run(host, volume, std::move(mark));
+  co_return marked;
+}
+
 asio::awaitable<Status> resume_io(host::Host& host, DrbdMonitor& monitor, VolumeName volume) {
   MCV_CO_TRY(const std::optional<ResourceFacts> now, co_await look(monitor, volume));
   if (!now || !now->facts.suspended.held()) co_return success();

@@ -55,6 +55,10 @@ boost::asio::awaitable<Status> ensure_secondary(host::Host& host, DrbdMonitor& m
 /// Out of the kernel; the peer sees an orderly goodbye. `device_busy` while it is open.
 boost::asio::awaitable<Status> ensure_down(host::Host& host, DrbdMonitor& monitor, VolumeName volume);
 
+/// Its copy counts as older, in its metadata, until it is connected again: the kernel opens it for nobody. Refused by the kernel
+/// while Primary or connected. Success when it is older, or not whole, already.
+boost::asio::awaitable<Status> ensure_outdated(host::Host& host, DrbdMonitor& monitor, VolumeName volume);
+
 /// Thaws held I/O on this node: only after the caller decided (authority and freshness, DESIGN 5). Success when not held.
 boost::asio::awaitable<Status> resume_io(host::Host& host, DrbdMonitor& monitor, VolumeName volume);
 /// Looks for the peer again; does not wait for it.

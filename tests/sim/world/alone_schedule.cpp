@@ -3,42 +3,12 @@
 // back. Nothing runs twice, no acknowledged write is lost, and both end with one configuration and equal disks.
 #include <fmt/format.h>
 
-#include "world/node_world.h"
+#include "world/alone_world.h"
 
 namespace mcv::sim {
-namespace {
 
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
-
-const std::array<VmName, 2> guests = {VmName::trusted("vm1"), VmName::trusted("vm2")};
-
-class AloneSchedule : public NodeWorld {
- public:
-  using NodeWorld::NodeWorld;
-  ScheduleReport run(std::uint64_t seed);
-
- private:
-  const ClusterState& state(std::size_t node) { return daemon(node).shared.current(); }
-  std::size_t owner(std::size_t asked, const VmName& vm) { return state(asked).vm(vm)->owner.str() == "A" ? 0 : 1; }
-  bool runs_on(std::size_t node, const VmName& vm) { return up(node) && daemon(node).guests.facts(vm).state == RunState::running; }
-  bool runs_at_all(std::size_t node) { return runs_on(node, guests[0]) || runs_on(node, guests[1]); }
-  std::uint64_t highest(const VmName& vm);
-  static std::string path(const VmName& vm) { return "/v1/vms/" + vm.str(); }
-
-  void create_guests();
-  Answer confirm(std::size_t survivor, bool with_faults);
-  bool insist_on_confirming(std::size_t survivor, bool with_faults);
-  void must_go_on(std::size_t node, const VmName& vm);
-  void start_here(std::size_t node, const VmName& vm, bool with_faults);
-  void lone_boot(std::size_t survivor);
-  void truly_down();
-  void survivor_is_lost(std::size_t survivor);
-  void wrongly_typed();
-  void wrongly_believed();
-  void come_together();
-  void check_copies();
-};
 
 std::uint64_t AloneSchedule::highest(const VmName& vm) {
   std::uint64_t value = 0;
@@ -215,6 +185,10 @@ void AloneSchedule::wrongly_believed() {
   if (!insist_on_confirming(survivor, false)) return;
   for (const VmName& vm : guests) {
     if (!well() || chance().one_in(4)) continue;
+    if (is_set_aside(survivor, vm)) {
+      try_to_start(survivor, vm, "on the node that set its copy aside");
+      continue;
+    }
     const bool was_running = runs_on(other, vm);
     start_here(survivor, vm, false);
     must_go_on(survivor, vm);
@@ -253,6 +227,7 @@ void AloneSchedule::check_copies() {
       if (!up(node)) return false;
       const authority::Standpoint now = daemon(node).authority.standpoint();
       if (!now.ledger.standing(now.self).empty() || !now.ledger.standing(now.peer).empty()) return false;
+      if (!now.consents.standing(now.self).empty() || !now.consents.standing(now.peer).empty()) return false;
     }
     return drbd_->look(0).size() == guests.size() && drbd_->look(1).size() == guests.size();
   };
@@ -284,18 +259,17 @@ ScheduleReport AloneSchedule::run(std::uint64_t seed) {
   if (!set_up_pair()) violation("two healthy nodes cannot be set up");
   if (well()) create_guests();
   for (std::uint64_t round = chance().between(1, 3); round > 0 && well(); --round) {
-    switch (chance().below(6)) {
+    switch (chance().below(7)) {
       case 0:
       case 1: wrongly_typed(); break;
       case 2: wrongly_believed(); break;
+      case 3: copies_lost(); break;
       default: truly_down(); break;
     }
     if (well()) come_together();
   }
   return finish("alone", seed);
 }
-
-}  // namespace
 
 ScheduleReport alone_schedule(std::uint64_t seed, bool print_trace) { return AloneSchedule(seed, print_trace).run(seed); }
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <set>
 
+#include "storage/drbd/helper/fence_protocol.h"
 #include "storage/drbd/resource_file.h"
 
 namespace mcv::sim {
@@ -61,17 +62,54 @@ NodeWorld::NodeWorld(std::uint64_t seed, bool print) : scheduler_(seed), corosyn
   }
   drbd_ = std::make_unique<SimDrbd>(scheduler_, drbd_nodes);
   for (const std::size_t node : both) machines_[node]->attach(*drbd_);
-  drbd_->fence_peer = [this](std::size_t node, const std::string& resource) {
-    if (!up(node) || !lives_[node]->started || !lives_[node]->started->has_value()) return 1;
-    const auto volume = drbd::volume_of_resource(resource);
-    return volume.ok() ? static_cast<int>(daemon(node).authority.answer_fence_peer(*volume)) : 1;
-  };
+  drbd_->fence_peer = [this](std::size_t node, const std::string& resource, SimDrbd::ExitCode done) { run_helper(node, resource, std::move(done)); };
   tool_faults_.seen = [this](const host::Argv& argv, const std::string& fault) {
     if (fault == "ok") return;
     std::string tool = argv.front();
     if ((tool == "drbdadm" || tool == "drbdsetup" || tool == "systemctl") && argv.size() > 1) tool += " " + (tool == "drbdadm" && argv.size() > 3 ? argv[3] : argv[1]);
     ++report_.covered[fmt::format("{} × {}", tool, fault)];
   };
+}
+
+boost::asio::awaitable<void> answer_kernel(Node& node, VolumeName volume, std::function<void(int)> done) {
+  const authority::FenceAnswer answer = co_await node.consents.answer_kernel(std::move(volume));
+  done(static_cast<int>(answer));
+}
+
+/// mcv-drbd-helper: looks for a daemon for some seconds, and gives up after its bound, whatever became of that daemon.
+void NodeWorld::run_helper(std::size_t node, const std::string& resource, SimDrbd::ExitCode done) {
+  const auto volume = drbd::volume_of_resource(resource);
+  if (!volume.ok()) return done(1);
+  auto told = std::make_shared<bool>(false);
+  std::function<void(int)> once = [told, done = std::move(done)](int code) {
+    if (std::exchange(*told, true)) return;
+    done(code);
+  };
+  const std::uint64_t boots = machines_[node]->boots();
+  const auto same_kernel = [this, node, boots] { return machines_[node]->powered() && machines_[node]->boots() == boots; };
+  scheduler_.after(0, drbd::fence::answer_bound, [once, same_kernel]() {
+    if (same_kernel()) once(1);
+  });
+  connect_helper(node, *volume, once, scheduler_.now() + Time(drbd::fence::connect_bound), same_kernel);
+}
+
+void NodeWorld::connect_helper(std::size_t node, VolumeName volume, std::function<void(int)> once, Time until, std::function<bool()> same_kernel) {
+  if (!same_kernel()) return;
+  if (up(node) && lives_[node]->started && lives_[node]->started->has_value()) {
+    // From the daemon to the kernel: a process ends in between.
+    std::function<void(int)> told = [this, once](int code) { scheduler_.after(0, 1ms, [once, code]() { once(code); }); };
+    lives_[node]->clients.spawn(answer_kernel(daemon(node), std::move(volume), std::move(told)));
+    notice_end(lives_[node]->parts.owner, once, scheduler_.now() + Time(drbd::fence::answer_bound));
+    return;
+  }
+  if (scheduler_.now() >= until) return once(1);
+  scheduler_.after(0, 100ms, [this, node, volume, once, until, same_kernel]() { connect_helper(node, volume, once, until, same_kernel); });
+}
+
+/// A daemon that ends closes what it was asked on: no answer.
+void NodeWorld::notice_end(Owner life, std::function<void(int)> once, Time until) {
+  if (!scheduler_.alive(life)) return once(1);
+  if (scheduler_.now() < until) scheduler_.after(0, 500ms, [this, life, once, until]() { notice_end(life, once, until); });
 }
 
 void NodeWorld::start_daemon(std::size_t node) {

@@ -138,6 +138,9 @@ class NodeWorld {
   std::map<std::string, std::map<std::uint64_t, std::uint64_t>> acknowledged_;  ///< VM -> block -> value
 
  private:
+  void run_helper(std::size_t node, const std::string& resource, SimDrbd::ExitCode done);
+  void connect_helper(std::size_t node, VolumeName volume, std::function<void(int)> once, Time until, std::function<bool()> same_kernel);
+  void notice_end(Owner life, std::function<void(int)> once, Time until);
   void audit_open(SimMachine& machine, SimVmm& vmm);
 };
 

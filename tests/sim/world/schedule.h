@@ -34,6 +34,8 @@ ScheduleReport main_job_schedule(std::uint64_t seed, bool print_trace);
 /// One node loses the other, and an operator confirms it down, rightly or wrongly: writes go on, VMs are taken over, nodes
 /// are booted alone, come back and are lost again meanwhile.
 ScheduleReport alone_schedule(std::uint64_t seed, bool print_trace);
+/// Only the copies lose each other: guests go on by the other node's consent, and then either node is lost.
+ScheduleReport consent_schedule(std::uint64_t seed, bool print_trace);
 /// Viewers of a guest's console on both nodes, while the guest prints and is moved and things fail.
 ScheduleReport console_schedule(std::uint64_t seed, bool print_trace);
 /// One fault at one step of one plan; seeds from 0 count through every command, step, moment, node and kind of fault.

@@ -41,8 +41,11 @@ class SimDrbd {
   void cut();
   void heal();
 
-  /// The program of usermode_helper: exit code of fence-peer on a node. Without one: 1.
-  std::function<int(std::size_t node, const std::string& resource)> fence_peer;
+  /// The program of usermode_helper: it gives the exit code of fence-peer on a node, once, and may take its time. Without one: 1.
+  using ExitCode = std::function<void(int)>;
+  std::function<void(std::size_t node, const std::string& resource, ExitCode done)> fence_peer;
+  /// The kernel waits for that program inside a promotion: `then` is the tool's own run, at once for every other one.
+  void ask_first(std::size_t node, const std::vector<std::string>& argv, std::function<void()> then);
 
   // A VMM's side.
   bool open(std::size_t node, std::uint32_t minor, const std::string& by);   ///< writable: only where Primary
@@ -92,6 +95,7 @@ class SimDrbd {
     std::uint64_t verify_at = 0, verify_stop = 0;
     std::uint64_t verify_run = 0;
     std::uint64_t connection_run = 0;
+    std::optional<int> told;      ///< by the program, for the promotion that follows
   };
   using Legs = std::map<std::string, Leg>;
 
@@ -114,7 +118,9 @@ class SimDrbd {
   ToolAnswer down(std::size_t node, const std::string& resource);
   void goodbye(std::size_t node, Leg& leg);
   void attach_leg(std::size_t node, Leg& leg);
-  bool peer_may_be_outdated(std::size_t node, Leg& leg);
+  bool must_ask(std::size_t node, const Leg& leg) const;
+  void ask(std::size_t node, const std::string& resource, ExitCode done);
+  bool peer_may_be_outdated(std::size_t node, Leg& leg, int code);
 
   void try_connect(const std::string& resource);
   void handshake(const std::string& resource);

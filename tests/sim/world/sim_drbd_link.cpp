@@ -62,6 +62,10 @@ void SimDrbd::handshake(const std::string& resource) {
     }
     return;
   }
+  if (source < 0) {
+    // Nothing was written meanwhile: "Implicitly set disk from Outdated to UpToDate".
+    ma->outdated = mb->outdated = false;
+  }
   establish(resource);
   if (source < 0) {
     settle_crashed_primary(*a, *ma);
@@ -200,11 +204,16 @@ void SimDrbd::ask_about_held(std::size_t node, const std::string& resource, std:
   scheduler_.after(0, milliseconds(scheduler_.chance().between(5, 3000)), [this, node, resource, run]() {
     Leg* leg = find(node, resource);
     if (leg == nullptr || !leg->held || leg->connection_run != run || !powered_[node]) return;
-    if (!peer_may_be_outdated(node, *leg)) return;
-    leg->held = false;
-    fresh_uuid(node, *leg);
-    tell_resource(node, *leg);
-    push_writes(node, *leg);
+    ask(node, resource, [this, node, resource, run](int code) {
+      // The kernel ignores what comes after a reconnect.
+      Leg* now = find(node, resource);
+      if (now == nullptr || !now->held || now->connection_run != run || !powered_[node]) return;
+      if (!peer_may_be_outdated(node, *now, code)) return;
+      now->held = false;
+      fresh_uuid(node, *now);
+      tell_resource(node, *now);
+      push_writes(node, *now);
+    });
   });
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // drbdadm, drbdsetup and drbdmeta.
+#include <algorithm>
 #include <fmt/format.h>
 #include <regex>
 
@@ -126,8 +127,11 @@ ToolAnswer SimDrbd::drbdadm(std::size_t node, const std::vector<std::string>& ar
     return ToolAnswer{};
   }
   if (verb == "outdate") {
-    if (leg->primary) return state_refused(-7, "Refusing to be Outdated while Primary");
-    if (DrbdMeta* meta = meta_of(node, *leg)) meta->outdated = true;
+    if (leg->primary) return state_refused(-2, "Need access to UpToDate data");
+    if (leg->connection == "Connected") return state_refused(-6, "Refusing to be Outdated while Connected");
+    DrbdMeta* meta = meta_of(node, *leg);
+    if (!leg->attached || meta == nullptr || !meta->consistent) return ToolAnswer{5, "", "0: State change failed: (-16) Disk state is lower than outdated\n"};
+    meta->outdated = true;
     tell_device(node, *leg);
     return ToolAnswer{};
   }
@@ -198,11 +202,39 @@ void SimDrbd::attach_leg(std::size_t node, Leg& leg) {
   tell_device(node, leg);
 }
 
-/// The kernel runs its program and waits for it; 5 counts only with an UpToDate disk.
-bool SimDrbd::peer_may_be_outdated(std::size_t node, Leg& leg) {
-  const int code = fence_peer ? fence_peer(node, leg.resource) : 1;
-  scheduler_.say(fmt::format("drbd {}: fence-peer on {}: exit {}", leg.resource, nodes_[node].name, code));
-  if (code != 7 && !(code == 5 && disk_state(node, leg) == "UpToDate")) return false;
+void SimDrbd::ask(std::size_t node, const std::string& resource, ExitCode done) {
+  if (!fence_peer) return done(1);
+  fence_peer(node, resource, [this, node, resource, done](int code) {
+    scheduler_.say(fmt::format("drbd {}: fence-peer on {}: exit {}", resource, nodes_[node].name, code));
+    done(code);
+  });
+}
+
+/// Whether a promotion would run the program.
+bool SimDrbd::must_ask(std::size_t node, const Leg& leg) const {
+  if (leg.primary || !leg.attached || !leg.two_legs || leg.connection == "Connected") return false;
+  const std::string disk = disk_state(node, leg);
+  const DrbdMeta* meta = meta_of(node, leg);
+  return disk == "Consistent" || (disk == "UpToDate" && meta != nullptr && !meta->peer_outdated);
+}
+
+void SimDrbd::ask_first(std::size_t node, const std::vector<std::string>& argv, std::function<void()> then) {
+  const bool promotes = argv.front() == "drbdadm" && std::find(argv.begin(), argv.end(), "primary") != argv.end() && std::find(argv.begin(), argv.end(), "--force") == argv.end();
+  Leg* leg = promotes ? find(node, argv.back()) : nullptr;
+  if (leg == nullptr || !must_ask(node, *leg)) return then();
+  const std::uint64_t run = leg->connection_run;
+  ask(node, leg->resource, [this, node, resource = leg->resource, run, then](int code) {
+    // A connection that came meanwhile makes the answer one to an older question.
+    Leg* now = find(node, resource);
+    if (now != nullptr && now->connection_run == run) now->told = code;
+    then();
+    if (Leg* after = find(node, resource)) after->told.reset();
+  });
+}
+
+/// 4 and 7 count whatever this disk is, 5 only with an UpToDate one.
+bool SimDrbd::peer_may_be_outdated(std::size_t node, Leg& leg, int code) {
+  if (code != 4 && code != 7 && !(code == 5 && disk_state(node, leg) == "UpToDate")) return false;
   meta_of(node, leg)->peer_outdated = true;
   leg.peer_disk = "Outdated";
   leg.uncertain = false;
@@ -225,14 +257,14 @@ ToolAnswer SimDrbd::promote(std::size_t node, Leg& leg, bool force) {
     tell_device(node, leg);
     if (leg.connection == "Connected") begin_sync(leg.resource, node);
   } else if (disk == "Consistent" && leg.connection != "Connected") {
-    if (!peer_may_be_outdated(node, leg)) return state_refused(-2, "Need access to UpToDate data");
+    if (!peer_may_be_outdated(node, leg, leg.told.value_or(1))) return state_refused(-2, "Need access to UpToDate data");
   } else if (disk != "UpToDate" && leg.peer_disk != "UpToDate") {
     return state_refused(-2, "Need access to UpToDate data");
   } else if (disk != "UpToDate" && leg.connection != "Connected") {
     return state_refused(-2, "Need access to UpToDate data");
   } else if (leg.two_legs && leg.connection != "Connected" && !meta->peer_outdated) {
     // fencing resource-and-stonith
-    if (!peer_may_be_outdated(node, leg)) return state_refused(-7, "Refusing to be Primary while peer is not outdated");
+    if (!peer_may_be_outdated(node, leg, leg.told.value_or(1))) return state_refused(-7, "Refusing to be Primary while peer is not outdated");
   }
   leg.primary = true;
   meta->primary = true;

@@ -141,15 +141,7 @@ boost::asio::awaitable<Result<host::ProcessResult>> SimProcesses::run(host::Comm
     SimMachine& machine = machine_;
     Scheduler& scheduler = scheduler_;
     auto answer = std::make_shared<std::optional<ToolAnswer>>();
-    // The tool is a process of the machine: it goes on without the daemon.
-    scheduler_.after(0, at, [&machine, boots, effect, argv = command.argv, answer]() {
-      if (effect && machine.powered() && machine.boots() == boots) *answer = machine.run(argv);
-    });
-    if (hangs) {
-      scheduler.after(owner_, command.deadline, [reply]() { reply(Error(ErrorCode::timed_out, "the tool did not end")); });
-      return;
-    }
-    scheduler.after(owner_, at + rest, [reply, fails, answer]() {
+    const auto ended = [reply, fails, answer]() {
       host::ProcessResult result;
       if (answer->has_value()) {
         result.exit_code = (*answer)->exit_code;
@@ -163,7 +155,20 @@ boost::asio::awaitable<Result<host::ProcessResult>> SimProcesses::run(host::Comm
       }
       if (result.exit_code == 127) reply(Error(ErrorCode::command_missing, result.err));
       else reply(result);
+    };
+    // The tool is a process of the machine: it goes on without the daemon.
+    const Owner owner = owner_;
+    scheduler_.after(0, at, [&machine, &scheduler, owner, rest, boots, effect, hangs, argv = command.argv, answer, ended]() {
+      if (!effect) {
+        if (!hangs) scheduler.after(owner, rest, ended);
+        return;
+      }
+      machine.drbd().ask_first(machine.node(), argv, [&machine, &scheduler, owner, rest, boots, hangs, argv, answer, ended]() {
+        if (machine.powered() && machine.boots() == boots) *answer = machine.run(argv);
+        if (!hangs) scheduler.after(owner, rest, ended);
+      });
     });
+    if (hangs) scheduler.after(owner_, command.deadline, [reply]() { reply(Error(ErrorCode::timed_out, "the tool did not end")); });
   };
   co_return co_await await_reply<Result<host::ProcessResult>>(scheduler_, owner_, std::move(begin));
 }

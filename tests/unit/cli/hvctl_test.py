@@ -100,6 +100,15 @@ class Lists(Case):
         for reason in ("fencing", "user"):
             self.assertRegex(lines, f"why {reason}\\nnext: +do {reason}\\n")
 
+    def test_which_copy_is_older(self):
+        volume = {**vm("vm1")["volumes"][0], "kind": "drbd", "redundant": False, "io_held": False, "holds": [], "older_copy_on": "B"}
+        listed = {"volume": "vm1-0", "vm": "vm1", "minor": 1, "port": 7001, "size": GIB, "role": "Primary", "peer_role": "Unknown", "connection": "connecting", "replication": "off",
+                  "disk": "UpToDate", "peer_disk": "Outdated", "out_of_sync_kib": 4, "suspended": "no", "verdict": {"kind": "never"}, "holds": [],
+                  "older_copy": {"node": "B", "text": "the copy on B is older", "next": "repair the link"}}
+        self.serve({"GET /v1/vms": Answer(body={"vms": [vm("vm1", volumes=[volume])]}), "GET /v1/drbd": Answer(body={"enabled": True, "volumes": [listed]})})
+        self.assertIn("not redundant: vm1-0 (older on B)", self.run_hvctl("vm", "list").stdout)
+        self.assertRegex(self.run_hvctl("drbd", "list").stdout, "the copy on B is older\\nnext: +repair the link\\n")
+
     def test_storage_of_both_nodes(self):
         here = {"node": "A", "answers": True, "present": True, "volume_group": "vg0", "size": 100 * GIB, "free": 25 * GIB, "data_percent": 75.0, "metadata_percent": 10.0}
         there = {**here, "node": "B", "volume_group": "vg9", "data_percent": 91.0}

@@ -101,6 +101,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"verify-gate", [](Situation& now) { with_vm(now, [](VmRecord&, VolumeRecord& v) { v.verdict.kind = VerdictKind::mismatch; }); }},
                     Case{"verify-gate", [](Situation& now) { now.suspect = true; }},
                     Case{"not-up-to-date", [](Situation& now) { now.source.volumes.at("vm1-0").peer_disk = DiskState::inconsistent; }},
+                    Case{"older-copy", [](Situation& now) { now.source.volumes.at("vm1-0").connection = ConnectionState::connecting; now.source.volumes.at("vm1-0").peer_disk = DiskState::outdated; }},
                     Case{"not-up-to-date", [](Situation& now) { now.source.volumes.at("vm1-0").connection = ConnectionState::connecting; }},
                     Case{"disk-down", [](Situation& now) { now.source.volumes.clear(); }},
                     Case{"peer-primary", [](Situation& now) { now.source.volumes.at("vm1-0").peer_role = DiskRole::primary; }},

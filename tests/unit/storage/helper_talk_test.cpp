@@ -19,10 +19,11 @@ TEST(HelperTalk, AnythingElseIsNoQuestion) {
   }
 }
 
-TEST(HelperTalk, GivesOnlyTheTwoAnswersThatNeedAuthorityOrNone) {
+TEST(HelperTalk, GivesOnlyTheAnswersThatNeedAuthorityOrConsentOrNone) {
+  EXPECT_EQ(fence_reply(4), R"({"exit":4})");
   EXPECT_EQ(fence_reply(5), R"({"exit":5})");
   EXPECT_EQ(fence_reply(7), R"({"exit":7})");
-  for (const int code : {1, 0, 3, 4, 6, -1, 255}) EXPECT_EQ(fence_reply(code), R"({"exit":1})") << code;
+  for (const int code : {1, 0, 3, 6, -1, 255}) EXPECT_EQ(fence_reply(code), R"({"exit":1})") << code;
 }
 
 }  // namespace

@@ -36,6 +36,10 @@ class Records {
   Records& since(const NodeName& node, const AloneSince& body) { return add(since_, node, body.to_json()); }
   Records& withdrawn(const NodeName& node, const std::vector<VolumeName>& volumes) { return add(withdrawn_, node, withdrawal_to_json(volumes)); }
   Records& unreadable(const NodeName& node) { return add(since_, node, Json("torn")); }
+  Records& consent(const NodeName& node, const NodeName& to, const VolumeName& volume) { return add(consents_, node, Consent{volume, to, generation(1, "A").ref, 7, "boot-1"}.to_json()); }
+  Records& consent_unreadable(const NodeName& node) { return add(consents_, node, Json("torn")); }
+  Records& consent_withdrawn(const NodeName& node, const std::vector<VolumeName>& volumes) { return add(consents_withdrawn_, node, withdrawal_to_json(volumes)); }
+  ConsentLedger consents() const { return ConsentLedger(consents_, consents_withdrawn_); }
   AloneLedger ledger() const { return AloneLedger(since_, withdrawn_); }
 
  private:
@@ -43,7 +47,7 @@ class Records {
     list.push_back({node.str(), "stream-" + node.str(), ++number_, "", std::move(body)});
     return *this;
   }
-  std::vector<NodeOwnedRecord> since_, withdrawn_;
+  std::vector<NodeOwnedRecord> since_, withdrawn_, consents_, consents_withdrawn_;
   std::uint64_t number_ = 0;
 };
 
@@ -64,6 +68,22 @@ inline Standpoint alone() {
   standpoint.link = LinkState::alone;
   standpoint.generations.push_back(generation(2, "A"));
   standpoint.ledger = Records().since(node_a, alone_since(generation(2, "A"), {disk})).ledger();
+  return standpoint;
+}
+
+/// Both daemons agree, and only the copies have lost each other. B is asked for a volume of A's.
+inline Standpoint asked() {
+  Standpoint standpoint = apart();
+  std::swap(standpoint.self, standpoint.peer);
+  standpoint.link = LinkState::together;
+  standpoint.peer_in_group = true;
+  return standpoint;
+}
+
+/// A, whose copy goes on.
+inline Standpoint asking() {
+  Standpoint standpoint = asked();
+  std::swap(standpoint.self, standpoint.peer);
   return standpoint;
 }
 

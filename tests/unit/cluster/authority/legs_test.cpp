@@ -112,6 +112,42 @@ TEST(Legs, ALoserIsNeverThawedByAReconnect) {
   EXPECT_EQ(step(loser(), facts, node_b), LegStep::leave) << "its own VM: it goes on when the legs meet";
 }
 
+TEST(Legs, WhatTheKernelHoldsAndAsksNoMoreGoesOnByConsent) {
+  VolumeFacts facts = held();
+  facts.connection = connecting;
+  const auto next = [](const Standpoint& standpoint, const VolumeFacts& here, bool has_asked = true, const NodeName& owner = node_a) {
+    LegQuestion question{standpoint, disk, owner, &here};
+    question.kernel_has_asked = has_asked;
+    return next_leg_step(question);
+  };
+  EXPECT_EQ(next(asking(), facts), LegStep::ask_consent);
+  EXPECT_EQ(next(asking(), facts, /*has_asked=*/false), LegStep::leave) << "it is being answered";
+  EXPECT_EQ(next(asking(), facts, true, node_b), LegStep::leave);
+  EXPECT_EQ(next(asking(), held()), LegStep::leave) << "connected first";
+  EXPECT_EQ(next(apart(), facts), LegStep::leave);
+  EXPECT_EQ(next(alone(), facts), LegStep::disconnect) << "authority needs no consent";
+  for (const char* suspended : {"no", "user", "fencing,no-data"}) {
+    VolumeFacts other = facts;
+    other.suspended = IoHold::parse(suspended);
+    EXPECT_EQ(next(asking(), other), LegStep::leave) << suspended;
+  }
+  VolumeFacts older = facts;
+  older.disk = DiskState::consistent;
+  EXPECT_EQ(next(asking(), older), LegStep::leave);
+}
+
+TEST(Legs, WhatConsentTookApartIsConnectedAlsoByADaemonThatDoesNotRememberIt) {
+  const VolumeFacts closed = leg(secondary, connecting);
+  Standpoint goes_on = asking();
+  goes_on.consents = Records().consent(node_b, node_a, disk).consents();
+  EXPECT_EQ(step(goes_on, leg(primary, standalone), node_a, &closed), LegStep::connect);
+  Standpoint aside = asked();
+  aside.consents = goes_on.consents;
+  const VolumeFacts open = leg(primary, connecting);
+  EXPECT_EQ(step(aside, leg(secondary, standalone, DiskState::outdated), node_a, &open), LegStep::connect);
+  EXPECT_EQ(step(asked(), leg(secondary, standalone, DiskState::outdated), node_a, &open), LegStep::leave);
+}
+
 TEST(Legs, WhoMustComeUpWithoutAConnection) {
   EXPECT_TRUE(must_stay_apart(alone(), disk, node_a, nullptr));
   Standpoint met = alone();

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Two guests, one on each node, and what happens when one node, or only its copies, are lost: steps of the kinds alone and consent.
+#pragma once
+
+#include <array>
+#include <string>
+
+#include "world/node_world.h"
+
+namespace mcv::sim {
+
+class AloneSchedule : public NodeWorld {
+ public:
+  using NodeWorld::NodeWorld;
+  ScheduleReport run(std::uint64_t seed);
+  /// Only the copies lose each other, again and again.
+  ScheduleReport run_consent(std::uint64_t seed);
+
+ private:
+  const std::array<VmName, 2> guests = {VmName::trusted("vm1"), VmName::trusted("vm2")};  ///< one on each node
+
+  const ClusterState& state(std::size_t node) { return daemon(node).shared.current(); }
+  std::size_t owner(std::size_t asked, const VmName& vm) { return state(asked).vm(vm)->owner.str() == "A" ? 0 : 1; }
+  bool runs_on(std::size_t node, const VmName& vm) { return up(node) && daemon(node).guests.facts(vm).state == RunState::running; }
+  bool runs_at_all(std::size_t node) { return runs_on(node, guests[0]) || runs_on(node, guests[1]); }
+  std::uint64_t highest(const VmName& vm);
+  static std::string path(const VmName& vm) { return "/v1/vms/" + vm.str(); }
+
+  void create_guests();
+  Answer confirm(std::size_t survivor, bool with_faults);
+  bool insist_on_confirming(std::size_t survivor, bool with_faults);
+  void must_go_on(std::size_t node, const VmName& vm);
+  void start_here(std::size_t node, const VmName& vm, bool with_faults);
+  void lone_boot(std::size_t survivor);
+  void truly_down();
+  void survivor_is_lost(std::size_t survivor);
+  void wrongly_typed();
+  void wrongly_believed();
+  bool is_set_aside(std::size_t node, const VmName& vm);
+  void try_to_start(std::size_t node, const VmName& vm, const char* where);
+  void copies_lost();
+  void trouble_meanwhile();
+  void must_not_move(const VmName& vm);
+  void owner_is_lost();
+  void come_together();
+  void check_copies();
+};
+
+}  // namespace mcv::sim

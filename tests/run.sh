@@ -58,7 +58,7 @@ package() {
 contract() { ctest --test-dir build-release --output-on-failure -L '^contract$'; }
 lab() {
     tests/lab/vagrant-validate.sh 2>/dev/null
-    tests/lab/run.py tests/lab/main_job_test.py tests/lab/join_test.py tests/lab/peer_loss_test.py tests/lab/takeover_test.py
+    tests/lab/run.py tests/lab/main_job_test.py tests/lab/join_test.py tests/lab/peer_loss_test.py tests/lab/takeover_test.py tests/lab/leave_test.py
     MCV_GUEST_CASES='*RunsAGuestThroughItsLife*' tests/lab/run.py tests/lab/guest_contract_test.py
 }
 guests() { tests/lab/run.py tests/lab/guest_contract_test.py; }

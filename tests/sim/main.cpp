@@ -31,6 +31,7 @@ const std::vector<std::pair<std::string, Schedule>> kinds = {
     {"node", node_schedule},
     {"job", main_job_schedule},
     {"alone", alone_schedule},
+    {"leave", leave_schedule},
     {"console", console_schedule},
 };
 

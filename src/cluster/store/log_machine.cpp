@@ -260,7 +260,7 @@ void LogMachine::expire(Ticket ticket) {
   answer(ticket, unknown(waiting));
 }
 
-void LogMachine::take_generation(Ticket ticket, const std::string& uuid, const std::string& proof) {
+void LogMachine::take_generation(Ticket ticket, const std::string& uuid, const std::string& proof, const std::function<bool(const ClusterState&)>& holds) {
   const LinkState state = link();
   if (state == LinkState::alone) return answer(ticket, committed_at(image_.committed_index, false));
   if (state == LinkState::syncing || state == LinkState::together) {
@@ -271,6 +271,9 @@ void LogMachine::take_generation(Ticket ticket, const std::string& uuid, const s
   step.essential = true;
   auto next = with_tentative(image_.last_index(), step);
   if (!next.ok()) return answer(ticket, std::move(next).error());
+  if (holds && !holds(*next)) {
+    return answer(ticket, Error(ErrorCode::no_authority, fmt::format("what {} would decide alone by does not hold any more", self_)).with_safe("nothing was changed").with_next("hvctl info"));
+  }
   GenerationRecord record;
   record.ref = {image_.generations.back().ref.counter + 1, uuid};
   record.taken_by = self_;
@@ -788,6 +791,17 @@ std::string LogMachine::link_reason() const {
   }
   if (!peer_present()) return fmt::format("{} is not in contact", peer_name());
   return fmt::format("comparing configurations with {}", peer_name());
+}
+
+std::optional<Json> LogMachine::with_tentative(Kind kind, const std::string& key) const {
+  const auto value = [&](const ClusterState& state) {
+    const ClusterState::Entry* entry = state.find(kind, key);
+    return entry == nullptr ? std::nullopt : std::optional(entry->value);
+  };
+  if (image_.last_index() == image_.committed_index) return value(image_.state);
+  Persist ignored;
+  const auto state = with_tentative(image_.last_index(), ignored);
+  return state.ok() ? value(*state) : std::nullopt;
 }
 
 Position LogMachine::position() const {

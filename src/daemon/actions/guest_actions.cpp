@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // guest.*: the VMM of one VM on this node, with its taps.
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "daemon/actions/actions.h"
@@ -89,6 +90,8 @@ asio::awaitable<Status> remove_taps(Node& node, VmRecord vm) {
 asio::awaitable<Result<Json>> start(Node& node, StepContext context) {
   MCV_CO_TRY(const GuestParams params, guest_params(context));
   MCV_CO_TRY(hv::VmLaunch launch, launch_of(node, params));
+  const bool is_replicated = std::any_of(params.volumes.begin(), params.volumes.end(), [](const VolumeRecord& volume) { return volume.kind == VolumeKind::drbd; });
+  MCV_CO_TRY(const NodeLeave::Ticket ticket, node.leave.begin(params.vm.name.str() + " is not started", is_replicated));
   // A plan made before this node was away may be older than the other one's decision to take the VM over.
   const bool owns = co_await node.wait_until_owner(params.vm.name, seconds(10));
   if (!owns) {

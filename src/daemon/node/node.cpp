@@ -44,6 +44,7 @@ Node::Node(host::Host& given_host, NodeSettings given_settings)
       router(self_, local_steps, peer, [this](const NodeName& name) { return member(name); }, tasks),
       operations(host.executor, host.clock, host.store, router, operation_settings(self_, settings)),
       authority(*this),
+      leave(*this),
       brought_up_(host.executor),
       committed_(host.executor) {
   add_actions(*this);

@@ -22,6 +22,7 @@
 #include "cluster/store/shared_state.h"
 #include "daemon/api/api_call.h"
 #include "daemon/authority/authority_keeper.h"
+#include "daemon/authority/node_leave.h"
 #include "daemon/join/invitations.h"
 #include "daemon/join/join_facts.h"
 #include "daemon/node/observer.h"
@@ -110,6 +111,7 @@ class Node {
   StepRouter router;
   Operations operations;
   AuthorityKeeper authority;
+  NodeLeave leave;
 
  private:
   void on_guest_change(const VmName& vm);

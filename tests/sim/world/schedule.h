@@ -34,6 +34,9 @@ ScheduleReport main_job_schedule(std::uint64_t seed, bool print_trace);
 /// One node loses the other, and an operator confirms it down, rightly or wrongly: writes go on, VMs are taken over, nodes
 /// are booted alone, come back and are lost again meanwhile.
 ScheduleReport alone_schedule(std::uint64_t seed, bool print_trace);
+/// Machines are rebooted and powered off in order, faults in the middle: the other node goes on by the leaver's consent, and
+/// the leaver opens nothing before it is back.
+ScheduleReport leave_schedule(std::uint64_t seed, bool print_trace);
 /// Viewers of a guest's console on both nodes, while the guest prints and is moved and things fail.
 ScheduleReport console_schedule(std::uint64_t seed, bool print_trace);
 

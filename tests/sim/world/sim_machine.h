@@ -78,6 +78,7 @@ class SimMachine {
   std::function<void(SimMachine& machine, SimVmm& vmm)> on_open;
 
   bool unified_cgroups = true;  ///< cgroup v2 alone
+  bool shutting_down = false;   ///< a reboot or power-off was asked for
   SimLvm lvm;
   std::map<std::string, SimLink> links;
   std::map<std::string, SimUnit> units;

@@ -22,6 +22,8 @@ class TwoNodes : public sim::NodeWorld {
   using NodeWorld::daemon;
   using NodeWorld::end_daemon;
   using NodeWorld::pass;
+  using NodeWorld::power_off;
+  using NodeWorld::power_on;
   using NodeWorld::start_daemon;
   using NodeWorld::up;
 

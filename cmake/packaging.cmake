@@ -13,7 +13,7 @@ if(TARGET mcv-drbd-helper)
   install(TARGETS mcv-drbd-helper RUNTIME DESTINATION lib/mcv)
 endif()
 
-install(FILES config/systemd/mcvd.service config/systemd/mcv.slice config/systemd/mcv-verify.service config/systemd/mcv-verify.timer
+install(FILES config/systemd/mcvd.service config/systemd/mcv-leave.service config/systemd/mcv.slice config/systemd/mcv-verify.service config/systemd/mcv-verify.timer
         DESTINATION ${MCV_SYSTEMD_DIR})
 install(FILES config/sysusers.d/mcv.conf DESTINATION lib/sysusers.d)
 install(FILES config/tmpfiles.d/mcv.conf DESTINATION lib/tmpfiles.d)

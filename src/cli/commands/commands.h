@@ -11,6 +11,7 @@ namespace mcv::cli::commands {
 Command info();
 Command node_init();
 Command node_list();
+Command node_leave();
 Command node_set_ip_address();
 Command node_set_drbd_address();
 Command cluster_add_node();

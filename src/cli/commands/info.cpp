@@ -13,11 +13,13 @@ void print_nodes(Session& session, const Json& info) {
   Table table({"NODE", "STATUS", "CLUSTER ADDRESS", "DRBD ADDRESS", ""});
   for (const Json& node : list_at(info, "nodes")) {
     const std::string status = text_at(node, "status");
-    table.add({text_at(node, "name"), Cell(status, tone_of(status)), or_dash(text_at(node, "cluster_address")), or_dash(text_at(node, "drbd_address")),
+    table.add({text_at(node, "name"), Cell(status_text(node), tone_of(status)), or_dash(text_at(node, "cluster_address")), or_dash(text_at(node, "drbd_address")),
                flag_at(node, "this_node") ? "this node" : ""});
   }
   session.out() << table.to_text(session.terminal().width, session.terminal().colour);
 }
+
+bool is_away_in_order(const Json& peer) { return !flag_at(peer, "reachable") && !left_text(peer).empty(); }
 
 void print_cluster(Session& session, const Json& info) {
   const Json& vms = object_at(info, "vms");
@@ -27,8 +29,10 @@ void print_cluster(Session& session, const Json& info) {
   const Json& peer = object_at(info, "peer");
   if (!peer.empty()) {
     const bool reachable = flag_at(peer, "reachable");
-    facts.add("Peer", fmt::format("{} {}", text_at(peer, "name"), reachable && flag_at(peer, "in_group") ? "connected" : reachable ? "answers, but is not in the group" : "does not answer"),
-              reachable && flag_at(peer, "in_group") ? Tone::good : Tone::bad);
+    const bool connected = reachable && flag_at(peer, "in_group");
+    const std::string left = left_text(peer);
+    const std::string state = connected ? "connected" : reachable ? "answers, but is not in the group" : left.empty() ? "does not answer" : left;
+    facts.add("Peer", fmt::format("{} {}", text_at(peer, "name"), state), connected ? Tone::good : is_away_in_order(peer) ? Tone::plain : Tone::bad);
   }
   facts.add("Configuration", fmt::format("generation {}, index {}", number_at(info, "generation"), number_at(info, "index")));
   facts.add("VMs", fmt::format("{}, {} running", number_at(vms, "total"), number_at(vms, "running")));
@@ -41,7 +45,7 @@ void print_cluster(Session& session, const Json& info) {
 Result<int> show_cluster(Session& session) {
   MCV_TRY(const Json info, session.get("/v1/info"));
   const Json& peer = object_at(info, "peer");
-  const int exit_code = !peer.empty() && !flag_at(peer, "reachable") ? exit_partial : 0;
+  const int exit_code = !peer.empty() && !flag_at(peer, "reachable") && !is_away_in_order(peer) ? exit_partial : 0;
   if (session.json()) {
     session.print(info);
     return exit_code;
@@ -64,7 +68,7 @@ Command info() {
   return {.name = "info",
           .summary = "show the nodes and the cluster, or everything about one VM",
           .details = "Without a name: each node with its addresses and status, the peer, the shared configuration's position, and warnings with the "
-                     "command that helps. Exit code 22 when the other node does not answer: what is shown is then this node's view.",
+                     "command that helps. Exit code 22 when the other node does not answer, unless it left in order: what is shown is then this node's view.",
           .operands = {.name = "VM", .min = 0, .max = 1, .completes = Completes::vm},
           .routes = {{"GET", "/v1/info"}, {"GET", "/v1/vms/{name}"}},
           .examples = {"hvctl info", "hvctl info vm1"},

@@ -24,12 +24,13 @@ Result<int> run(Session& session, const Arguments&) {
   for (const Json& node : list_at(answer, "nodes")) {
     const std::string status = text_at(node, "status");
     const bool seen = status == "online";
-    partial = partial || !seen;
+    // Who left in order is expected to be away.
+    partial = partial || (!seen && status != "left");
     if (session.globals().quiet && !session.json()) {
       session.out() << text_at(node, "name") << '\n';
       continue;
     }
-    table.add({text_at(node, "name") + (flag_at(node, "this_node") ? " *" : ""), Cell(status, tone_of(status)), or_dash(text_at(node, "cluster_address")),
+    table.add({text_at(node, "name") + (flag_at(node, "this_node") ? " *" : ""), Cell(status_text(node), tone_of(status)), or_dash(text_at(node, "cluster_address")),
                or_dash(text_at(node, "drbd_address")), seen ? std::to_string(number_at(node, "cpus")) : "-",
                seen ? fmt::format("{} of {}", size_text(number_at(node, "memory_available")), size_text(number_at(node, "memory_total"))) : "-", volume_groups(node),
                seen ? joined(list_at(node, "hypervisors")) + (flag_at(node, "kvm") ? "" : " (no KVM)") : "-"});
@@ -44,7 +45,7 @@ Result<int> run(Session& session, const Arguments&) {
 Command node_list() {
   return {.name = "node list",
           .summary = "show the nodes with their status and resources",
-          .details = "The node this command talks to has a star. Exit code 22 when a node did not answer.",
+          .details = "The node this command talks to has a star. Exit code 22 when a node did not answer, unless it left in order.",
           .also = {"node ls", "node --list"},
           .routes = {{"GET", "/v1/nodes"}},
           .examples = {"hvctl node list"},

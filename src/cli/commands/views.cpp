@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <filesystem>
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -57,6 +59,18 @@ std::string Facts::to_text(std::size_t width, bool colour) const {
     }
   }
   return text;
+}
+
+std::string left_text(const Json& node) {
+  if (!node.contains("left_since") || !node["left_since"].is_number_integer()) return {};
+  const auto then = static_cast<std::time_t>(node["left_since"].get<std::int64_t>());
+  const std::string age = age_text(then, wall_seconds());
+  return fmt::format("left in order, since {:%Y-%m-%d %H:%M:%S}{}", fmt::localtime(then), age == "unknown" ? "" : fmt::format(" ({} ago)", age));
+}
+
+std::string status_text(const Json& node) {
+  const std::string status = text_at(node, "status");
+  return status == "left" ? left_text(node) : status;
 }
 
 std::string or_dash(std::string text) { return text.empty() ? "-" : text; }

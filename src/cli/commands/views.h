@@ -26,6 +26,10 @@ class Facts {
   std::vector<Fact> facts_;
 };
 
+/// "left in order, since 2026-11-26 07:00:00 (5 m ago)" of a node or peer that did; empty otherwise.
+std::string left_text(const Json& node);
+/// A node's status, with since when it is away where it left.
+std::string status_text(const Json& node);
 std::string or_dash(std::string text);
 /// "a, b" of a list of texts, "-" when empty.
 std::string joined(const Json& list);

@@ -40,6 +40,9 @@ Status check_link(const Standpoint& standpoint) {
   }
 }
 
+/// Its own consent outweighs what a person knows of the other node: that one was let go on.
+Status check_own_leave(const Standpoint& standpoint) { return may_open_replicated(standpoint, fmt::format("{} is not confirmed down", standpoint.peer.str())); }
+
 Error answers(const NodeName& peer, const std::string& how, const std::string& next) {
   return Error(ErrorCode::peer_answers, fmt::format("{} is not down: {}", peer.str(), how)).with_safe(nothing_changed).with_next(next);
 }
@@ -81,6 +84,7 @@ Status check_facts(const ConfirmQuestion& question) {
 Status may_confirm_down(const ConfirmQuestion& question) {
   MCV_CHECK(check_name(question));
   MCV_CHECK(check_link(question.standpoint));
+  MCV_CHECK(check_own_leave(question.standpoint));
   MCV_CHECK(check_paths(question.standpoint, question.paths));
   MCV_CHECK(check_taken(question));
   return check_facts(question);
@@ -109,6 +113,7 @@ std::string reason_text(const VolumeName& volume, const NodeName& peer, Freshnes
     case Freshness::peer_may_have: return fmt::format("{} stays closed: {} went on alone before, and with what is not known here", volume.str(), peer.str());
     case Freshness::set_aside: return fmt::format("{} stays closed: {} went on with it by this node's consent, so the copy here is older", volume.str(), peer.str());
     case Freshness::not_covered: return fmt::format("{} stays closed: nobody confirmed that its copy here is the last one", volume.str());
+    case Freshness::left_here: return fmt::format("{} stays closed: {} was let go on with it when this node left, and the copies were not equal since", volume.str(), peer.str());
   }
   return {};
 }

@@ -26,21 +26,28 @@ std::string_view to_text(Authority authority) {
     case Authority::single: return "single";
     case Authority::earlier: return "earlier";
     case Authority::by_word: return "by-word";
+    case Authority::by_consent: return "by-consent";
   }
   return "none";
 }
 
 Authority authority_over_peer(const Standpoint& standpoint) {
   if (standpoint.link == LinkState::single) return Authority::single;
+  if (is_away(standpoint)) return Authority::none;
   if (standpoint.link != LinkState::alone || standpoint.peer_in_group || standpoint.generations.empty()) return Authority::none;
   const GenerationRecord& last = standpoint.generations.back();
   if (last.taken_by != standpoint.self.str()) return Authority::none;
+  // It cannot come back without an entry that this node has acknowledged: a reboot changes nothing.
+  if (standpoint.peer_left) return Authority::by_consent;
   const AloneSince* record = standpoint.ledger.latest(standpoint.self, last.ref);
   if (record == nullptr || standpoint.boot.empty() || record->boot != standpoint.boot) return Authority::earlier;
   return Authority::by_word;
 }
 
-bool may_act_alone(const Standpoint& standpoint) { return authority_over_peer(standpoint) == Authority::by_word; }
+bool may_act_alone(const Standpoint& standpoint) {
+  const Authority authority = authority_over_peer(standpoint);
+  return authority == Authority::by_word || authority == Authority::by_consent;
+}
 
 std::string_view to_text(Freshness freshness) {
   switch (freshness) {
@@ -50,6 +57,7 @@ std::string_view to_text(Freshness freshness) {
     case Freshness::peer_may_have: return "peer-may-have-gone-on";
     case Freshness::not_covered: return "not-covered";
     case Freshness::set_aside: return "set-aside";
+    case Freshness::left_here: return "left-here";
   }
   return "not-covered";
 }
@@ -58,6 +66,7 @@ Freshness freshness(const Standpoint& standpoint, const VolumeName& volume, cons
   if (standpoint.consents.stands(standpoint.self, volume)) return Freshness::set_aside;
   if (!is_whole(facts)) return Freshness::not_current;
   if (standpoint.ledger.stands(standpoint.peer, volume)) return Freshness::peer_went_on;
+  if (standpoint.own_leave.bars(volume)) return Freshness::left_here;
   return standpoint.ledger.stands(standpoint.self, volume) ? Freshness::fresh : Freshness::not_covered;
 }
 
@@ -65,9 +74,15 @@ Freshness freshness_by_word(const Standpoint& standpoint, const VolumeName& volu
   if (standpoint.consents.stands(standpoint.self, volume)) return Freshness::set_aside;
   if (!is_whole(facts)) return Freshness::not_current;
   if (standpoint.ledger.stands(standpoint.peer, volume)) return Freshness::peer_went_on;
+  if (standpoint.own_leave.bars(volume)) return Freshness::left_here;
   const auto& generations = standpoint.generations;
   const bool unknown = std::any_of(generations.begin(), generations.end(), [&](const GenerationRecord& record) { return has_unknown_volumes(standpoint, record); });
   return unknown ? Freshness::peer_may_have : Freshness::fresh;
+}
+
+Freshness freshness_by_consent(const Standpoint& standpoint, const VolumeName& volume, const VolumeFacts* facts) {
+  const bool named = standpoint.peer_left && std::find(standpoint.peer_left->volumes.begin(), standpoint.peer_left->volumes.end(), volume) != standpoint.peer_left->volumes.end();
+  return named ? freshness_by_word(standpoint, volume, facts) : Freshness::not_covered;
 }
 
 bool peer_decided_last(const Standpoint& standpoint) {

@@ -3,12 +3,14 @@
 // other node, and freshness per volume. Proof of the one never answers the other (DESIGN 5).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "cluster/authority/alone_since.h"
 #include "cluster/authority/consent.h"
+#include "cluster/authority/leave.h"
 #include "cluster/model/observation.h"
 #include "cluster/store/position.h"
 
@@ -24,6 +26,9 @@ struct Standpoint {
   AloneLedger ledger;
   ConsentLedger consents;
   std::string boot;                           ///< of this kernel; empty when it could not be read
+  std::optional<LeftRecord> peer_left;        ///< the other node's consent, as a generation of now would find it
+  LeaveLedger own_leave;                      ///< consent of this node: its own records
+  std::optional<LeftRecord> own_left;         ///< ... and the entry about it, as the other node may hold it
 };
 
 enum class Authority {
@@ -31,6 +36,7 @@ enum class Authority {
   single,    ///< a cluster of one
   earlier,   ///< taken before this node was booted: the other one may have been switched on since
   by_word,   ///< an operator typed that the other node is off, since this node was booted, and there was no contact since
+  by_consent,  ///< the other node left in order and is not back: it starts nothing replicated, also after a reboot of either
 };
 std::string_view to_text(Authority authority);
 Authority authority_over_peer(const Standpoint& standpoint);
@@ -44,6 +50,7 @@ enum class Freshness {
   peer_may_have,    ///< the other node took a generation, and with which volumes it went on is not known here
   not_covered,      ///< nobody said that this copy is the last one
   set_aside,        ///< the other node went on with it by this node's consent
+  left_here,        ///< this node left and let the other one go on with it, and the copies were not equal since
 };
 std::string_view to_text(Freshness freshness);
 
@@ -52,6 +59,9 @@ Freshness freshness(const Standpoint& standpoint, const VolumeName& volume, cons
 /// Whether the two facts an operator types make this copy the last one: the other node is off, and nobody let it carry on
 /// alone since the last contact. They say nothing of what it did before that contact.
 Freshness freshness_by_word(const Standpoint& standpoint, const VolumeName& volume, const VolumeFacts* facts);
+
+/// Whether the other node's leave makes this copy the last one: it names the volume, and nothing was written there since.
+Freshness freshness_by_consent(const Standpoint& standpoint, const VolumeName& volume, const VolumeFacts* facts);
 
 /// Whether the last generation was taken by the other node: what it recorded since was decided without this one.
 bool peer_decided_last(const Standpoint& standpoint);

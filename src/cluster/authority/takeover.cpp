@@ -9,6 +9,9 @@ namespace mcv::authority {
 
 std::string deciding_command(const Standpoint& standpoint) {
   const std::string& peer = standpoint.peer.str();
+  if (is_away(standpoint)) {
+    return fmt::format("switch {} on, or bring the link to it back: this node then takes part again by itself (hvctl info shows it)", peer);
+  }
   return fmt::format("bring {} or the link to it back; only if {} is powered off: hvctl cluster confirm-down {}", peer, peer, peer);
 }
 
@@ -21,8 +24,10 @@ Status may_take_over(const TakeOverQuestion& question) {
         .with_safe("nothing was started or changed")
         .with_next(fmt::format("on {}: systemctl start corosync mcvd; then hvctl vm start {}", owner, vm));
   }
+  MCV_CHECK(may_open_replicated(standpoint, vm + " is not started here"));
   switch (authority_over_peer(standpoint)) {
-    case Authority::by_word: break;
+    case Authority::by_word:
+    case Authority::by_consent: break;
     case Authority::earlier:
       return Error(ErrorCode::no_authority, fmt::format("{} was booted since {} was confirmed down, and {} may have been switched on meanwhile", standpoint.self.str(), owner, owner))
           .with_safe("nothing was started or changed")

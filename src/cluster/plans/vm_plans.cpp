@@ -285,6 +285,14 @@ Result<Plan> end_lost_vm(const ClusterState& state, const VmName& name, const No
   return plan;
 }
 
+Result<Plan> stop_for_leave(const ClusterState& state, const VmName& name, const NodeName& where, std::optional<std::uint32_t> patience_seconds) {
+  MCV_TRY(const VmRecord vm, state.vm(name));
+  Plan plan = plan_for(name, patience_seconds ? "vm-stop" : "vm-kill", fmt::format("stop {}: {} is shut down", name.str(), where.str()));
+  plan.steps.push_back(patience_seconds ? guest_stop(where, name, *patience_seconds) : guest_kill(where, name));
+  add_release_steps(plan, state, vm, where);
+  return plan;
+}
+
 Result<Mutation> update_vm(const ClusterState& state, const VmName& name, const requests::UpdateVm& request, const std::string& user) {
   MCV_TRY(VmRecord vm, state.vm(name));
   if (vm.deleting) return half_deleted(vm);

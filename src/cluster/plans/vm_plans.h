@@ -2,7 +2,9 @@
 // From state, facts and request to a plan or the reason why not. Pure; also what --dry-run prints.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +42,9 @@ Result<Plan> release_vm(const ClusterState& state, const VmName& name, const Nod
 bool releases_guest(const std::string& kind);
 /// A guest that runs on `where` although the other node took the VM over: ended, released.
 Result<Plan> end_lost_vm(const ClusterState& state, const VmName& name, const NodeName& where);
+/// The machine of `where` is being shut down: asked to stop within `patience_seconds`, or with nothing its power cut. A lock
+/// holds a person off, not a shutdown.
+Result<Plan> stop_for_leave(const ClusterState& state, const VmName& name, const NodeName& where, std::optional<std::uint32_t> patience_seconds);
 /// The change a `vm update` makes. `vm_locked` unless it unlocks.
 Result<Mutation> update_vm(const ClusterState& state, const VmName& name, const requests::UpdateVm& request, const std::string& user);
 

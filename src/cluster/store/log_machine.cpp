@@ -179,6 +179,17 @@ std::string LogMachine::link_reason() const {
   return fmt::format("comparing configurations with {}", peer_name());
 }
 
+std::optional<Json> LogMachine::with_tentative(Kind kind, const std::string& key) const {
+  const auto value = [&](const ClusterState& state) {
+    const ClusterState::Entry* entry = state.find(kind, key);
+    return entry == nullptr ? std::nullopt : std::optional(entry->value);
+  };
+  if (image_.last_index() == image_.committed_index) return value(image_.state);
+  Persist ignored;
+  const auto state = with_tentative(image_.last_index(), ignored);
+  return state.ok() ? value(*state) : std::nullopt;
+}
+
 Position LogMachine::position() const {
   Position position;
   if (!image_.generations.empty()) position.generation = image_.generations.back().ref;

@@ -26,6 +26,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -90,7 +91,8 @@ class LogMachine {
   void propose(Ticket ticket, Change change, Where where = Where::anywhere);
   /// The caller waits no longer: answers at once, `outcome_unknown` if the change may have got its place.
   void expire(Ticket ticket);
-  void take_generation(Ticket ticket, const std::string& uuid, const std::string& proof);
+  /// `holds`, where given: asked of the state this generation would begin with, tentative entries adopted.
+  void take_generation(Ticket ticket, const std::string& uuid, const std::string& proof, const std::function<bool(const ClusterState&)>& holds = {});
   void adopt(Ticket ticket, LogImage image);
   /// Who is in the group now. `nonce` is fresh at every call and names this node's side of the session to come.
   void members(std::vector<host::NodeId> members, const std::string& nonce);
@@ -112,6 +114,8 @@ class LogMachine {
   host::NodeId own_id() const { return own_id_; }
   const ClusterState& state() const { return image_.state; }
   const LogImage& image() const { return image_; }
+  /// An object as a generation taken now would find it: what is tentative here may be committed on the other side.
+  std::optional<Json> with_tentative(Kind kind, const std::string& key) const;
   Position position() const;
   Outcome outcome(const std::string& id) const;
   Json divergence() const { return image_.diverged.value_or(Json()); }

@@ -74,7 +74,7 @@ void LogMachine::expire(Ticket ticket) {
   answer(ticket, unknown(waiting));
 }
 
-void LogMachine::take_generation(Ticket ticket, const std::string& uuid, const std::string& proof) {
+void LogMachine::take_generation(Ticket ticket, const std::string& uuid, const std::string& proof, const std::function<bool(const ClusterState&)>& holds) {
   const LinkState state = link();
   if (state == LinkState::alone) return answer(ticket, committed_at(image_.committed_index, false));
   if (state == LinkState::syncing || state == LinkState::together) {
@@ -85,6 +85,9 @@ void LogMachine::take_generation(Ticket ticket, const std::string& uuid, const s
   step.essential = true;
   auto next = with_tentative(image_.last_index(), step);
   if (!next.ok()) return answer(ticket, std::move(next).error());
+  if (holds && !holds(*next)) {
+    return answer(ticket, Error(ErrorCode::no_authority, fmt::format("what {} would decide alone by does not hold any more", self_)).with_safe("nothing was changed").with_next("hvctl info"));
+  }
   GenerationRecord record;
   record.ref = {image_.generations.back().ref.counter + 1, uuid};
   record.taken_by = self_;

@@ -267,11 +267,17 @@ asio::awaitable<Status> SharedState::adopt(Json snapshot) {
 }
 
 asio::awaitable<Result<Committed>> SharedState::take_generation(std::string proof) {
+  std::function<bool(const ClusterState&)> always;
+  Result<Committed> result = co_await take_generation_while(std::move(always), std::move(proof));
+  co_return result;
+}
+
+asio::awaitable<Result<Committed>> SharedState::take_generation_while(std::function<bool(const ClusterState&)> holds, std::string proof) {
   const auto impl = impl_;
   if (!impl->machine) co_return not_loaded();
   Ticket ticket = 0;
   const auto answer = impl->open(ticket);
-  impl->inbox.push([ticket, proof, uuid = impl->host.random.uuid()](LogMachine& log) { log.take_generation(ticket, uuid, proof); });
+  impl->inbox.push([ticket, proof, holds, uuid = impl->host.random.uuid()](LogMachine& log) { log.take_generation(ticket, uuid, proof, holds); });
   Result<Committed> result = co_await answer->next();
   co_return result;
 }
@@ -334,6 +340,7 @@ const std::vector<GenerationRecord>& SharedState::generations() const {
   static const std::vector<GenerationRecord> none;
   return impl_->machine ? impl_->machine->image().generations : none;
 }
+std::optional<Json> SharedState::with_tentative(Kind kind, const std::string& key) const { return impl_->machine ? impl_->machine->with_tentative(kind, key) : std::nullopt; }
 Link SharedState::link() const { return impl_->link(); }
 Json SharedState::snapshot() const { return impl_->machine ? impl_->machine->image().to_json(256) : Json(); }
 Json SharedState::divergence() const { return impl_->machine ? impl_->machine->divergence() : Json(); }

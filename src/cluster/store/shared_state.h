@@ -83,6 +83,11 @@ class SharedState {
   /// Takes authority: adopts the tentative entries held here and commits alone until contact. The caller has the proof
   /// (DESIGN 5) and names it. Only from `apart`; `busy` while the peer is in the group, `diverged` when diverged.
   boost::asio::awaitable<Result<Committed>> take_generation(std::string proof);
+  /// The same by a proof that is in the configuration: `no_authority` unless it holds in the state the generation begins
+  /// with, tentative entries adopted.
+  boost::asio::awaitable<Result<Committed>> take_generation_while(std::function<bool(const ClusterState&)> holds, std::string proof);
+  /// An object as a generation taken now would find it: with what is tentative here, and may be committed on the other side.
+  std::optional<Json> with_tentative(Kind kind, const std::string& key) const;
   /// What is known of the other history while `diverged`; null otherwise.
   Json divergence() const;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // guest.*: the VMM of one VM on this node, with its taps.
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "daemon/actions/actions.h"
@@ -124,6 +125,8 @@ Result<std::shared_ptr<StartGrant>> grant_start(const Node& node, const GuestPar
 
 asio::awaitable<Result<Json>> start(Node& node, StepContext context) {
   MCV_CO_TRY(GuestParams params, guest_params(context));
+  const bool is_replicated = std::any_of(params.volumes.begin(), params.volumes.end(), [](const VolumeRecord& volume) { return volume.kind == VolumeKind::drbd; });
+  MCV_CO_TRY(const NodeLeave::Ticket ticket, node.leave.begin(params.vm.name.str() + " is not started", is_replicated));
   // A plan made before this node was away may be older than the other one's decision to take the VM over.
   const bool owns = co_await node.wait_until_owner(params.vm.name, seconds(10));
   if (!owns) {

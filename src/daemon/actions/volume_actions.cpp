@@ -155,6 +155,7 @@ asio::awaitable<Result<Json>> identical(Node& node, StepContext context) {
   if (both_provably_zero(context, name, node.shared.current().nodes().size())) {
     MCV_CO_CHECK(co_await drbd::mark_identical(node.host, node.drbd, name, true));
   } else {
+    MCV_CO_TRY(const NodeLeave::Ticket ticket, node.leave.begin(fmt::format("volume {}", name.str()), /*is_replicated=*/true));
     MCV_CO_CHECK(co_await drbd::copy_from_here(node.host, node.drbd, name));
   }
   co_return Json();
@@ -293,6 +294,7 @@ asio::awaitable<Result<Json>> summarise(Node&, StepContext context) {
 
 asio::awaitable<Status> promote(Node& node, VolumeRecord volume) {
   if (volume.kind != VolumeKind::drbd) co_return success();
+  MCV_CO_TRY(const NodeLeave::Ticket ticket, node.leave.begin(fmt::format("volume {}", volume.name.str()), /*is_replicated=*/true));
   if (node.drbd.complete() && node.drbd.find(volume.name) == nullptr) {
     MCV_CO_CHECK(co_await node.bring_up(volume));
     // Alone it is not promoted, so the peer gets its chance; without it the promotion says why.

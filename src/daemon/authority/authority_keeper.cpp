@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <functional>
 #include <spdlog/spdlog.h>
 
 #include "cluster/authority/takeover.h"
@@ -95,8 +96,11 @@ asio::awaitable<void> AuthorityKeeper::run() {
 asio::awaitable<void> AuthorityKeeper::look() {
   if (!node_.shared.current().is_cluster()) co_return;
   co_await name_ended_generations();
+  co_await go_on_after_leave();
+  co_await come_back();
   co_await withdraw();
   co_await withdraw_consent();
+  co_await note_equal_again();
   co_await end_lost_guests();
   co_await look_at_legs();
 }
@@ -112,6 +116,17 @@ authority::Standpoint AuthorityKeeper::standpoint() const {
   standpoint.ledger = authority::AloneLedger(node_.records.read(authority::alone_since_kind), node_.records.read(authority::alone_withdrawn_kind));
   standpoint.consents = authority::ConsentLedger(node_.records.read(authority::consent_kind), node_.records.read(authority::consent_withdrawn_kind));
   standpoint.boot = boot_;
+  // Without contact the other side may have committed what is only tentative here: that it is back, above all.
+  const auto left = [&](const NodeName& node) {
+    if (link.state != LinkState::apart) return authority::left(node_.shared.current(), node);
+    const auto record = node_.shared.with_tentative(Kind::node, node.str());
+    return record ? authority::left_in(*record) : std::nullopt;
+  };
+  if (!standpoint.peer.empty()) standpoint.peer_left = left(standpoint.peer);
+  // Of itself a node believes whichever binds it.
+  standpoint.own_left = authority::left(node_.shared.current(), standpoint.self);
+  if (!standpoint.own_left) standpoint.own_left = left(standpoint.self);
+  standpoint.own_leave = authority::LeaveLedger(node_.records.read_own(authority::leave_kind), node_.records.read_own(authority::leave_ended_kind));
   return standpoint;
 }
 
@@ -124,6 +139,91 @@ void AuthorityKeeper::say_once(const std::string& what, const std::string& text)
 NodeName AuthorityKeeper::owner_of(const VolumeRecord& volume) const {
   const auto vm = node_.shared.current().vm(volume.vm);
   return vm.ok() ? vm->owner : NodeName();
+}
+
+asio::awaitable<Result<std::string>> AuthorityKeeper::boot() {
+  if (boot_.empty()) co_await read_boot();
+  if (boot_.empty()) co_return Error(ErrorCode::io_error, "which boot of this node this is cannot be read").with_safe("nothing was changed").with_next("cat /proc/sys/kernel/random/boot_id");
+  co_return boot_;
+}
+
+// --- leaves ------------------------------------------------------------------------------------------------
+
+/// The other node left in order and is away now: the generation first, then the record of what this node goes on with, and
+/// only then is anything thawed, promoted or changed. A leg that is attached later is named later.
+asio::awaitable<void> AuthorityKeeper::go_on_after_leave() {
+  authority::Standpoint now = standpoint();
+  if (authority::may_go_on_by_consent(now)) {
+    const std::string peer = now.peer.str();
+    std::function<bool(const ClusterState&)> holds = [name = now.peer](const ClusterState& state) { return authority::has_left(state, name); };
+    std::string proof = fmt::format("left: {} left in order ({})", peer, now.peer_left->id);
+    auto taken = co_await node_.shared.take_generation_while(std::move(holds), std::move(proof));
+    if (!taken.ok()) {
+      say_once("leave of " + peer, taken.error().message());
+      look_again_in(retry_pause);
+      co_return;
+    }
+    spdlog::info("{} left in order: this node decides alone in generation {} until it is back", peer, taken->generation.counter);
+    now = standpoint();
+  }
+  if (authority::authority_over_peer(now) != authority::Authority::by_consent) co_return;
+  const bool replicates = node_.shared.current().setting("drbd") == "enabled";
+  if (replicates && !node_.drbd.complete()) co_return;
+  const GenerationRef generation = now.generations.back().ref;
+  std::vector<VolumeName> covered = authority::newly_covered(now, node_.drbd.volumes());
+  if (covered.empty() && now.ledger.names(now.self, generation)) co_return;
+  authority::AloneSince since;
+  since.generation = generation;
+  since.index = node_.shared.position().index;
+  since.cause = "left";
+  since.boot = boot_;
+  since.by = now.peer.str() + " left in order";
+  since.volumes = std::move(covered);
+  Json body = since.to_json();
+  auto written = co_await node_.records.append(authority::alone_since_kind, std::move(body));
+  if (written.ok()) co_return;
+  say_once("alone-since", written.error().message());
+  look_again_in(retry_pause);
+}
+
+/// This node left, was booted again, and is in contact: both commit that it is back, then its own record ends. Up to then it
+/// opens nothing replicated, so whoever still reads "left" may go on.
+asio::awaitable<void> AuthorityKeeper::come_back() {
+  for (;;) {
+    const authority::Standpoint now = standpoint();
+    const authority::ReturnStep step = authority::next_return_step(now, node_.shared.current());
+    if (step == authority::ReturnStep::none || node_.leave.is_leaving()) co_return;
+    Status done = success();
+    if (step == authority::ReturnStep::say_it) {
+      const auto own = authority::left(node_.shared.current(), now.self);
+      if (!own) co_return;
+      Change change = authority::back_change(now.self, *own);
+      auto proposed = co_await node_.shared.propose(std::move(change));
+      if (!proposed.ok()) done = std::move(proposed).error();
+    } else {
+      Json body = authority::leave_returned_to_json(now.own_leave.standing()->id, "back");
+      auto written = co_await node_.records.append(authority::leave_ended_kind, std::move(body));
+      if (!written.ok()) done = std::move(written).error();
+      else spdlog::info("this node is back: it may open replicated disks again");
+    }
+    if (done.ok()) continue;
+    say_once("return", done.error().message());
+    look_again_in(retry_pause);
+    co_return;
+  }
+}
+
+asio::awaitable<void> AuthorityKeeper::note_equal_again() {
+  if (!node_.drbd.complete()) co_return;
+  const auto equal = authority::equal_again(standpoint(), node_.shared.current(), node_.drbd.volumes());
+  for (const auto& [id, volumes] : equal) {
+    Json body = authority::leave_equal_to_json(id, volumes);
+    auto written = co_await node_.records.append(authority::leave_ended_kind, std::move(body));
+    if (written.ok()) continue;
+    say_once("leave", written.error().message());
+    look_again_in(retry_pause);
+    co_return;
+  }
 }
 
 // --- records -----------------------------------------------------------------------------------------------
@@ -345,8 +445,8 @@ asio::awaitable<Result<std::vector<VolumeName>>> AuthorityKeeper::covered_or_ref
   if (replicates && !node_.drbd.complete()) {
     co_return Error(ErrorCode::no_authority, "what DRBD does on this node is not known yet").with_safe("nothing was changed; what is held stays held").with_next("hvctl drbd list, then the same command again");
   }
-  if (boot_.empty()) co_await read_boot();
-  if (boot_.empty()) co_return Error(ErrorCode::io_error, "which boot of this node this is cannot be read").with_safe("nothing was changed").with_next("cat /proc/sys/kernel/random/boot_id");
+  MCV_CO_TRY(const std::string this_boot, co_await boot());
+  static_cast<void>(this_boot);
   authority::PathsToPeer paths = co_await look_for_peer();
   const authority::Standpoint now = standpoint();
   authority::Coverage coverage = authority::coverage(now, node_.shared.current(), node_.drbd.volumes());

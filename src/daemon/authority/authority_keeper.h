@@ -36,6 +36,8 @@ class AuthorityKeeper {
   void look_soon();
 
   authority::Standpoint standpoint() const;
+  /// Of this kernel; read again when it could not be at the start.
+  boost::asio::awaitable<Result<std::string>> boot();
   LastContact last_contact() const { return last_contact_; }
 
   /// What this node's own records let the kernel be told, at once. The whole answer is ConsentDesk's.
@@ -71,6 +73,9 @@ class AuthorityKeeper {
   void on_link(bool together);
 
   boost::asio::awaitable<void> look();
+  boost::asio::awaitable<void> go_on_after_leave();
+  boost::asio::awaitable<void> come_back();
+  boost::asio::awaitable<void> note_equal_again();
   boost::asio::awaitable<void> name_ended_generations();
   boost::asio::awaitable<void> withdraw();
   boost::asio::awaitable<void> withdraw_consent();

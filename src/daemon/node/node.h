@@ -23,6 +23,7 @@
 #include "daemon/api/api_call.h"
 #include "daemon/authority/authority_keeper.h"
 #include "daemon/authority/consent_desk.h"
+#include "daemon/authority/node_leave.h"
 #include "daemon/join/invitations.h"
 #include "daemon/join/join_facts.h"
 #include "daemon/node/observer.h"
@@ -117,6 +118,7 @@ class Node {
   Operations operations;
   AuthorityKeeper authority;
   ConsentDesk consents;
+  NodeLeave leave;
 
  private:
   void on_guest_change(const VmName& vm);

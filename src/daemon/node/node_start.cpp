@@ -165,6 +165,8 @@ asio::awaitable<Status> Node::start_cluster() {
 
 /// After a reboot nothing replicated is in the kernel. Each leg is attached and connected as Secondary, nothing is promoted.
 asio::awaitable<void> Node::bring_up_volumes() {
+  // Closed for good: this node left, and only another boot comes back.
+  if (leave.keeps_closed()) volumes_to_bring_up_.clear();
   const std::set<VolumeName> names = volumes_to_bring_up_;
   for (const VolumeName& name : names) {
     if (!volumes_to_bring_up_.contains(name)) continue;
@@ -209,6 +211,11 @@ asio::awaitable<Status> Node::attach_and_connect(VolumeRecord volume) {
 }
 
 asio::awaitable<Status> Node::ensure_up(VolumeRecord volume) {
+  if (leave.keeps_closed()) {
+    co_return Error(ErrorCode::no_authority, fmt::format("volume {} is not brought up: {} leaves", volume.name.str(), self_.str()))
+        .with_safe("the other node's copy is not concerned")
+        .with_next("systemctl reboot");
+  }
   const bool apart = authority.must_stay_apart(volume);
   const Status up = co_await drbd::ensure_up(host, drbd, volume.name, apart);
   authority.look_soon();

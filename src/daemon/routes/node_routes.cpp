@@ -49,6 +49,18 @@ asio::awaitable<api::ApiReply> set_addresses(Node& node, api::ApiCall call) {
   co_return api::reply(std::move(answer));
 }
 
+/// What the package's unit asks for at every shutdown; refused at any other time.
+asio::awaitable<api::ApiReply> leave(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.only_query({}));
+  MCV_CO_TRY(const Json body, call.json());
+  Fields fields(body, "leave");
+  MCV_CO_CHECK(fields.finish());
+  MCV_CO_CHECK(node.own_record());
+  MCV_CO_TRY(const NodeLeave::Report report, co_await node.leave.run());
+  Json answer = {{"result", {{"left", report.left}, {"done", report.lines}}}};
+  co_return api::reply(std::move(answer));
+}
+
 }  // namespace
 
 void add_node_routes(api::Router& router, Node& node) {
@@ -56,6 +68,7 @@ void add_node_routes(api::Router& router, Node& node) {
   add(router, node, "GET", "/v1/nodes", "node.list", nodes);
   add(router, node, "POST", "/v1/node/init", "node.init", init);
   add(router, node, "PUT", "/v1/node/addresses", "node.address", set_addresses);
+  add(router, node, "POST", "/v1/node/leave", "node.leave", leave);
 }
 
 }  // namespace mcv::routes

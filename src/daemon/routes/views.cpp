@@ -2,6 +2,8 @@
 #include "daemon/routes/views.h"
 
 #include <algorithm>
+#include <ctime>
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include "cluster/authority/takeover.h"
@@ -174,12 +176,15 @@ Json nodes(const ClusterState& state, const plans::Facts& facts, const NodeName&
   Json list = Json::array();
   for (const NodeRecord& record : state.nodes()) {
     const auto seen = facts.find(record.name.str());
+    const auto left = authority::left(state, record.name);
     Json json = {{"name", record.name.str()},
                  {"id", record.id},
                  {"cluster_address", record.cluster_address},
                  {"drbd_address", record.replication_address()},
                  {"this_node", record.name == self},
-                 {"status", seen != facts.end() ? "online" : "offline"}};
+                 {"status", seen != facts.end() ? "online" : left ? "left" : "offline"},
+                 {"left_since", nullptr}};
+    if (left) json["left_since"] = left->wall_seconds;
     if (seen != facts.end()) {
       json["cpus"] = seen->second.cpus;
       json["memory_total"] = seen->second.memory_total.count();
@@ -197,6 +202,8 @@ Json nodes(const ClusterState& state, const plans::Facts& facts, const NodeName&
 
 namespace {
 
+std::string utc(std::int64_t wall_seconds) { return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(wall_seconds))); }
+
 void warn(Json& warnings, const char* code, std::string text, std::string next) {
   warnings.push_back({{"code", code}, {"text", std::move(text)}, {"next", std::move(next)}});
 }
@@ -209,7 +216,17 @@ Json warnings_of(const Node& node, const plans::Facts& facts) {
   const authority::Standpoint standpoint = node.authority.standpoint();
   const authority::Authority authority = authority::authority_over_peer(standpoint);
   const std::string decide = state.is_cluster() ? authority::deciding_command(standpoint) : std::string();
-  if (authority == authority::Authority::by_word) {
+  if (authority::is_away(standpoint)) {
+    const authority::Leave* leave = standpoint.own_leave.standing();
+    const std::int64_t since = leave != nullptr ? leave->wall_seconds : standpoint.own_left->wall_seconds;
+    const bool is_leaving = node.leave.keeps_closed();
+    warn(warnings, "no-authority", is_leaving ? fmt::format("{} left in order and is being shut down: it opens nothing replicated", node.self().str())
+                                           : fmt::format("{} left in order at {} and was not in contact with {} since, which was let go on: nothing replicated starts here", node.self().str(), utc(since), standpoint.peer.str()),
+         is_leaving ? "if this machine stays on after all: systemctl reboot" : decide);
+  } else if (authority == authority::Authority::by_consent) {
+    warn(warnings, "peer-unreachable", fmt::format("{} left in order, since {}: this node decides alone, changes are stored on one node", standpoint.peer.str(), utc(standpoint.peer_left->wall_seconds)),
+         fmt::format("nothing has to be done: when {} is switched on it takes over what was decided and is resynchronised from here; hvctl vm start VM starts a VM of {} here", standpoint.peer.str(), standpoint.peer.str()));
+  } else if (authority == authority::Authority::by_word) {
     warn(warnings, "peer-unreachable", fmt::format("{} was confirmed down: this node decides alone, changes are stored on one node", standpoint.peer.str()),
          fmt::format("bring {} back: it takes over what was decided and is resynchronised from here", standpoint.peer.str()));
   } else if (authority == authority::Authority::earlier) {
@@ -258,7 +275,8 @@ Json info(const Node& node, const plans::Facts& facts) {
   Json peer;
   if (const auto record = node.peer_record()) {
     const bool confirmed_down = authority::authority_over_peer(node.authority.standpoint()) == authority::Authority::by_word;
-    peer = {{"name", record->name.str()}, {"reachable", facts.contains(record->name.str())}, {"in_group", link.peer_in_group}, {"confirmed_down", confirmed_down}};
+    peer = {{"name", record->name.str()}, {"reachable", facts.contains(record->name.str())}, {"in_group", link.peer_in_group}, {"confirmed_down", confirmed_down}, {"left_since", nullptr}};
+    if (const auto left = authority::left(state, record->name)) peer["left_since"] = left->wall_seconds;
   }
   return {{"node", node.self().str()},
           {"version", node.settings.version},

@@ -27,6 +27,7 @@ cp "$1"/two/*.deb "$space/root/tmp/two.deb"
 inside() { DEBIAN_FRONTEND=noninteractive chroot "$space/root" "$@"; }
 root=$space/root
 wants=$root/etc/systemd/system/multi-user.target.wants/mcvd.service
+leave=$root/etc/systemd/system/multi-user.target.wants/mcv-leave.service
 
 inside dpkg --force-depends -i /tmp/one.deb >/dev/null 2>&1 || fail "install"
 inside getent passwd mcv-guest | grep -q nologin || fail "the guests' user is missing"
@@ -34,6 +35,7 @@ inside id -nG mcv-guest | grep -qw kvm || fail "the guests' user is not in group
 [ "$(stat -c %a "$root/var/lib/mcv")" = 700 ] || fail "/var/lib/mcv must be 0700"
 [ -d "$root/run/mcv/vm" ] && [ -d "$root/var/log/mcv/console" ] || fail "directories"
 [ -L "$wants" ] || fail "the service is not enabled"
+[ -L "$leave" ] || fail "the orderly leave at shutdown is not enabled"
 [ ! -e "$root/etc/systemd/system/timers.target.wants/mcv-verify.timer" ] || fail "the timer must be off"
 
 # What belongs to the administrator survives an upgrade: his configuration, and his switching the service off.
@@ -45,6 +47,7 @@ inside dpkg --force-depends -i /tmp/two.deb >/dev/null 2>&1 || fail "upgrade"
 inside dpkg-query -W -f '${Version}' mcv | grep -q 9.9.9 || fail "not upgraded"
 grep -q '# mine' "$root/etc/mcv/mcvd.toml" || fail "the upgrade replaced the configuration"
 [ ! -L "$wants" ] || fail "the upgrade switched the service on again"
+[ -L "$leave" ] || fail "the upgrade switched the orderly leave off"
 [ -f "$root/var/lib/mcv/keys/node.pem" ] || fail "the upgrade removed the key"
 
 inside dpkg -r mcv >/dev/null 2>&1 || fail "remove"

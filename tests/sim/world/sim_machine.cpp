@@ -246,6 +246,7 @@ ToolAnswer SimMachine::systemctl(const std::vector<std::string>& argv) {
     if (on_reset) on_reset(*this);
     return ToolAnswer{};
   }
+  if (verb == "is-system-running") return ToolAnswer{shutting_down ? 1 : 0, shutting_down ? "stopping\n" : "running\n", ""};
   if (unit.find("corosync") != std::string::npos) {
     const bool wanted = std::any_of(argv.begin(), argv.end(), [](const std::string& word) { return word == "start" || word == "restart" || word == "--now"; });
     const bool stop = verb == "stop" || verb == "disable" || verb == "restart";
@@ -452,6 +453,7 @@ void SimMachine::power_off() {
 void SimMachine::boot() {
   scheduler_.say("power on " + name_);
   powered_ = true;
+  shutting_down = false;
   for (auto& [name, link] : links) {
     link.master.clear();
     show_in_sysfs(name);

@@ -81,6 +81,7 @@ class SimMachine {
 
   bool unified_cgroups = true;  ///< cgroup v2 alone
   std::uint64_t memory_kib = 16'000'000;
+  bool shutting_down = false;   ///< a reboot or power-off was asked for
   SimLvm lvm;
   std::map<std::string, SimLink> links;
   std::map<std::string, SimUnit> units;

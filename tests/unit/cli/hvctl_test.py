@@ -83,6 +83,26 @@ class Lists(Case):
         self.assertIn("ping 10.77.0.12", text)
         self.assertIn("offline", self.run_hvctl("node", "list", expect=22).stdout)
 
+    def test_a_node_that_left_in_order_is_away_and_no_failure(self):
+        node = {"name": "A", "id": 1, "cluster_address": "10.77.0.11", "drbd_address": "", "status": "online", "this_node": True}
+        left = {**node, "name": "B", "id": 2, "status": "left", "this_node": False, "left_since": 1700000000}
+        peer = {"name": "B", "reachable": False, "in_group": False, "left_since": 1700000000}
+        info = {**INFO, "cluster_state": "cluster", "peer": peer, "nodes": [node, left], "warnings": []}
+        self.serve({"GET /v1/info": Answer(body=info), "GET /v1/nodes": Answer(body={"nodes": [node, left]})})
+        text = self.run_hvctl("info").stdout
+        self.assertIn("B left in order, since 2023-11-1", text)
+        self.assertNotIn("does not answer", text)
+        self.assertIn("left in order, since 2023-11-1", self.run_hvctl("node", "list").stdout)
+
+    def test_a_leave_is_told_phase_by_phase(self):
+        done = [{"left": True, "done": ["vm1: stopped", "B knows that this node left, and may go on"]}, {"left": False, "done": ["B is not told: B is not in contact"]}]
+        refused = problem("not-confirmed", 409, "A leaves only while its machine is being shut down")
+        self.serve({"POST /v1/node/leave": [*(Answer(body={"result": result}) for result in done), refused]})
+        self.assertEqual(self.run_hvctl("node", "leave").stdout.splitlines(), [*done[0]["done"], "This node left in order."])
+        self.assertEqual(self.fake.bodies("POST", "/v1/node/leave"), [{}])
+        self.assertIn("Nobody was told", self.run_hvctl("node", "leave").stdout)
+        self.assertIn("not-confirmed", self.run_hvctl("node", "leave", expect=11).stderr)
+
     def test_why_io_is_held_and_what_decides_it(self):
         def held(*reasons):
             return [{"reason": reason, "text": f"why {reason}", "next": f"do {reason}"} for reason in reasons]

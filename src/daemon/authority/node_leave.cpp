@@ -67,7 +67,9 @@ Result<NodeLeave::Ticket> NodeLeave::begin(const std::string& what, bool is_repl
         .with_safe("nothing was started or opened here")
         .with_next("hvctl info on the other node");
   }
-  if (is_replicated) MCV_CHECK(authority::may_open_replicated(node_.authority.standpoint(), what));
+  if (is_replicated) {
+    MCV_CHECK(authority::may_open_replicated(node_.authority.standpoint(), what));
+  }
   return Phase::enter(starts_);
 }
 

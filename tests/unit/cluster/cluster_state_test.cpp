@@ -25,7 +25,7 @@ VolumeRecord replicated_volume(const char* vm) {
   volume.pool = PoolName::trusted("fast");
   volume.kind = VolumeKind::drbd;
   volume.size = Bytes::mib(256);
-  volume.verdict = {VerdictKind::mismatch, 1700000000, "A", {{8, 16}}};
+  volume.verdict = {VerdictKind::mismatch, 1700000000, "A", {{8, 16}}, {1, "u", 3}};
   return volume;
 }
 

@@ -166,7 +166,7 @@ const Case cases[] = {
     {"consistent, and this node went on alone with it", "volumes-up-to-date", warned,
      [](World& w) { w.here.volumes["vm1-0"].disk = DiskState::consistent; w.here.volumes["vm1-0"].connection = ConnectionState::standalone; w.fresh_alone = true; }},
     {"inconsistent, although this node went on alone with it", "volumes-up-to-date", refused, [](World& w) { w.here.volumes["vm1-0"].disk = DiskState::inconsistent; w.fresh_alone = true; }},
-    {"mismatch", "verify-gate", refused, [](World& w) { w.volume.verdict = {VerdictKind::mismatch, 1, "A", {{0, 8}}}; }},
+    {"mismatch", "verify-gate", refused, [](World& w) { w.volume.verdict = {VerdictKind::mismatch, 1, "A", {{0, 8}}, {}}; }},
     {"suspect", "verify-gate", refused, [](World& w) { w.suspect = true; }},
     {"mismatch, overridden", "verify-gate", warned, [](World& w) { w.volume.verdict.kind = VerdictKind::mismatch; w.overridden = true; }},
     {"never verified does not gate", "verify-gate", fine, [](World& w) { w.volume.verdict.kind = VerdictKind::never; }},

@@ -48,7 +48,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Change{"initramfs", [](TwoNodes& nodes) { nodes.files(b).put("/boot/initrd", "another", true); }, "/boot/initrd differs"},
                     Change{"kernel", [](TwoNodes& nodes) { nodes.files(b).remove_tree("/boot/vmlinuz"); }, "/boot/vmlinuz is missing"},
                     Change{"network", [](TwoNodes& nodes) { nodes.machine(b).run({"ip", "link", "delete", "dev", "br0"}); }, "network lan is not realised"}),
-    [](const testing::TestParamInfo<Change>& info) { return info.param.what; });
+    [](const testing::TestParamInfo<Change>& change) { return change.param.what; });
 
 }  // namespace
 }  // namespace mcv::test

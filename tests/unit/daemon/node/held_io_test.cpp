@@ -14,6 +14,9 @@ TEST(HeldIo, IsShownWithItsReasonFromBothNodes) {
   nodes.make_cluster();
   nodes.create_vm("vm1");
   nodes.must(TwoNodes::a, "POST", "/v1/vms/vm1/start", Json::object());
+  // Together the other node would let it go on.
+  nodes.corosync().cut();
+  nodes.pass(10s);
   nodes.replication().cut();
   nodes.pass(30s);
   for (const std::size_t asked : TwoNodes::both) {
@@ -31,6 +34,7 @@ TEST(HeldIo, IsShownWithItsReasonFromBothNodes) {
   EXPECT_EQ(listed.at("holds").size(), 1u);
 
   nodes.replication().heal();
+  nodes.corosync().heal();
   nodes.pass(60s);
   const Json vm = nodes.ask(TwoNodes::a, "GET", "/v1/vms/vm1").body;
   EXPECT_FALSE(vm.at("volumes").at(0).at("io_held").get<bool>());

@@ -27,6 +27,8 @@ class TwoNodes : public sim::NodeWorld {
   using NodeWorld::run_events;
   using NodeWorld::start_daemon;
   using NodeWorld::up;
+  void switch_off(std::size_t node) { power_off(node); }
+  void switch_on(std::size_t node) { power_on(node); }
 
   /// Initialised, with their addresses; each a cluster of one.
   void initialise(std::size_t node);
@@ -61,6 +63,7 @@ class TwoNodes : public sim::NodeWorld {
   Result<host::PeerReply> peer_request(host::PeerNetwork& from, std::size_t to, host::HttpRequest request);
   host::PeerNetwork& peer_network(std::size_t node) { return lives_[node]->parts.peer; }
   sim::SimPeerWorld& network() { return network_; }
+  sim::SimCorosync& corosync() { return corosync_; }
   sim::SimDrbd& replication() { return *drbd_; }
   sim::Scheduler& scheduler() { return scheduler_; }
 

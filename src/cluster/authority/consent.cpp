@@ -25,26 +25,24 @@ Status check_agreement(const ConsentQuestion& question) {
   return success();
 }
 
-/// The asked node has, or may have, what the other one has not.
-Status check_not_newer(const ConsentQuestion& question) {
-  const Standpoint& standpoint = question.standpoint;
-  const std::string& volume = question.volume.str();
-  if (standpoint.ledger.stands(standpoint.self, question.volume)) {
+bool is_lost(ConnectionState connection) { return connection == ConnectionState::connecting || connection == ConnectionState::standalone; }
+
+}  // namespace
+
+Status check_not_newer(const Standpoint& standpoint, const VolumeName& name, const VolumeFacts& here) {
+  const std::string& volume = name.str();
+  if (standpoint.ledger.stands(standpoint.self, name)) {
     return refused(ErrorCode::not_up_to_date, fmt::format("{} went on alone with {}: its copy is the newer one", standpoint.self.str(), volume));
   }
-  if (standpoint.consents.stands(standpoint.peer, question.volume)) {
+  if (standpoint.consents.stands(standpoint.peer, name)) {
     return refused(ErrorCode::not_up_to_date, fmt::format("{} let {} go on with {}: its own copy is the older one", standpoint.peer.str(), standpoint.self.str(), volume));
   }
-  const DiskState there = question.here->peer_disk;
-  if (question.here->connection != ConnectionState::connected && (there == DiskState::outdated || there == DiskState::inconsistent)) {
+  const DiskState there = here.peer_disk;
+  if (here.connection != ConnectionState::connected && (there == DiskState::outdated || there == DiskState::inconsistent)) {
     return refused(ErrorCode::not_up_to_date, fmt::format("DRBD on {} knows the copy of {} on {} as {}", standpoint.self.str(), volume, standpoint.peer.str(), to_text(there)));
   }
   return success();
 }
-
-bool is_lost(ConnectionState connection) { return connection == ConnectionState::connecting || connection == ConnectionState::standalone; }
-
-}  // namespace
 
 Json Consent::to_json() const {
   return {{"volume", volume.str()}, {"to", to.str()}, {"counter", generation.counter}, {"uuid", generation.uuid}, {"index", index}, {"boot", boot}};
@@ -120,7 +118,7 @@ Result<ConsentStep> may_consent(const ConsentQuestion& question) {
   if (here->role != DiskRole::secondary) {
     return refused(ErrorCode::peer_is_primary, fmt::format("{} is {} on {}", question.volume.str(), to_text(here->role), question.standpoint.self.str()));
   }
-  MCV_CHECK(check_not_newer(question));
+  MCV_CHECK(check_not_newer(question.standpoint, question.volume, *here));
   if (!is_lost(here->connection)) return ConsentStep::wait;
   switch (here->disk) {
     case DiskState::up_to_date:

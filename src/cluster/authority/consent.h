@@ -67,6 +67,10 @@ class ConsentLedger {
 /// connection is not looked at. Success, or why not.
 Status may_ask_for_consent(const Standpoint& standpoint, const VolumeName& volume, const NodeName& owner, const VolumeFacts* here);
 
+/// The copy here is not, and cannot be, newer than the other node's: what this node's records and its kernel know.
+/// `not_up_to_date` with the reason otherwise.
+Status check_not_newer(const Standpoint& standpoint, const VolumeName& volume, const VolumeFacts& here);
+
 enum class ConsentStep {
   wait,           ///< this kernel has not noticed the loss: it would refuse
   outdate,        ///< the record, then the kernel's own mark

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "cluster/authority/consent.h"
 #include "cluster/authority/standpoint.h"
 #include "cluster/authority/takeover.h"
 
@@ -110,13 +111,19 @@ std::map<std::string, std::vector<VolumeName>> LeaveLedger::barred() const {
   return result;
 }
 
-std::vector<VolumeName> may_be_left(const ClusterState& state, const std::map<std::string, VolumeFacts>& here) {
+std::vector<VolumeName> may_be_left(const Standpoint& standpoint, const ClusterState& state, const std::map<std::string, VolumeFacts>& here) {
+  const auto is_of_peer = [&](const VolumeRecord& volume) {
+    const auto vm = state.vm(volume.vm);
+    return vm.ok() && vm->owner == standpoint.peer;
+  };
   std::vector<VolumeName> result;
   for (const VolumeRecord& volume : state.volumes()) {
     if (volume.kind != VolumeKind::drbd) continue;
     const VolumeFacts* facts = find(here, volume.name);
-    if (facts == nullptr || facts->role != DiskRole::secondary || facts->connection != ConnectionState::connected) continue;
-    if (facts->peer_disk == DiskState::up_to_date) result.push_back(volume.name);
+    if (facts == nullptr || facts->role != DiskRole::secondary) continue;
+    const bool current_there = facts->connection == ConnectionState::connected ? facts->peer_disk == DiskState::up_to_date
+                                                                              : is_of_peer(volume) && check_not_newer(standpoint, volume.name, *facts).ok();
+    if (current_there) result.push_back(volume.name);
   }
   return result;
 }

@@ -77,8 +77,9 @@ class LeaveLedger {
   std::vector<Entry> entries_;
 };
 
-/// What a leave may name: closed here, connected, and current on the other node. Everything written here before is there.
-std::vector<VolumeName> may_be_left(const ClusterState& state, const std::map<std::string, VolumeFacts>& here);
+/// What a leave may name: closed here, and current on the other node, so that everything written here before is there. Connected,
+/// that is seen; where only the copies have lost each other, it is a volume of the other node's VM, and by the rule of consent.h.
+std::vector<VolumeName> may_be_left(const Standpoint& standpoint, const ClusterState& state, const std::map<std::string, VolumeFacts>& here);
 
 /// "NODE left": refused when the other node left as well, so that one of the two may always go on.
 Change left_change(const NodeName& self, const NodeName& peer, const Leave& leave);

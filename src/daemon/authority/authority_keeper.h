@@ -63,6 +63,8 @@ class AuthorityKeeper {
   boost::asio::awaitable<Status> prepare_promotion(VolumeName volume);
   /// Whether a leg that comes up must not look for the other one yet.
   bool must_stay_apart(const VolumeRecord& volume) const;
+  /// It was brought up without a connection, and gets one as soon as it may.
+  void took_apart(const VolumeName& volume) { taken_apart_.insert(volume); }
 
  private:
   boost::asio::awaitable<void> run();

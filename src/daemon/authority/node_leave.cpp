@@ -241,7 +241,7 @@ asio::awaitable<Result<authority::Leave>> NodeLeave::write_down() {
   leave.id = node_.host.random.uuid();
   leave.boot = boot;
   leave.wall_seconds = node_.host.clock.wall_seconds();
-  leave.volumes = authority::may_be_left(node_.shared.current(), node_.drbd.volumes());
+  leave.volumes = authority::may_be_left(node_.authority.standpoint(), node_.shared.current(), node_.drbd.volumes());
   Json body = leave.to_json();
   auto written = co_await node_.records.append(authority::leave_kind, std::move(body));
   if (!written.ok()) co_return std::move(written).error();

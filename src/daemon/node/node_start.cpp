@@ -218,6 +218,7 @@ asio::awaitable<Status> Node::ensure_up(VolumeRecord volume) {
   }
   const bool apart = authority.must_stay_apart(volume);
   const Status up = co_await drbd::ensure_up(host, drbd, volume.name, apart);
+  if (apart) authority.took_apart(volume.name);
   authority.look_soon();
   co_return up;
 }

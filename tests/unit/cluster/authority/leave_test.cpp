@@ -115,9 +115,29 @@ TEST(MayBeLeft, NamesWhatIsCurrentOnTheOtherNode) {
   for (const Case& item : cases) {
     VolumeFacts facts = leg(DiskRole::secondary, ConnectionState::connected);
     item.spoil(facts);
-    EXPECT_EQ(may_be_left(state, {{"vm1-0", facts}}).size(), item.named ? 1u : 0u) << item.what;
+    EXPECT_EQ(may_be_left(asking(), state, {{"vm1-0", facts}}).size(), item.named ? 1u : 0u) << item.what;
   }
-  EXPECT_TRUE(may_be_left(state, {}).empty()) << "not configured";
+  EXPECT_TRUE(may_be_left(asking(), state, {}).empty()) << "not configured";
+}
+
+TEST(MayBeLeft, NamesADiskOfTheOtherNodesVmWhoseCopyHereCannotBeNewer) {
+  const ClusterState state = state_with_vm1(node_a);
+  const VolumeFacts lost = leg(DiskRole::secondary, ConnectionState::connecting);
+  const auto named = [&](const Standpoint& leaver, const VolumeFacts& facts) { return !may_be_left(leaver, state, {{"vm1-0", facts}}).empty(); };
+  EXPECT_TRUE(named(asked(), lost)) << "B leaves, the VM is A's";
+  EXPECT_FALSE(named(asking(), lost)) << "A leaves: what it wrote last may not be on B";
+  Standpoint went_on = asked();
+  went_on.ledger = Records().since(node_b, alone_since(generation(2, "B"), {disk})).ledger();
+  EXPECT_FALSE(named(went_on, lost)) << "B went on alone with it";
+  Standpoint let_go_on = asked();
+  let_go_on.consents = Records().consent(node_a, node_b, disk).consents();
+  EXPECT_FALSE(named(let_go_on, lost)) << "A set its own copy aside";
+  VolumeFacts older_there = lost;
+  older_there.peer_disk = DiskState::outdated;
+  EXPECT_FALSE(named(asked(), older_there)) << "DRBD knows A's copy as outdated";
+  VolumeFacts open = lost;
+  open.role = DiskRole::primary;
+  EXPECT_FALSE(named(asked(), open)) << "open here";
 }
 
 TEST(LeftChange, IsForOneNodeAtATime) {

@@ -134,7 +134,7 @@ TEST_F(SuspectTest, AMismatchThatCannotBeRecordedClosesTheGateToo) {
 TEST_F(SuspectTest, ADaemonThatDiesInTheRunLeavesItsRecord) {
   differ();
   begin_verify();
-  nodes.run_events([&] { return nodes.daemon(a).verify_gate.is_suspect(disk); }, 60s);
+  nodes.run_events([&] { return !nodes.daemon(a).records.read(suspect_kind).empty(); }, 60s);
   ASSERT_TRUE(nodes.daemon(a).verify_gate.is_suspect(disk));
   nodes.power_off(a);
   nodes.power_on(a);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands/commands.h"
+#include "cli/commands/firewall.h"
 #include "cli/session.h"
 
 namespace mcv::cli::commands {
@@ -11,7 +12,7 @@ Result<int> run(Session& session, const Arguments& arguments) {
   MCV_TRY(const std::string address, parse_address(arguments.name()));
   const Json body = {{"drbd_address", address}};
   MCV_TRY(const Outcome outcome, session.change("PUT", "/v1/node/addresses", {}, body));
-  return session.finish(outcome, fmt::format("This node replicates from {}.", address));
+  return session.finish(outcome, fmt::format("This node replicates from {}.", address) + firewall_text(outcome.body));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands/commands.h"
+#include "cli/commands/firewall.h"
 #include "cli/session.h"
 
 namespace mcv::cli::commands {
@@ -17,7 +18,7 @@ Result<int> run(Session& session, const Arguments& arguments) {
     text += fmt::format(", and {} for replication", drbd_address);
   }
   MCV_TRY(const Outcome outcome, session.change("PUT", "/v1/node/addresses", {}, body));
-  return session.finish(outcome, text + ".");
+  return session.finish(outcome, text + "." + firewall_text(outcome.body));
 }
 
 }  // namespace
@@ -26,7 +27,7 @@ Command node_set_ip_address() {
   return {.name = "node set-ip-address",
           .summary = "say which of this machine's addresses the cluster uses",
           .details = "The address must be on an interface of this node. Use a network or VLAN of its own between the two nodes: guest data crosses it "
-                     "unencrypted.",
+                     "unencrypted. The firewall rules that the other node needs are printed.",
           .operands = {.name = "IP", .min = 1, .max = 1},
           .options = {{.name = "--drbd-address", .value = "IP", .help = "the replication's address, where it has a link of its own", .also = "--set-drbd-address"}},
           .also = {"node --set-ip-address"},

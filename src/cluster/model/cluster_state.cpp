@@ -6,13 +6,12 @@
 #include <set>
 
 #include "cluster/core/sha256.h"
+#include "cluster/model/ports.h"
 
 namespace mcv {
 namespace {
 
-constexpr std::uint16_t first_drbd_port = 7900;
 constexpr std::uint32_t first_drbd_minor = 100;
-constexpr std::uint32_t drbd_volume_limit = 1000;
 
 const std::map<std::string, ClusterState::Entry>& no_objects() {
   static const std::map<std::string, ClusterState::Entry> empty;

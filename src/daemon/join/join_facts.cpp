@@ -32,6 +32,8 @@ Json to_json(const JoinFacts& facts) {
           {"addresses", facts.addresses},
           {"cluster_mtu", facts.cluster_mtu},
           {"thin_pools", std::move(thin_pools)},
+          {"drbd_mtu", facts.drbd_mtu},
+          {"reaches_drbd", facts.reaches_drbd ? Json(*facts.reaches_drbd) : Json()},
           {"calls_back", facts.calls_back},
           {"facts", mcv::to_json(facts.facts)}};
 }
@@ -51,6 +53,9 @@ Result<JoinFacts> join_facts_from_json(const Json& json) {
   facts.cpu_flags = fields.required<std::vector<std::string>>("cpu_flags");
   facts.addresses = fields.required<std::vector<std::string>>("addresses");
   facts.cluster_mtu = fields.required<std::uint32_t>("cluster_mtu");
+  // Another build may not know these: its version is what refuses it, by the table.
+  facts.drbd_mtu = fields.optional_or<std::uint32_t>("drbd_mtu", 0);
+  facts.reaches_drbd = fields.optional<bool>("reaches_drbd");
   facts.calls_back = fields.required<bool>("calls_back");
   const Json* node = fields.object("node");
   const Json* node_facts = fields.object("facts");

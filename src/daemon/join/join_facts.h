@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,8 @@ struct JoinFacts {
   std::vector<std::string> addresses;        ///< literal addresses of local interfaces
   std::uint32_t cluster_mtu = 0;             ///< of the interface that carries the cluster address; 0 = unknown
   std::map<std::string, Bytes> thin_pools;   ///< "vg0/mcv-fast" -> its size
+  std::uint32_t drbd_mtu = 0;                ///< of the interface that carries the replication address; 0 = unknown
+  std::optional<bool> reaches_drbd;          ///< something answered at the other node's own replication address; not tried without one
   bool calls_back = false;                   ///< the asked node reached the asking one on its peer port
   NodeFacts facts;
 };

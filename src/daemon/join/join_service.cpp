@@ -7,6 +7,7 @@
 
 #include "cluster/membership/corosync_config.h"
 #include "cluster/membership/corosync_service.h"
+#include "cluster/model/ports.h"
 #include "daemon/join/hex.h"
 #include "daemon/node/node.h"
 #include "storage/lvm/pool.h"
@@ -40,6 +41,15 @@ asio::awaitable<Status> start_corosync(Node& node, std::string key) {
   co_return co_await ensure_corosync_running(node.host.processes, written);
 }
 
+/// Nothing of mcv listens there before the first volume; a machine whose firewall lets DRBD in refuses all the same.
+asio::awaitable<std::optional<bool>> reaches_replication(Node& node, NodeRecord other) {
+  if (other.drbd_address.empty()) co_return std::nullopt;
+  constexpr std::chrono::seconds bound{3};
+  host::PeerEndpoint endpoint{other.drbd_address, first_drbd_port, other.fingerprint};
+  const bool answers = co_await node.host.peers.answers(std::move(endpoint), bound);
+  co_return answers;
+}
+
 asio::awaitable<Result<Json>> serve_hello(Node& node, host::KeyFingerprint caller, Json body) {
   Fields fields(body, "hello");
   const auto token = fields.required<std::string>("token");
@@ -53,6 +63,7 @@ asio::awaitable<Result<Json>> serve_hello(Node& node, host::KeyFingerprint calle
   if (!pong.ok()) spdlog::warn("{} asks to add this node but is not reachable from here: {}", record.name.str(), pong.error().message());
   MCV_CO_TRY(JoinFacts facts, co_await node.join_facts());
   facts.calls_back = pong.ok();
+  facts.reaches_drbd = co_await reaches_replication(node, record);
   co_return to_json(facts);
 }
 

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <optional>
 
 #include "cluster/core/json.h"
 #include "cluster/host/peer_network.h"
+#include "cluster/model/records.h"
 
 namespace mcv {
 class Node;
@@ -23,6 +25,9 @@ boost::asio::awaitable<Result<Json>> serve_abandon(Node& node, Json body);
 boost::asio::awaitable<Result<Json>> serve_pool(Node& node, Json body);
 boost::asio::awaitable<Result<Json>> serve_corosync(Node& node, Json body);
 boost::asio::awaitable<Result<Json>> serve_adopt(Node& node, Json body);
+
+/// Whether anything answers at the other node's own replication address; nothing when it has none.
+boost::asio::awaitable<std::optional<bool>> reaches_replication(Node& node, NodeRecord other);
 
 /// Files from this node's own shared configuration, and the service: the same on both sides of a join.
 boost::asio::awaitable<Status> start_corosync(Node& node, std::string key);

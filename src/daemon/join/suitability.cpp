@@ -6,6 +6,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <set>
+#include <utility>
+
+#include "cluster/model/ports.h"
 
 namespace mcv::join {
 namespace {
@@ -58,7 +61,8 @@ void check_identity(Table& table, const JoinFacts& here, const JoinFacts& there,
   } else if (name == here.node.name.str()) {
     table.fail("name", ErrorCode::name_mismatch, fmt::format("both nodes are called {}", name), "give one another host name: hostnamectl set-hostname NAME");
   } else {
-    table.pass("name", fmt::format("host name {} is the node name", name));
+    // Corosync, DRBD and the daemons are given addresses; that names resolve is not needed, nor looked at.
+    table.pass("name", fmt::format("host name {} is the node name; nothing has to resolve it", name));
   }
   const auto& address = expected_address.empty() ? there.node.cluster_address : expected_address;
   const bool local = std::find(there.addresses.begin(), there.addresses.end(), address) != there.addresses.end();
@@ -181,13 +185,63 @@ void check_pools(Table& table, const ClusterState& state, const JoinFacts& here,
   }
 }
 
-void check_network(Table& table, const ClusterState& state, const JoinFacts& here, const JoinFacts& there) {
+/// Every port, for whoever writes a firewall's rules.
+std::string ports_wanted(const JoinFacts& here, const JoinFacts& there) {
+  const NodeRecord& ours = here.node;
+  const NodeRecord& theirs = there.node;
+  const std::string daemon = ours.peer_port == theirs.peer_port ? fmt::format("TCP {}", ours.peer_port) : fmt::format("TCP {} and {}", ours.peer_port, theirs.peer_port);
+  return fmt::format("between {} and {}: {} and UDP {}; between {} and {}: TCP {}-{}", ours.cluster_address, theirs.cluster_address, daemon, corosync_port,
+                     ours.replication_address(), theirs.replication_address(), first_drbd_port, last_drbd_port);
+}
+
+void check_ports(Table& table, const JoinFacts& here, const JoinFacts& there) {
+  const std::string wanted = ports_wanted(here, there);
   if (there.calls_back) {
-    table.pass("ports", fmt::format("{} and {} reach each other on TCP {}", here.node.name.str(), there.node.name.str(), here.node.peer_port));
+    table.pass("ports", fmt::format("{} and {} reach each other on TCP {}; needed are, {}", here.node.name.str(), there.node.name.str(), here.node.peer_port, wanted));
   } else {
     table.fail("ports", ErrorCode::host_unreachable, fmt::format("{} cannot connect to {} port {}", there.node.name.str(), here.node.cluster_address, here.node.peer_port),
-               "open TCP 8801 and 7900-8900 and UDP 5405 between the nodes on the cluster link");
+               "let both nodes in " + wanted);
   }
+}
+
+/// Replication has a link of its own on both nodes or on none. What is wrong here shows when the first volume waits in vain.
+void check_replication(Table& table, const JoinFacts& here, const JoinFacts& there) {
+  constexpr const char* check = "drbd-address";
+  const bool ours = !here.node.drbd_address.empty();
+  const bool theirs = !there.node.drbd_address.empty();
+  if (!ours && !theirs) {
+    table.pass(check, "replication uses the cluster link");
+    return;
+  }
+  if (ours != theirs) {
+    const JoinFacts& with = ours ? here : there;
+    const JoinFacts& without = ours ? there : here;
+    table.fail(check, ErrorCode::not_suitable, fmt::format("{} replicates from {}, {} has no replication address", with.node.name.str(), with.node.drbd_address, without.node.name.str()),
+               fmt::format("on {}: hvctl node set-drbd-address ADDRESS", without.node.name.str()));
+    return;
+  }
+  for (const JoinFacts* side : {&here, &there}) {
+    const std::string& address = side->node.drbd_address;
+    if (std::find(side->addresses.begin(), side->addresses.end(), address) != side->addresses.end()) continue;
+    table.fail(check, ErrorCode::address_not_local, fmt::format("the replication address {} is on no interface of {}", address, side->node.name.str()),
+               fmt::format("on {}: ip address show, then hvctl node set-drbd-address ADDRESS", side->node.name.str()));
+    return;
+  }
+  for (const auto& [from, to] : {std::pair{&here, &there}, std::pair{&there, &here}}) {
+    if (from->reaches_drbd.value_or(true)) continue;
+    table.fail(check, ErrorCode::host_unreachable, fmt::format("{} gets no answer from {} port {}", from->node.name.str(), to->node.drbd_address, first_drbd_port),
+               fmt::format("let both nodes in {}; then: ping {}", ports_wanted(here, there), to->node.drbd_address));
+    return;
+  }
+  if (here.drbd_mtu != there.drbd_mtu) {
+    table.fail(check, ErrorCode::not_suitable, fmt::format("the replication link has MTU {} here and {} there", here.drbd_mtu, there.drbd_mtu),
+               "set the same MTU on both interfaces: ip link set dev IFACE mtu N");
+    return;
+  }
+  table.pass(check, fmt::format("{} and {} reach each other, MTU {} on both sides", here.node.drbd_address, there.node.drbd_address, here.drbd_mtu));
+}
+
+void check_network(Table& table, const ClusterState& state, const JoinFacts& here, const JoinFacts& there) {
   if (here.cluster_mtu != there.cluster_mtu) {
     table.fail("mtu", ErrorCode::not_suitable, fmt::format("the cluster link has MTU {} here and {} there", here.cluster_mtu, there.cluster_mtu),
                "set the same MTU on both interfaces: ip link set dev IFACE mtu N");
@@ -228,6 +282,8 @@ std::vector<SuitabilityRow> suitability(const ClusterState& state, const JoinFac
   check_cpu(table, here, there);
   check_memory(table, state, there);
   check_pools(table, state, here, there);
+  check_ports(table, here, there);
+  check_replication(table, here, there);
   check_network(table, state, here, there);
   return table.take();
 }

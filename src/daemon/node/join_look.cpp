@@ -52,6 +52,7 @@ asio::awaitable<Result<join::JoinFacts>> Node::join_facts() {
   for (const net::Link& link : links) {
     for (const net::Address& address : link.addresses) {
       if (address.text == facts.node.cluster_address) facts.cluster_mtu = link.mtu;
+      if (address.text == facts.node.replication_address()) facts.drbd_mtu = link.mtu;
     }
   }
   MCV_CO_TRY(const std::vector<lvm::LogicalVolume> volumes, co_await lvm::logical_volumes(host));

@@ -4,6 +4,7 @@
 
 #include "cluster/peer/connect_string.h"
 #include "cluster/plans/cluster_plans.h"
+#include "daemon/join/join_service.h"
 #include "daemon/join/suitability.h"
 #include "daemon/node/node.h"
 #include "daemon/node/node_init.h"
@@ -78,10 +79,11 @@ asio::awaitable<api::ApiReply> add_node(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const ConnectString target, parse_connect_string(request.connect_string));
   MCV_CO_TRY(const NodeRecord here, node.own_record());
   MCV_CO_CHECK(may_add(node, here));
-  MCV_CO_TRY(const join::JoinFacts facts_here, co_await node.join_facts());
+  MCV_CO_TRY(join::JoinFacts facts_here, co_await node.join_facts());
   auto said_hello = co_await hello(node, here, target);
   if (!said_hello.ok()) co_return std::move(said_hello).error().with_context("asking " + target.name.str());
   const join::JoinFacts facts_there = *said_hello;
+  facts_here.reaches_drbd = co_await join::reaches_replication(node, facts_there.node);
   const auto rows = join::suitability(node.shared.current(), facts_here, facts_there, request.node, request.address);
   if (request.check_only) {
     Json answer = {{"suitability", join::to_json(rows)}, {"suitable", !join::has_failure(rows)}};

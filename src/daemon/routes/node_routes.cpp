@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "cluster/requests/requests.h"
+#include "daemon/node/firewall.h"
 #include "daemon/node/node.h"
 #include "daemon/node/node_init.h"
 #include "daemon/routes/api.h"
@@ -45,7 +46,8 @@ asio::awaitable<api::ApiReply> set_addresses(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const requests::SetAddresses request, requests::set_addresses(body));
   MCV_CO_TRY(const Committed done, co_await mcv::set_addresses(node, request));
-  Json answer = {{"result", {{"text", "addresses recorded"}}}, {"durability", durability_text(node, done)}};
+  MCV_CO_TRY(const NodeRecord record, node.own_record());
+  Json answer = {{"result", {{"text", "addresses recorded"}, {"firewall", firewall_rules(record)}}}, {"durability", durability_text(node, done)}};
   co_return api::reply(std::move(answer));
 }
 

@@ -253,6 +253,14 @@ class Operations(Case):
 
 
 class Requests(Case):
+    def test_addresses_come_with_their_firewall_rules(self):
+        rules = ["nft add rule inet filter input ip daddr 10.77.0.11 tcp dport 8801 accept", "nft add rule inet filter input ip daddr 10.78.0.11 tcp dport 7900-8899 accept"]
+        self.serve({"PUT /v1/node/addresses": Answer(body={"result": {"text": "recorded", "firewall": rules}, "durability": "both nodes"})})
+        for words in (["set-ip-address", "10.77.0.11"], ["set-drbd-address", "10.78.0.11"]):
+            shown = self.run_hvctl("node", *words).stdout
+            for rule in rules:
+                self.assertIn("    " + rule + "\n", shown)
+
     def test_the_issue_as_typed(self):
         ok = Answer(body={"result": {"done": ["made br0"]}, "durability": "both nodes"})
         self.serve({"POST /v1/node/init": ok, "PUT /v1/node/addresses": ok, "POST /v1/storage": ok, "POST /v1/drbd/enable": ok, "POST /v1/networks": ok,

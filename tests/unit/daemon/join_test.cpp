@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "daemon/join/invitations.h"
 #include "daemon/join/suitability.h"
 
@@ -72,7 +74,77 @@ INSTANTIATE_TEST_SUITE_P(All, SuitabilityRefuses,
                                          Refusal{"no DRBD", [](JoinFacts& f) { f.drbd_version = ""; }, ErrorCode::drbd_version},
                                          Refusal{"firewall", [](JoinFacts& f) { f.calls_back = false; }, ErrorCode::host_unreachable},
                                          Refusal{"MTU", [](JoinFacts& f) { f.cluster_mtu = 9000; }, ErrorCode::not_suitable},
+                                         Refusal{"DRBD link there only", [](JoinFacts& f) { f.node.drbd_address = "10.77.1.12"; }, ErrorCode::not_suitable},
                                          Refusal{"corosync", [](JoinFacts& f) { f.foreign_corosync = true; }, ErrorCode::not_blank}));
+
+JoinFacts with_drbd_link(JoinFacts facts, const char* address) {
+  facts.node.drbd_address = address;
+  facts.addresses.push_back(address);
+  facts.drbd_mtu = 9000;
+  facts.reaches_drbd = true;
+  return facts;
+}
+
+struct ReplicationLink {
+  const char* why;
+  void (*spoil)(JoinFacts& here, JoinFacts& there);
+  std::optional<ErrorCode> code;
+  const char* text;  ///< part of it
+  const char* fix;
+};
+
+class SuitabilityOfTheReplicationLink : public testing::TestWithParam<ReplicationLink> {};
+
+TEST_P(SuitabilityOfTheReplicationLink, IsARow) {
+  JoinFacts here = with_drbd_link(a, "10.77.1.11");
+  JoinFacts there = with_drbd_link(healthy("B", "10.77.0.12", 1), "10.77.1.12");
+  GetParam().spoil(here, there);
+  const auto rows = suitability(ClusterState{}, here, there, "B", "10.77.0.12");
+  const auto row = std::find_if(rows.begin(), rows.end(), [](const SuitabilityRow& one) { return one.check == "drbd-address"; });
+  ASSERT_NE(row, rows.end());
+  EXPECT_NE(row->text.find(GetParam().text), std::string::npos) << row->text;
+  EXPECT_NE(row->fix.find(GetParam().fix), std::string::npos) << row->fix;
+  const auto failed = failure(rows);
+  EXPECT_EQ(failed.has_value(), GetParam().code.has_value()) << GetParam().why;
+  if (failed) {
+    EXPECT_EQ(*failed, (std::pair{std::string("drbd-address"), *GetParam().code}));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, SuitabilityOfTheReplicationLink,
+    testing::Values(
+        ReplicationLink{"well", [](JoinFacts&, JoinFacts&) {}, std::nullopt, "10.77.1.11 and 10.77.1.12 reach each other, MTU 9000", ""},
+        ReplicationLink{"none", [](JoinFacts& f, JoinFacts& o) { f.node.drbd_address = o.node.drbd_address = ""; }, std::nullopt, "uses the cluster link", ""},
+        ReplicationLink{"not tried", [](JoinFacts& f, JoinFacts& o) { f.reaches_drbd = o.reaches_drbd = std::nullopt; }, std::nullopt, "10.77.1.12", ""},
+        ReplicationLink{"here only", [](JoinFacts&, JoinFacts& o) { o.node.drbd_address = ""; }, ErrorCode::not_suitable, "B has no replication address", "on B: hvctl node set-drbd-address"},
+        ReplicationLink{"there only", [](JoinFacts& f, JoinFacts&) { f.node.drbd_address = ""; }, ErrorCode::not_suitable, "A has no replication address", "on A: hvctl node set-drbd-address"},
+        ReplicationLink{"gone there", [](JoinFacts&, JoinFacts& o) { o.addresses.pop_back(); }, ErrorCode::address_not_local, "10.77.1.12 is on no interface of B", "on B: ip address show"},
+        ReplicationLink{"gone here", [](JoinFacts& f, JoinFacts&) { f.addresses.pop_back(); }, ErrorCode::address_not_local, "10.77.1.11 is on no interface of A", "on A: ip address show"},
+        ReplicationLink{"silent there", [](JoinFacts& f, JoinFacts&) { f.reaches_drbd = false; }, ErrorCode::host_unreachable, "A gets no answer from 10.77.1.12 port 7900", "ping 10.77.1.12"},
+        ReplicationLink{"silent back", [](JoinFacts&, JoinFacts& o) { o.reaches_drbd = false; }, ErrorCode::host_unreachable, "B gets no answer from 10.77.1.11 port 7900", "ping 10.77.1.11"},
+        ReplicationLink{"MTU", [](JoinFacts&, JoinFacts& o) { o.drbd_mtu = 1500; }, ErrorCode::not_suitable, "MTU 9000 here and 1500 there", "ip link set"}));
+
+TEST(Suitability, NamesEveryPortWhetherItPassesOrNot) {
+  for (const bool calls_back : {true, false}) {
+    JoinFacts there = with_drbd_link(healthy("B", "10.77.0.12", 1), "10.77.1.12");
+    there.calls_back = calls_back;
+    there.node.peer_port = 8802;
+    const auto rows = suitability(ClusterState{}, with_drbd_link(a, "10.77.1.11"), there, "B", "10.77.0.12");
+    const auto row = std::find_if(rows.begin(), rows.end(), [](const SuitabilityRow& one) { return one.check == "ports"; });
+    ASSERT_NE(row, rows.end());
+    const std::string said = row->text + row->fix;
+    EXPECT_NE(said.find("between 10.77.0.11 and 10.77.0.12: TCP 8801 and 8802 and UDP 5405"), std::string::npos) << said;
+    EXPECT_NE(said.find("between 10.77.1.11 and 10.77.1.12: TCP 7900-8899"), std::string::npos) << said;
+    EXPECT_EQ(row->status, calls_back ? CheckStatus::pass : CheckStatus::fail);
+  }
+}
+
+TEST(Suitability, SaysThatNoNameHasToResolve) {
+  const auto rows = suitability(ClusterState{}, a, healthy("B", "10.77.0.12", 1), "B", "10.77.0.12");
+  EXPECT_EQ(rows.front().check, "name");
+  EXPECT_NE(rows.front().text.find("nothing has to resolve it"), std::string::npos);
+}
 
 TEST(Suitability, NeedsThePoolsAndNetworksOfTheCluster) {
   ClusterState state;
@@ -117,12 +189,14 @@ TEST(Suitability, AThinPoolIsAsLargeThereOrTheJoinSaysWhatToDo) {
 }
 
 TEST(JoinFacts, ReadBackFromTheirJson) {
-  JoinFacts facts = a;
-  facts.thin_pools = {{"vg0/mcv-fast", Bytes::gib(40)}};
-  const auto copy = join_facts_from_json(*parse_json(canonical(to_json(facts))));
-  ASSERT_TRUE(copy.ok()) << copy.error().message();
-  EXPECT_EQ(canonical(to_json(*copy)), canonical(to_json(facts)));
-  EXPECT_EQ(copy->thin_pools, facts.thin_pools);
+  JoinFacts with_pool = a;
+  with_pool.thin_pools = {{"vg0/mcv-fast", Bytes::gib(40)}};
+  for (const JoinFacts& facts : {a, with_drbd_link(a, "10.77.1.11"), with_pool}) {
+    const auto copy = join_facts_from_json(*parse_json(canonical(to_json(facts))));
+    ASSERT_TRUE(copy.ok()) << copy.error().message();
+    EXPECT_EQ(canonical(to_json(*copy)), canonical(to_json(facts)));
+    EXPECT_EQ(copy->thin_pools, facts.thin_pools);
+  }
 }
 
 class ManualClock final : public host::Clock {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <chrono>
-#include <thread>
 
 #include "cli/commands/commands.h"
+#include "cli/interrupts.h"
 #include "cli/render/text.h"
 #include "cli/session.h"
 
@@ -32,7 +32,7 @@ Result<Json> leave(Session& session) {
     if (code == ErrorCode::connection_lost) heard = now;
     const bool may_come_back = code == ErrorCode::connection_lost || (code == ErrorCode::daemon_unreachable && now - heard < absence);
     if (!may_come_back || now + retry_pause >= deadline) return std::move(reply).error();
-    std::this_thread::sleep_for(retry_pause);
+    if (wait({}, retry_pause) == Waited::interrupted) return Error(ErrorCode::cancelled, "interrupted").with_safe("mcvd goes on with the leave");
   }
 }
 

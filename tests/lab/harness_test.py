@@ -75,6 +75,12 @@ class Crash(unittest.TestCase):
         result = self.lab.run("A", "", check=False, stdin="words")
         self.assertEqual((3, "words", "told\n"), (result.returncode, result.stdout, result.stderr))
 
+    def test_a_slow_command_reads_all_of_its_input(self):
+        crash.LOOK_EVERY, before = 0.05, crash.LOOK_EVERY
+        self.addCleanup(setattr, crash, "LOOK_EVERY", before)
+        self.lab.ssh_words = lambda node: ["sh", "-c", "sleep 1; wc -c; true"]
+        self.assertEqual("300000", self.lab.text("A", "", stdin="x" * 300_000))
+
 
 if __name__ == "__main__":
     unittest.main()

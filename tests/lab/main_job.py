@@ -82,11 +82,11 @@ class MainJob:
             self.hvctl(node, "node", "init", "--all")  # again: idempotent, and the uplink stays
             self.hvctl(node, "node", "--set-ip-address", f"10.77.0.{number}")
             self.hvctl(node, "node", "--set-drbd-address", f"10.77.1.{number}")
-        self.lab.after_boot = self.plug_in
+        self.lab.after_boot = self.is_plugged_in
 
-    def plug_in(self, node):
-        """After a boot the guests of this node are heard again, whatever became of the bridge's uplink: the auditor needs them."""
-        wait_until(lambda: self.lab.run(node, f"ip link set {LAN_CARD} up master br0", check=False).returncode == 0, 180, f"{node} has its bridge", interval=1)
+    def is_plugged_in(self, node):
+        """After a boot the bridge has its uplink again, by mcvd: otherwise nobody would hear the guests of this node."""
+        self.lab.expect(node, f"ip -o link show dev {LAN_CARD}", lambda text: " master br0 " in text and ",UP" in text, 180, f"the bridge of {node} has its uplink again")
 
     def host_key(self):
         line = self.lab.text("B", "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub")

@@ -170,21 +170,24 @@ class Lab:
 
     def _ssh(self, node, line, timeout, stdin):
         words = self.ssh_words(node) + [line]
-        source = subprocess.DEVNULL if stdin is None else subprocess.PIPE
         deadline = time.monotonic() + timeout * SLOW
-        with subprocess.Popen(words, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace") as process:
-            try:
-                while True:
-                    try:
-                        out, err = process.communicate(stdin, timeout=min(crash.LOOK_EVERY, max(deadline - time.monotonic(), 0.1)))
-                        return subprocess.CompletedProcess(words, process.returncode, out, err)
-                    except subprocess.TimeoutExpired:
-                        crash.look()
-                        if time.monotonic() >= deadline:
-                            raise
-            except BaseException:
-                process.kill()
-                raise
+        # From a file: communicate() that is asked again after a timeout forgets the rest of its input (Python 3.11).
+        with tempfile.TemporaryFile() as source:
+            source.write((stdin or "").encode())
+            source.seek(0)
+            with subprocess.Popen(words, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace") as process:
+                try:
+                    while True:
+                        try:
+                            out, err = process.communicate(timeout=min(crash.LOOK_EVERY, max(deadline - time.monotonic(), 0.1)))
+                            return subprocess.CompletedProcess(words, process.returncode, out, err)
+                        except subprocess.TimeoutExpired:
+                            crash.look()
+                            if time.monotonic() >= deadline:
+                                raise
+                except BaseException:
+                    process.kill()
+                    raise
 
     def _lab(self, *words, timeout=300):
         result = subprocess.run(

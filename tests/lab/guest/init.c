@@ -33,6 +33,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -149,7 +150,9 @@ static const char *nested_virtualization(void) {
     return strstr(text, " svm ") != NULL ? "svm" : strstr(text, " vmx ") != NULL ? "vmx" : "none";
 }
 
+// The last words are out before the machine ends: the kernel does not wait for a console that is behind.
 static void end_machine(int how) {
+    tcdrain(STDOUT_FILENO);
     reboot(how);
     for (;;)
         pause();

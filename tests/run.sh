@@ -68,9 +68,9 @@ tsan() {
     ctest --test-dir build-tsan --output-on-failure -j "$jobs" -L '^(unit|sim)$'
 }
 tidy() {
-    cmake --preset dev >/dev/null
-    python3 tests/lint/coroutines.py build-dev --all
-    python3 tests/lint/clang_tidy.py build-dev --all
+    cmake --preset lint >/dev/null
+    python3 tests/lint/coroutines.py build-lint --all
+    python3 tests/lint/clang_tidy.py build-lint --all
 }
 package() {
     build release mcvd hvctl mcv-drbd-helper contract_tests

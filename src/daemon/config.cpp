@@ -9,6 +9,7 @@
 #include <map>
 #include <string_view>
 
+#include "cluster/model/ports.h"
 #include "daemon/host/file_calls.h"
 
 namespace mcv {
@@ -42,6 +43,7 @@ std::string set_user(DaemonConfig& config, const toml::node& node) {
 std::string set_port(DaemonConfig& config, const toml::node& node) {
   const auto value = node.value_exact<std::int64_t>();
   if (!value.has_value() || *value < 1 || *value > 65535) return "is a number from 1 to 65535";
+  if (*value >= first_drbd_port && *value <= last_drbd_port) return fmt::format("is not one of {} to {}, which are DRBD's", first_drbd_port, last_drbd_port);
   config.peer_port = static_cast<std::uint16_t>(*value);
   return {};
 }

@@ -79,6 +79,7 @@ class Daemon {
     NodeSettings settings;
     settings.version = MCV_VERSION;
     settings.peer_port = config_.peer_port;
+    settings.state_directory = config_.state_directory;
     settings.guests.qemu = config_.qemu;
     settings.guests.cloud_hypervisor = config_.cloud_hypervisor;
     settings.guests.run_directory = config_.run_directory;

@@ -64,9 +64,18 @@ class MainJobOnTwoNodes(LabTest):
         def on_node(command):
             return lambda: job.lab.run("A", command)
 
+        def hang():
+            daemon = process("mcvd")
+            job.lab.run("A", "systemctl kill -s STOP --kill-whom=main mcvd")
+            wait_until(lambda: process("mcvd") not in (daemon, "0"), 180, "the watchdog ended the daemon that hangs")
+            job.lab.run("A", "rm -r /run/systemd/system/mcvd.service.d && systemctl daemon-reload")
+
         guest = process("mcv-vm-vm1")
+        # For the restart and the hang: seconds in place of the minute it ships with.
+        job.lab.run("A", "mkdir -p /run/systemd/system/mcvd.service.d && printf '[Service]\\nWatchdogSec=20\\n' > /run/systemd/system/mcvd.service.d/watchdog.conf && systemctl daemon-reload")
         faults = {
             "a restart": on_node("systemctl restart mcvd"),
+            "a hang": hang,
             "SIGKILL": on_node("systemctl kill -s KILL --kill-whom=main mcvd"),
             "an upgrade of the package": lambda: job.lab.install(package(), "A"),
         }

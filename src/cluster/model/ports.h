@@ -6,8 +6,8 @@
 
 namespace mcv {
 
-/// Volumes at most, each with a port of its own counted from the first.
-constexpr std::uint32_t drbd_volume_limit = 1000;
+/// Volumes at most, each with a port of its own counted from the first: they end below the daemon's default, 8801.
+constexpr std::uint32_t drbd_volume_limit = 900;
 constexpr std::uint16_t first_drbd_port = 7900;
 constexpr std::uint16_t last_drbd_port = first_drbd_port + drbd_volume_limit - 1;
 /// Corosync's own default, which our corosync.conf leaves alone. UDP.

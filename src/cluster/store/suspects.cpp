@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/store/suspects.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <utility>
 
 namespace mcv {
@@ -17,9 +20,9 @@ Result<Suspect> Suspect::from_json(const Json& json) {
   Suspect suspect;
   const auto volume = fields.required<std::string>("volume");
   suspect.vm_uuid = fields.optional_or<std::string>("vm_uuid", "");
-  suspect.at.counter = fields.optional_or<std::uint64_t>("counter", 0);
-  suspect.at.generation = fields.optional_or<std::string>("generation", "");
-  suspect.at.index = fields.optional_or<std::uint64_t>("index", 0);
+  suspect.at.counter = fields.required<std::uint64_t>("counter");
+  suspect.at.generation = fields.required<std::string>("generation");
+  suspect.at.index = fields.required<std::uint64_t>("index");
   suspect.wall_seconds = fields.optional_or<std::int64_t>("wall_seconds", 0);
   suspect.reason = fields.optional_or<std::string>("reason", "");
   if (const Json* ranges = fields.array("ranges", false)) {
@@ -60,6 +63,31 @@ SuspectLedger::SuspectLedger(const ClusterState& state, const std::vector<NodeOw
 const Suspect* SuspectLedger::find(const VolumeName& volume) const {
   const auto found = standing_.find(volume);
   return found == standing_.end() ? nullptr : &found->second;
+}
+
+std::vector<NodeOwnedRecord> unreadable(const std::vector<NodeOwnedRecord>& records) {
+  std::vector<NodeOwnedRecord> found;
+  for (const NodeOwnedRecord& record : records) {
+    if (!Suspect::from_json(record.body).ok()) found.push_back(record);
+  }
+  return found;
+}
+
+std::optional<Suspect> doubt(const NodeOwnedRecord& record, const VolumeName& volume, const LogStamp& first_seen, const ClusterState& state) {
+  const auto known = state.volume(volume);
+  if (!known.ok() || known->kind != VolumeKind::drbd) return std::nullopt;
+  Suspect suspect;
+  suspect.volume = volume;
+  suspect.at = first_seen;
+  suspect.node = record.node;
+  suspect.reason = fmt::format("record {} of {} about a verify cannot be read and may mean this disk", record.number, record.node);
+  if (!stands(suspect, state)) return std::nullopt;
+  return suspect;
+}
+
+bool is_settled(const LogStamp& first_seen, const ClusterState& state) {
+  const NodeOwnedRecord any;
+  return std::ranges::none_of(state.volumes(), [&](const VolumeRecord& volume) { return doubt(any, volume.name, first_seen, state).has_value(); });
 }
 
 std::vector<std::uint64_t> spent(const ClusterState& state, const std::vector<NodeOwnedRecord>& records) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,7 @@ struct Suspect {
   std::vector<SectorRange> ranges;  ///< what differed so far; empty: counted by DRBD, not yet located
 
   Json to_json() const;
-  /// What is missing closes the gate rather than opens it: only the volume's name is needed.
+  /// Needs the volume's name and its place in the log: without either, nobody could tell when it is lifted.
   static Result<Suspect> from_json(const Json& json);
   friend bool operator==(const Suspect&, const Suspect&) = default;
 };
@@ -47,7 +48,14 @@ class SuspectLedger {
   std::map<VolumeName, Suspect> standing_;
 };
 
-/// The numbers of those records that stand for nothing any more.
+/// What this build cannot read (damaged, or written by a later one). Each may speak of any replicated volume.
+std::vector<NodeOwnedRecord> unreadable(const std::vector<NodeOwnedRecord>& records);
+/// Such a record as a suspicion of `volume` that a verdict after `first_seen` lifts; nothing when it is lifted.
+std::optional<Suspect> doubt(const NodeOwnedRecord& record, const VolumeName& volume, const LogStamp& first_seen, const ClusterState& state);
+/// Whether every replicated volume got a verdict since `first_seen`.
+bool is_settled(const LogStamp& first_seen, const ClusterState& state);
+
+/// The numbers of those readable records that stand for nothing any more.
 std::vector<std::uint64_t> spent(const ClusterState& state, const std::vector<NodeOwnedRecord>& records);
 
 }  // namespace mcv

@@ -2,22 +2,21 @@
 #include "daemon/node/bridges.h"
 
 #include "cluster/core/json.h"
-#include "daemon/node/paths.h"
 
 namespace mcv {
 
 namespace asio = boost::asio;
 
-asio::awaitable<Result<Bridges>> read_bridges(host::Files& files) {
+asio::awaitable<Result<Bridges>> read_bridges(host::Files& files, std::string path) {
   Bridges bridges;
-  const Result<std::string> text = co_await files.read(paths::bridges_file);
+  const Result<std::string> text = co_await files.read(path);
   if (!text.ok() && text.error().code() == ErrorCode::not_found) co_return bridges;
   if (!text.ok()) co_return text.error();
   const Result<Json> json = parse_json(*text);
   if (!json.ok() || !json->is_object()) {
-    co_return Error(ErrorCode::store_corrupt, std::string(paths::bridges_file) + " is not readable")
+    co_return Error(ErrorCode::store_corrupt, path + " is not readable")
         .with_safe("what is plugged together now stays so until a reboot")
-        .with_next(std::string("rm ") + paths::bridges_file + ", then again: hvctl node init --all");
+        .with_next("rm " + path + ", then again: hvctl node init --all");
   }
   for (const auto& item : json->items()) {
     std::optional<std::string>& uplink = bridges[item.key()];
@@ -26,8 +25,8 @@ asio::awaitable<Result<Bridges>> read_bridges(host::Files& files) {
   co_return bridges;
 }
 
-asio::awaitable<Status> remember_bridge(host::Files& files, std::string bridge, std::optional<std::string> uplink) {
-  MCV_CO_TRY(Bridges bridges, co_await read_bridges(files));
+asio::awaitable<Status> remember_bridge(host::Files& files, std::string path, std::string bridge, std::optional<std::string> uplink) {
+  MCV_CO_TRY(Bridges bridges, co_await read_bridges(files, path));
   const Bridges before = bridges;
   std::optional<std::string>& remembered = bridges[bridge];
   if (uplink) remembered = std::move(uplink);
@@ -35,7 +34,7 @@ asio::awaitable<Status> remember_bridge(host::Files& files, std::string bridge, 
   Json json = Json::object();
   for (const auto& [name, port] : bridges) json[name] = port ? Json(*port) : Json();
   std::string text = json.dump();
-  const Status written = co_await files.write_durably(paths::bridges_file, std::move(text), 0600);
+  const Status written = co_await files.write_durably(path, std::move(text), 0600);
   co_return written;
 }
 

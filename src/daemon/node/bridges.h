@@ -16,9 +16,9 @@ namespace mcv {
 /// By bridge; without an uplink it joins guests of this node only.
 using Bridges = std::map<std::string, std::optional<std::string>>;
 
-/// No file is none.
-boost::asio::awaitable<Result<Bridges>> read_bridges(host::Files& files);
+/// `path`: the file they are in (paths.h). No file is none.
+boost::asio::awaitable<Result<Bridges>> read_bridges(host::Files& files, std::string path);
 /// Durable when it returns. Without `uplink` the one remembered stays.
-boost::asio::awaitable<Status> remember_bridge(host::Files& files, std::string bridge, std::optional<std::string> uplink);
+boost::asio::awaitable<Status> remember_bridge(host::Files& files, std::string path, std::string bridge, std::optional<std::string> uplink);
 
 }  // namespace mcv

@@ -37,7 +37,7 @@ Node::Node(host::Host& given_host, NodeSettings given_settings)
       shared(host),
       records(host, shared),
       verify_gate(host.clock, shared, records),
-      secrets(host.files),
+      secrets(host.files, paths::secrets_file(this->settings.state_directory)),
       drbd(host),
       guests(host, settings.guests),
       peer(host.peers),
@@ -127,7 +127,7 @@ asio::awaitable<Result<std::uint32_t>> Node::user_id(std::string user) {
 }
 
 asio::awaitable<Status> Node::read_prepared_for() {
-  auto text = co_await host.files.read(paths::join_file);
+  auto text = co_await host.files.read(paths::join_file(settings.state_directory));
   if (!text.ok() && text.error().code() == ErrorCode::not_found) co_return success();
   if (!text.ok()) co_return std::move(text).error();
   MCV_CO_TRY(const Json json, parse_json(*text));
@@ -137,11 +137,12 @@ asio::awaitable<Status> Node::read_prepared_for() {
 }
 
 asio::awaitable<Status> Node::set_prepared_for(std::optional<NodeRecord> inviter) {
+  const std::string path = paths::join_file(settings.state_directory);
   if (inviter) {
     std::string text = inviter->to_json().dump();
-    MCV_CO_CHECK(co_await host.files.write_durably(paths::join_file, std::move(text), 0600));
+    MCV_CO_CHECK(co_await host.files.write_durably(path, std::move(text), 0600));
   } else {
-    MCV_CO_CHECK(co_await host.files.remove(paths::join_file));
+    MCV_CO_CHECK(co_await host.files.remove(path));
   }
   prepared_for_ = std::move(inviter);
   co_return success();

@@ -40,6 +40,7 @@ namespace mcv {
 struct NodeSettings {
   std::string version;                 ///< of this build
   std::uint16_t peer_port = 8801;
+  std::string state_directory = "/var/lib/mcv";  ///< root's, 0700; made when it is missing
   hv::GuestConfig guests;
   /// Nothing in memory may be trusted any more: end the process, systemd starts it again, guests live on.
   std::function<void(Error)> on_failure;

@@ -49,15 +49,17 @@ asio::awaitable<Result<std::vector<std::string>>> init_node(Node& node, requests
   std::vector<std::string> done;
   MCV_CO_CHECK(NodeName::parse(node.self().str()));
   MCV_CO_CHECK(co_await has_unified_cgroups(node));
-  for (const char* directory : {paths::state_directory, paths::console_log_directory}) {
+  const std::string& state = node.settings.state_directory;
+  const std::string& console = node.settings.guests.log_directory;
+  for (const std::string& directory : {state, console}) {
     MCV_CO_CHECK(co_await node.host.files.make_directory(directory, 0700));
   }
-  done.push_back(fmt::format("directories {} and {}", paths::state_directory, paths::console_log_directory));
+  done.push_back(fmt::format("directories {} and {}", state, console));
   MCV_CO_TRY(std::string recorded, co_await ensure_record(node));
   done.push_back(std::move(recorded));
   if (request.all) {
     MCV_CO_TRY(const bool made, co_await net::ensure_bridge(node.host, request.bridge, request.uplink));
-    MCV_CO_CHECK(co_await remember_bridge(node.host.files, request.bridge, request.uplink));
+    MCV_CO_CHECK(co_await remember_bridge(node.host.files, paths::bridges_file(state), request.bridge, request.uplink));
     const std::string port = request.uplink ? fmt::format(", with {} in it", *request.uplink) : std::string();
     done.push_back(fmt::format("bridge {} {}{}; it is made again at each boot", request.bridge, made ? "made" : "was there", port));
     auto ready = co_await node.ensure_drbd();

@@ -36,10 +36,12 @@ constexpr std::array all = {replication, networks, peer_port, cluster};
 }  // namespace
 
 asio::awaitable<Status> Node::start() {
-  MCV_CO_CHECK(co_await host.files.make_directory(paths::state_directory, 0700));
+  MCV_CO_CHECK(co_await host.files.make_directory(settings.state_directory, 0700));
   MCV_CO_CHECK(co_await secrets.load());
   MCV_CO_CHECK(co_await shared.load());
   MCV_CO_CHECK(co_await records.load());
+  verify_gate.notice();
+  records.on_arrival([this]() { verify_gate.notice(); });
   MCV_CO_CHECK(co_await read_prepared_for());
   // Facts before intent: what runs and what the kernel holds is known before any journal is looked at.
   std::vector<VmName> known;
@@ -143,7 +145,7 @@ asio::awaitable<Status> Node::realise_networks() {
   const std::set<std::string> wanted = bridges_wanted();
   Status all = success();
   Bridges bridges;
-  auto remembered = co_await read_bridges(host.files);
+  auto remembered = co_await read_bridges(host.files, paths::bridges_file(settings.state_directory));
   if (remembered.ok()) bridges = std::move(*remembered);
   else all = std::move(remembered).error();
   for (const std::string& bridge : wanted) bridges.try_emplace(bridge);

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+// This node's own files beside the store, in the directory that mcvd.toml names (daemon.state_directory).
 #pragma once
+
+#include <string>
 
 namespace mcv::paths {
 
-inline constexpr const char* state_directory = "/var/lib/mcv";
-inline constexpr const char* secrets_file = "/var/lib/mcv/secrets.json";
-inline constexpr const char* join_file = "/var/lib/mcv/join-prepared.json";
-inline constexpr const char* bridges_file = "/var/lib/mcv/bridges.json";
-inline constexpr const char* run_directory = "/run/mcv";
-inline constexpr const char* api_socket = "/run/mcv/mcvd.sock";
-inline constexpr const char* console_log_directory = "/var/log/mcv/console";
+inline std::string secrets_file(const std::string& state_directory) { return state_directory + "/secrets.json"; }
+inline std::string join_file(const std::string& state_directory) { return state_directory + "/join-prepared.json"; }
+inline std::string bridges_file(const std::string& state_directory) { return state_directory + "/bridges.json"; }
 
 }  // namespace mcv::paths

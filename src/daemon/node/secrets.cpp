@@ -2,19 +2,18 @@
 #include "daemon/node/secrets.h"
 
 #include "cluster/core/json.h"
-#include "daemon/node/paths.h"
 
 namespace mcv {
 
 namespace asio = boost::asio;
 
 asio::awaitable<Status> Secrets::load() {
-  auto text = co_await files_.read(paths::secrets_file);
+  auto text = co_await files_.read(path_);
   if (!text.ok() && text.error().code() == ErrorCode::not_found) co_return success();
   if (!text.ok()) co_return std::move(text).error();
   auto json = parse_json(*text);
   if (!json.ok() || !json->is_object()) {
-    co_return Error(ErrorCode::store_corrupt, std::string(paths::secrets_file) + " is not readable")
+    co_return Error(ErrorCode::store_corrupt, path_ + " is not readable")
         .with_safe("guests and volumes are not concerned")
         .with_next("restore the file from the other node's backup, or remove this node from the cluster and join it again");
   }
@@ -44,7 +43,7 @@ asio::awaitable<Status> Secrets::remove(std::string name) {
 
 asio::awaitable<Status> Secrets::save(std::map<std::string, std::string> values) {
   std::string text = Json(values).dump();
-  MCV_CO_CHECK(co_await files_.write_durably(paths::secrets_file, std::move(text), 0600));
+  MCV_CO_CHECK(co_await files_.write_durably(path_, std::move(text), 0600));
   values_ = std::move(values);
   co_return success();
 }

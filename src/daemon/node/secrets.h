@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "cluster/core/result.h"
 #include "cluster/host/files.h"
@@ -15,7 +16,7 @@ namespace mcv {
 
 class Secrets {
  public:
-  explicit Secrets(host::Files& files) : files_(files) {}
+  Secrets(host::Files& files, std::string path) : files_(files), path_(std::move(path)) {}
 
   /// Once, before the others. No file is an empty store.
   boost::asio::awaitable<Status> load();
@@ -28,6 +29,7 @@ class Secrets {
   boost::asio::awaitable<Status> save(std::map<std::string, std::string> values);
 
   host::Files& files_;
+  std::string path_;
   std::map<std::string, std::string> values_;
 };
 

@@ -26,10 +26,18 @@ asio::awaitable<Status> VerifyGate::close(VolumeRecord volume, std::vector<Secto
   co_return success();
 }
 
+void VerifyGate::notice() const {
+  for (const NodeOwnedRecord& record : unreadable(records_.read(suspect_kind))) first_seen(record);
+}
+
 asio::awaitable<void> VerifyGate::tidy() {
   const ClusterState& state = shared_.current();
   std::erase_if(unwritten_, [&state](const auto& item) { return !stands(item.second, state); });
-  std::vector<std::uint64_t> numbers = spent(state, records_.read_own(suspect_kind));
+  const std::vector<NodeOwnedRecord> own = records_.read_own(suspect_kind);
+  std::vector<std::uint64_t> numbers = spent(state, own);
+  for (const NodeOwnedRecord& record : unreadable(own)) {
+    if (is_settled(first_seen(record), state)) numbers.push_back(record.number);
+  }
   if (numbers.empty()) co_return;
   const Status forgotten = co_await records_.forget(std::move(numbers));
   if (!forgotten.ok()) spdlog::warn("records of earlier verifies are kept: {}", forgotten.error().to_text());
@@ -37,11 +45,21 @@ asio::awaitable<void> VerifyGate::tidy() {
 
 std::optional<Suspect> VerifyGate::find(const VolumeName& volume) const {
   const ClusterState& state = shared_.current();
-  const SuspectLedger ledger(state, records_.read(suspect_kind));
+  const std::vector<NodeOwnedRecord> records = records_.read(suspect_kind);
+  const SuspectLedger ledger(state, records);
   if (const Suspect* suspect = ledger.find(volume)) return *suspect;
+  for (const NodeOwnedRecord& record : unreadable(records)) {
+    if (auto suspect = doubt(record, volume, first_seen(record), state)) return suspect;
+  }
   const auto unwritten = unwritten_.find(volume);
   if (unwritten != unwritten_.end() && stands(unwritten->second, state)) return unwritten->second;
   return std::nullopt;
+}
+
+LogStamp VerifyGate::first_seen(const NodeOwnedRecord& record) const {
+  const auto [seen, is_new] = unreadable_since_.try_emplace({record.node, record.stream, record.number}, stamp_of(shared_.position()));
+  if (is_new) spdlog::error("record {} of {} about a verify cannot be read: {}", record.number, record.node, record.body.dump());
+  return seen->second;
 }
 
 std::function<bool(const VolumeName&)> VerifyGate::suspects() const {

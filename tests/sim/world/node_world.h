@@ -20,6 +20,9 @@
 
 namespace mcv::sim {
 
+/// Not the default: a path that somebody wrote by hand shows.
+inline constexpr const char* state_directory = "/srv/mcv";
+
 std::string node_name(std::size_t node);
 std::string node_address(std::size_t node);
 
@@ -32,6 +35,7 @@ struct NodeLife {
         clients(parts.host.executor) {
     NodeSettings settings;
     settings.version = std::move(build);
+    settings.state_directory = state_directory;
     settings.on_failure = [this](Error error) { failed = std::move(error); };
     daemon = std::make_unique<Node>(parts.host, std::move(settings));
     api = std::make_unique<Api>(*daemon);

@@ -254,7 +254,7 @@ class Operations(Case):
 
 class Requests(Case):
     def test_addresses_come_with_their_firewall_rules(self):
-        rules = ["nft add rule inet filter input ip daddr 10.77.0.11 tcp dport 8801 accept", "nft add rule inet filter input ip daddr 10.78.0.11 tcp dport 7900-8899 accept"]
+        rules = ["nft add rule inet filter input ip daddr 10.77.0.11 tcp dport 8801 accept", "nft add rule inet filter input ip daddr 10.78.0.11 tcp dport 7900-8799 accept"]
         self.serve({"PUT /v1/node/addresses": Answer(body={"result": {"text": "recorded", "firewall": rules}, "durability": "both nodes"})})
         for words in (["set-ip-address", "10.77.0.11"], ["set-drbd-address", "10.78.0.11"]):
             shown = self.run_hvctl("node", *words).stdout

@@ -77,6 +77,40 @@ INSTANTIATE_TEST_SUITE_P(All, SuitabilityRefuses,
                                          Refusal{"DRBD link there only", [](JoinFacts& f) { f.node.drbd_address = "10.77.1.12"; }, ErrorCode::not_suitable},
                                          Refusal{"corosync", [](JoinFacts& f) { f.foreign_corosync = true; }, ErrorCode::not_blank}));
 
+struct Warning {
+  const char* check;
+  void (*spoil)(JoinFacts& there);
+  const char* text;  ///< part of it
+};
+
+class SuitabilityWarns : public testing::TestWithParam<Warning> {};
+
+TEST_P(SuitabilityWarns, AndTheNodeMayJoin) {
+  ClusterState state;
+  VmRecord vm;
+  vm.name = VmName::trusted("vm1");
+  vm.owner = a.node.name;
+  vm.memory = Bytes::gib(6);
+  ASSERT_TRUE(state.apply({"c", "", {put_new(a.node), put_new(vm)}}, 1).ok());
+  JoinFacts there = healthy("B", "10.77.0.12", 1);
+  const auto status_of = [&]() {
+    const auto rows = suitability(state, a, there, "B", "10.77.0.12");
+    EXPECT_FALSE(has_failure(rows));
+    return *std::find_if(rows.begin(), rows.end(), [](const SuitabilityRow& row) { return row.check == GetParam().check; });
+  };
+  EXPECT_EQ(status_of().status, CheckStatus::pass);
+  GetParam().spoil(there);
+  const SuitabilityRow row = status_of();
+  EXPECT_EQ(row.status, CheckStatus::warn);
+  EXPECT_NE(row.text.find(GetParam().text), std::string::npos) << row.text;
+  EXPECT_FALSE(row.fix.empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(EachReason, SuitabilityWarns,
+                         testing::Values(Warning{"clock", [](JoinFacts& f) { f.wall_seconds += 6; }, "6 s"},
+                                         Warning{"cpu", [](JoinFacts& f) { f.cpu_flags = {"svm"}; }, "avx2 among them"},
+                                         Warning{"memory", [](JoinFacts& f) { f.facts.memory_total = Bytes::gib(4); }, "want 6 GiB, B has 4 GiB"}));
+
 JoinFacts with_drbd_link(JoinFacts facts, const char* address) {
   facts.node.drbd_address = address;
   facts.addresses.push_back(address);
@@ -135,7 +169,7 @@ TEST(Suitability, NamesEveryPortWhetherItPassesOrNot) {
     ASSERT_NE(row, rows.end());
     const std::string said = row->text + row->fix;
     EXPECT_NE(said.find("between 10.77.0.11 and 10.77.0.12: TCP 8801 and 8802 and UDP 5405"), std::string::npos) << said;
-    EXPECT_NE(said.find("between 10.77.1.11 and 10.77.1.12: TCP 7900-8899"), std::string::npos) << said;
+    EXPECT_NE(said.find("between 10.77.1.11 and 10.77.1.12: TCP 7900-8799"), std::string::npos) << said;
     EXPECT_EQ(row->status, calls_back ? CheckStatus::pass : CheckStatus::fail);
   }
 }

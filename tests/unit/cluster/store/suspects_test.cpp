@@ -89,10 +89,25 @@ TEST(Suspects, DoNotPassToAnotherVmOfTheName) {
   EXPECT_FALSE(is_suspect(ClusterState(), {record()}));
 }
 
-TEST(Suspects, WhatARecordDoesNotSayClosesTheGate) {
-  const NodeOwnedRecord bare{"A", "stream", 1, suspect_kind, Json{{"volume", disk.str()}}};
-  EXPECT_TRUE(is_suspect(state_with(VerdictKind::never, {}), {bare}));
-  EXPECT_FALSE(is_suspect(state_with(VerdictKind::clean, {1, "first", 1}), {bare}));
+TEST(Suspects, ARecordThatCannotBeReadMayMeanAnyDiskUntilEachIsVerifiedAnew) {
+  const Json bodies[] = {Json{{"volume", disk.str()}}, Json{{"counter", 1}, {"generation", "first"}, {"index", 10}}, Json("?"), Json()};
+  for (const Json& body : bodies) {
+    const NodeOwnedRecord broken{"B", "stream", 7, suspect_kind, body};
+    const auto found = unreadable({record(), broken});
+    ASSERT_EQ(found, std::vector<NodeOwnedRecord>{broken}) << body.dump();
+    EXPECT_TRUE(spent(state_with(VerdictKind::clean, {1, "first", 99}), {broken}).empty());
+  }
+  const NodeOwnedRecord broken{"B", "stream", 7, suspect_kind, Json("?")};
+  const ClusterState before = state_with(VerdictKind::clean, {1, "first", 9});
+  const auto closed = doubt(broken, disk, found_at, before);
+  ASSERT_TRUE(closed.has_value());
+  EXPECT_EQ(closed->node, "B");
+  EXPECT_NE(closed->reason.find("record 7 of B"), std::string::npos) << closed->reason;
+  EXPECT_FALSE(is_settled(found_at, before));
+  const ClusterState after = state_with(VerdictKind::clean, {1, "first", 11});
+  EXPECT_FALSE(doubt(broken, disk, found_at, after).has_value());
+  EXPECT_TRUE(is_settled(found_at, after));
+  EXPECT_FALSE(doubt(broken, VolumeName::trusted("none"), found_at, before).has_value());
 }
 
 TEST(Suspects, AreReadBackAsWritten) {

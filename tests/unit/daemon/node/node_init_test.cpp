@@ -57,6 +57,15 @@ TEST(NodeInit, ABridgeWaitsForItsUplink) {
   EXPECT_EQ(nodes.machine(a).links.at("eth1").master, "br0");
 }
 
+TEST(NodeState, LiesWhereTheConfigurationSays) {
+  TwoNodes nodes;
+  nodes.make_cluster();
+  nodes.create_vm("vm1");
+  const auto& files = nodes.files(a).files;
+  for (const char* name : {"/secrets.json", "/bridges.json"}) EXPECT_TRUE(files.contains(std::string(sim::state_directory) + name)) << name;
+  for (const auto& [path, file] : files) EXPECT_FALSE(path.starts_with("/var/lib/mcv")) << path;
+}
+
 TEST(NodeInit, RefusesAnUplinkThatWouldLoseItsAddress) {
   TwoNodes nodes;
   const TwoNodes::Answer refused = nodes.ask(a, "POST", "/v1/node/init", {{"all", true}, {"uplink", "eth0"}});
@@ -73,7 +82,7 @@ TEST(NodeAddresses, ComeWithTheFirewallRulesForWhatIsRecorded) {
   const TwoNodes::Answer answer = nodes.ask(a, "PUT", "/v1/node/addresses", {{"cluster_address", address}});
   ASSERT_TRUE(answer.ok());
   const std::string rule = "nft add rule inet filter input ip daddr " + address + " ";
-  EXPECT_EQ(answer.body.at("result").at("firewall"), Json::array({rule + "tcp dport 8801 accept", rule + "udp dport 5405 accept", rule + "tcp dport 7900-8899 accept"}));
+  EXPECT_EQ(answer.body.at("result").at("firewall"), Json::array({rule + "tcp dport 8801 accept", rule + "udp dport 5405 accept", rule + "tcp dport 7900-8799 accept"}));
 }
 
 TEST(FirewallRules, FollowTheReplicationToItsOwnLink) {
@@ -84,7 +93,7 @@ TEST(FirewallRules, FollowTheReplicationToItsOwnLink) {
   node.peer_port = 9000;
   EXPECT_EQ(firewall_rules(node), (std::vector<std::string>{"nft add rule inet filter input ip6 daddr fd00::11 tcp dport 9000 accept",
                                                             "nft add rule inet filter input ip6 daddr fd00::11 udp dport 5405 accept",
-                                                            "nft add rule inet filter input ip daddr 10.77.1.11 tcp dport 7900-8899 accept"}));
+                                                            "nft add rule inet filter input ip daddr 10.77.1.11 tcp dport 7900-8799 accept"}));
 }
 
 }  // namespace

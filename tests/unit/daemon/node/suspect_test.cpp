@@ -141,6 +141,24 @@ TEST_F(SuspectTest, ADaemonThatDiesInTheRunLeavesItsRecord) {
   EXPECT_TRUE(nodes.daemon(a).verify_gate.is_suspect(disk)) << "on its disk";
 }
 
+TEST_F(SuspectTest, ARecordThatCannotBeReadClosesTheGateUntilACleanRun) {
+  Json broken{{"volume", disk.str()}, {"index", "of another format"}};
+  auto written = nodes.wait_for(a, nodes.daemon(a).records.append(suspect_kind, std::move(broken)));
+  ASSERT_TRUE(written->ok());
+  nodes.pass(5s);
+  expect_suspect("written");
+  for (const std::size_t node : TwoNodes::both) {
+    nodes.end_daemon(node);
+    nodes.start_daemon(node);
+  }
+  nodes.pass(60s);
+  expect_suspect("after a restart of both");
+  EXPECT_EQ(verdict_of(begin_verify()), "clean");
+  nodes.pass(5s);
+  for (const std::size_t node : TwoNodes::both) EXPECT_FALSE(nodes.daemon(node).verify_gate.is_suspect(disk));
+  EXPECT_TRUE(nodes.daemon(a).records.read(suspect_kind).empty());
+}
+
 TEST_F(SuspectTest, AMismatchOvertakesIt) {
   differ();
   EXPECT_EQ(verdict_of(begin_verify()), "mismatch");

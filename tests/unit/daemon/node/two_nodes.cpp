@@ -34,7 +34,7 @@ void TwoNodes::reinstall(std::size_t node) {
   end_daemon(node);
   machines_[node]->power_off();
   disks_[node].store = sim::StoreDisk();
-  for (const char* tree : {"/var/lib/mcv", "/etc/corosync", "/etc/drbd.d"}) disks_[node].files.remove_tree(tree);
+  for (const char* tree : {sim::state_directory, "/etc/corosync", "/etc/drbd.d"}) disks_[node].files.remove_tree(tree);
   machines_[node]->boot();
   start_daemon(node);
 }

@@ -17,6 +17,7 @@ Command node_set_drbd_address();
 Command cluster_add_node();
 Command cluster_get_connect_string();
 Command cluster_confirm_down();
+Command cluster_join();
 Command storage_create();
 Command storage_list();
 Command storage_delete();

@@ -132,7 +132,7 @@ Result<Mutation> delete_network(const ClusterState& state, const NetworkName& na
 
 Plan join(const ClusterState& state, const NodeRecord& here, const NodeRecord& joiner, Json suitability) {
   Plan plan;
-  plan.kind = "cluster-add-node";
+  plan.kind = join_kind;
   plan.object = "cluster";
   plan.summary = fmt::format("add {} to the cluster", joiner.name.str());
   std::vector<PoolRecord> pools;

@@ -12,6 +12,9 @@
 
 namespace mcv::plans {
 
+/// Plan::kind of a join.
+inline constexpr const char* join_kind = "cluster-add-node";
+
 Result<Plan> create_pool(const ClusterState& state, const Facts& facts, const NodeName& here, const requests::CreatePool& request);
 Result<Plan> delete_pool(const ClusterState& state, const NodeName& here, const PoolName& name);
 Result<Plan> enable_drbd(const ClusterState& state, const NodeName& here);

@@ -66,6 +66,10 @@ std::string commit_id(const StepContext& context) { return context.operation.str
 asio::awaitable<Result<Json>> commit(Node& node, StepContext context) {
   MCV_CO_TRY(const NodeRecord joiner, joiner_of(context));
   if (node.member(joiner.name).ok()) co_return Json();
+  // It may have been abandoned there while this node was away.
+  MCV_CO_TRY(const NodeRecord here, node.own_record());
+  Json body = {{"inviter", here.to_json()}};
+  MCV_CO_CHECK(co_await tell(node, joiner, "/peer/v1/join/prepare", std::move(body)));
   Change change;
   change.id = commit_id(context);
   change.summary = fmt::format("{} joins the cluster", joiner.name.str());

@@ -74,16 +74,27 @@ asio::awaitable<Result<Json>> serve_prepare(Node& node, Json body) {
   MCV_CO_TRY(NodeRecord inviter, NodeRecord::from_json(*inviter_json));
   if (adopted_from(node, inviter)) co_return Json::object();
   MCV_CO_CHECK(still_blank(node));
-  MCV_CO_CHECK(co_await node.set_prepared_for(std::move(inviter)));
+  if (node.operations.running() > 0 || node.join_watch.is_freeing()) {
+    co_return Error(ErrorCode::busy, fmt::format("{} is in the middle of another operation", node.self().str())).with_safe("it goes on").with_next(fmt::format("on {}: hvctl op list", node.self().str()));
+  }
+  MCV_CO_CHECK(co_await node.reservation.make(std::move(inviter)));
+  // Changes are refused from here on; one that was on its way before shows now.
+  Status blank = still_blank(node);
+  if (blank.ok() && node.operations.running() > 0) blank = Error(ErrorCode::busy, fmt::format("{} began another operation", node.self().str())).with_next(fmt::format("on {}: hvctl op list", node.self().str()));
+  if (!blank.ok()) {
+    MCV_CO_CHECK(co_await node.join_watch.free());
+    co_return std::move(blank).error();
+  }
+  node.join_watch.begin();
   co_return Json::object();
 }
 
 asio::awaitable<Result<Json>> serve_abandon(Node& node, Json) {
-  if (node.shared.current().is_cluster()) {
-    co_return Error(ErrorCode::already_clustered, fmt::format("{} has adopted the cluster's configuration", node.self().str()))
-        .with_next("remove it from the cluster instead");
+  // What is given up is removed by itself; the inviter need not wait for it.
+  const bool going = node.join_watch.is_freeing() && node.reservation.inviter() == nullptr;
+  if (!going) {
+    MCV_CO_CHECK(co_await node.join_watch.free());
   }
-  MCV_CO_CHECK(co_await node.set_prepared_for(std::nullopt));
   node.invitations.withdraw();
   co_return Json::object();
 }
@@ -101,7 +112,11 @@ asio::awaitable<Result<Json>> serve_pool(Node& node, Json body) {
     const bool own = !node.shared.current().is_cluster() && node.shared.current().pool(record.name).ok();
     if (own) co_return Json::object();
     MCV_CO_CHECK(co_await lvm::remove_pool(node.host, pool));
+    MCV_CO_CHECK(co_await node.reservation.forget_pool(record.name));
     co_return Json::object();
+  }
+  if (const auto there = co_await lvm::pool_usage(node.host, pool); !there.ok()) {
+    MCV_CO_CHECK(co_await node.reservation.note_pool(record));
   }
   std::optional<Bytes> size;
   if (bytes) size = Bytes(*bytes);
@@ -126,6 +141,8 @@ asio::awaitable<Result<Json>> serve_adopt(Node& node, Json body) {
   const auto drbd_secret = fields.optional<std::string>("drbd_secret");
   MCV_CO_CHECK(fields.finish());
   MCV_CO_TRY(const NodeRecord inviter, NodeRecord::from_json(*inviter_json));
+  if (node.join_watch.is_freeing()) co_return Error(ErrorCode::busy, fmt::format("{} is being made blank again", node.self().str())).with_next(fmt::format("on {}: hvctl info", node.self().str()));
+  const JoinWatch::Adopting adopting(node.join_watch);
   if (drbd_secret) {
     MCV_CO_CHECK(co_await node.secrets.set(secret_names::drbd, *drbd_secret));
   }
@@ -138,7 +155,7 @@ asio::awaitable<Result<Json>> serve_adopt(Node& node, Json body) {
   if (node.shared.current().setting("drbd") == "enabled") {
     MCV_CO_CHECK(co_await node.ensure_drbd());
   }
-  MCV_CO_CHECK(co_await node.set_prepared_for(std::nullopt));
+  MCV_CO_CHECK(co_await node.reservation.clear());
   node.invitations.withdraw();
   co_return Json::object();
 }

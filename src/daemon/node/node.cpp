@@ -38,6 +38,7 @@ Node::Node(host::Host& given_host, NodeSettings given_settings)
       records(host, shared),
       verify_gate(host.clock, shared, records),
       secrets(host.files, paths::secrets_file(this->settings.state_directory)),
+      reservation(host.files, paths::join_file(this->settings.state_directory)),
       drbd(host),
       guests(host, settings.guests),
       peer(host.peers),
@@ -124,28 +125,6 @@ asio::awaitable<Result<std::uint32_t>> Node::user_id(std::string user) {
     co_return static_cast<std::uint32_t>(std::strtoul(line.c_str() + password_end + 1, nullptr, 10));
   }
   co_return Error(ErrorCode::not_found, fmt::format("there is no user {}", user)).with_next("systemd-sysusers, or install the mcv package again");
-}
-
-asio::awaitable<Status> Node::read_prepared_for() {
-  auto text = co_await host.files.read(paths::join_file(settings.state_directory));
-  if (!text.ok() && text.error().code() == ErrorCode::not_found) co_return success();
-  if (!text.ok()) co_return std::move(text).error();
-  MCV_CO_TRY(const Json json, parse_json(*text));
-  MCV_CO_TRY(NodeRecord inviter, NodeRecord::from_json(json));
-  prepared_for_ = std::move(inviter);
-  co_return success();
-}
-
-asio::awaitable<Status> Node::set_prepared_for(std::optional<NodeRecord> inviter) {
-  const std::string path = paths::join_file(settings.state_directory);
-  if (inviter) {
-    std::string text = inviter->to_json().dump();
-    MCV_CO_CHECK(co_await host.files.write_durably(path, std::move(text), 0600));
-  } else {
-    MCV_CO_CHECK(co_await host.files.remove(path));
-  }
-  prepared_for_ = std::move(inviter);
-  co_return success();
 }
 
 void Node::on_guest_change(const VmName& vm) {

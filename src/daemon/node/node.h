@@ -26,6 +26,8 @@
 #include "daemon/authority/node_leave.h"
 #include "daemon/join/invitations.h"
 #include "daemon/join/join_facts.h"
+#include "daemon/join/join_watch.h"
+#include "daemon/join/reservation.h"
 #include "daemon/node/observer.h"
 #include "daemon/node/secrets.h"
 #include "daemon/node/verify_gate.h"
@@ -71,9 +73,8 @@ class Node {
   /// Opens the peer port on the cluster address as soon as there is one; called again when it changes.
   Status listen_for_peer();
 
-  /// Who prepared this node for joining it: its key may finish or abandon that, also after a restart.
-  const std::optional<NodeRecord>& prepared_for() const { return prepared_for_; }
-  boost::asio::awaitable<Status> set_prepared_for(std::optional<NodeRecord> inviter);
+  /// Its operations are read back: what it says of them holds.
+  bool has_resumed() const { return has_resumed_; }
 
   /// True when this node is the VM's owner by the committed configuration, which may arrive here a moment later.
   boost::asio::awaitable<bool> wait_until_owner(VmName vm, host::Duration bound);
@@ -108,6 +109,7 @@ class Node {
   /// the coroutines that start them.
   std::shared_ptr<std::multiset<VmName>> starting = std::make_shared<std::multiset<VmName>>();
   Secrets secrets;
+  join::Reservation reservation;
   drbd::DrbdMonitor drbd;
   hv::GuestManager guests;
   PeerClient peer;
@@ -120,12 +122,12 @@ class Node {
   AuthorityKeeper authority;
   ConsentDesk consents;
   NodeLeave leave;
+  join::JoinWatch join_watch{*this};
 
  private:
   void on_guest_change(const VmName& vm);
   void release_what_ended_while_away();
   boost::asio::awaitable<void> release_after_power_off(VmName vm);
-  boost::asio::awaitable<Status> read_prepared_for();
   void on_commit();
   void finish_start_soon();
   boost::asio::awaitable<void> finish_start();
@@ -142,7 +144,7 @@ class Node {
   bool is_being_built(const VmName& vm) const;
 
   bool drbd_reading_ = false;
-  std::optional<NodeRecord> prepared_for_;
+  bool has_resumed_ = false;
   std::map<std::string, std::string> start_problems_;  ///< part of the start -> why it is not done; empty: done
   bool finishing_start_ = false;
   std::set<std::string> bridges_realised_;             ///< those that were wanted when they were last made

@@ -42,7 +42,7 @@ asio::awaitable<Status> Node::start() {
   MCV_CO_CHECK(co_await records.load());
   verify_gate.notice();
   records.on_arrival([this]() { verify_gate.notice(); });
-  MCV_CO_CHECK(co_await read_prepared_for());
+  MCV_CO_CHECK(co_await reservation.load());
   // Facts before intent: what runs and what the kernel holds is known before any journal is looked at.
   std::vector<VmName> known;
   for (const VmRecord& vm : shared.current().vms()) known.push_back(vm.name);
@@ -56,6 +56,8 @@ asio::awaitable<Status> Node::start() {
   co_await start_parts();
   shared.on_commit([this]() { on_commit(); });
   MCV_CO_CHECK(co_await operations.resume_all());
+  has_resumed_ = true;
+  join_watch.begin();
   release_what_ended_while_away();
   finish_start_soon();
   co_return success();

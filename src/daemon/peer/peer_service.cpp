@@ -24,7 +24,8 @@ Standing standing_of(const Node& node, const host::KeyFingerprint& caller) {
     if (record.name != node.self() && record.fingerprint == caller) return Standing::member;
   }
   if (node.invitations.admits(caller)) return Standing::joining;
-  if (node.prepared_for() && node.prepared_for()->fingerprint == caller) return Standing::joining;
+  const NodeRecord* inviter = node.reservation.inviter();
+  if (inviter != nullptr && inviter->fingerprint == caller) return Standing::joining;
   return Standing::stranger;
 }
 
@@ -150,6 +151,8 @@ asio::awaitable<Result<Json>> answer(Node& node, host::KeyFingerprint caller, ho
   MCV_CO_TRY(Json body, parse_json(request.body));
   // The one request whose right depends on its body: it brings the token.
   if (request.target == "/peer/v1/join/hello") co_return co_await join::serve_hello(node, std::move(caller), std::move(body));
+  // A joiner asks how its join stands: nothing but that is said, and only of its own key.
+  if (request.target == "/peer/v1/join/state") co_return co_await join::serve_state(node, std::move(caller));
   const auto route = routes().find(request.target);
   if (route == routes().end()) co_return Error(ErrorCode::unknown_route, fmt::format("there is no {}", request.target.substr(0, 80)));
   if (!may(standing_of(node, caller), route->second.least)) co_return not_known(node, caller, request.target);

@@ -20,7 +20,9 @@ Api::Api(Node& node) : node_(node), router_(api::allow_root_only) {
 
 asio::awaitable<api::ApiReply> Api::answer(api::ApiCall call, std::string target) {
   const Asked asked = asked_of(call, target);
-  api::ApiReply reply = co_await router_.answer(std::move(call), std::move(target));
+  const Status allowed = join::may_change(node_, call.method, target);
+  api::ApiReply reply = allowed.ok() ? api::ApiReply() : api::ApiReply(allowed.error());
+  if (allowed.ok()) reply = co_await router_.answer(std::move(call), std::move(target));
   log_event(command_event(node_.self(), asked, reply));
   co_return reply;
 }

@@ -97,11 +97,30 @@ asio::awaitable<api::ApiReply> add_node(Node& node, api::ApiCall call) {
   co_return co_await run_plan(node, std::move(call), std::move(plan));
 }
 
+asio::awaitable<api::ApiReply> abandon(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.only_query({"dry_run"}));
+  MCV_CO_TRY(const bool dry_run, call.flag("dry_run"));
+  MCV_CO_TRY(const Json body, call.json());
+  Fields fields(body, "abandon");
+  MCV_CO_CHECK(fields.finish());
+  MCV_CO_CHECK(co_await node.join_watch.may_abandon());
+  const std::string inviter = node.reservation.kept() ? node.reservation.kept()->inviter.name.str() : "";
+  if (dry_run) {
+    Json step = {{"step", "abandon"}, {"node", node.self().str()}, {"text", fmt::format("end the join with {} here, and remove what it made", inviter)}};
+    Json plan = {{"plan", Json::array({std::move(step)})}};
+    co_return api::reply(std::move(plan));
+  }
+  MCV_CO_CHECK(co_await node.join_watch.free());
+  Json answer = {{"result", {{"inviter", inviter}}}, {"durability", "cluster of one"}};
+  co_return api::reply(std::move(answer));
+}
+
 }  // namespace
 
 void add_cluster_routes(api::Router& router, Node& node) {
   add(router, node, "POST", "/v1/cluster/connect-string", "cluster.join", connect_string);
   add(router, node, "POST", "/v1/cluster/add-node", "cluster.add-node", add_node);
+  add(router, node, "POST", "/v1/cluster/join/abandon", "cluster.join", abandon);
 }
 
 }  // namespace mcv::routes

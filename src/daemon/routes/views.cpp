@@ -212,6 +212,13 @@ Json warnings_of(const Node& node, const plans::Facts& facts) {
   Json warnings = Json::array();
   const ClusterState& state = node.shared.current();
   if (!node.own_record().ok()) warn(warnings, "node-not-initialised", "this node is not initialised", "hvctl node init --all");
+  if (const auto& reserved = node.reservation.kept(); reserved && !state.is_cluster()) {
+    const std::string inviter = reserved->inviter.name.str();
+    const bool silent = node.join_watch.inviter_says() == join::InviterSays::silent;
+    warn(warnings, "busy", reserved->given_up ? fmt::format("the join with {} was given up: what it made here is being removed", inviter)
+                                              : fmt::format("this node is reserved for the cluster of {}{}; changes are refused until that join has ended", inviter, silent ? ", which has not been heard since" : ""),
+         fmt::format("on {}: hvctl op list; or, when {} is gone for good: hvctl cluster join --abandon", inviter, inviter));
+  }
   const Link link = node.shared.link();
   const authority::Standpoint standpoint = node.authority.standpoint();
   const authority::Authority authority = authority::authority_over_peer(standpoint);

@@ -50,6 +50,21 @@ static char boot_id_text[40];
 static uint8_t boot_id[16];
 static volatile uint64_t *durable_records; // written by the recorder, read by the process that reports
 
+static uint64_t clock_ns(clockid_t clock) {
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void wait_ms(unsigned ms) {
+    struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+    nanosleep(&time, NULL);
+}
+
+// How long a line waits for a console that is behind, or that the other process writes to: it does not block, since records
+// must go on when nobody reads the console.
+static unsigned console_patience_ms = 100;
+
 // One write a line, so that lines of the two processes do not mix.
 __attribute__((format(printf, 1, 2))) static void say(const char *format, ...) {
     char text[256];
@@ -60,19 +75,16 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...) {
     if (length > (int)sizeof text - 2)
         length = (int)sizeof text - 2;
     text[length++] = '\n';
-    if (write(STDOUT_FILENO, text, (size_t)length) < 0)
-        return; // no console: nobody to tell
-}
-
-static uint64_t clock_ns(clockid_t clock) {
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static void wait_ms(unsigned ms) {
-    struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
-    nanosleep(&time, NULL);
+    uint64_t deadline = clock_ns(CLOCK_MONOTONIC) + (uint64_t)console_patience_ms * 1000000u;
+    for (int done = 0; done < length;) {
+        ssize_t written = write(STDOUT_FILENO, text + done, (size_t)(length - done));
+        if (written >= 0)
+            done += (int)written;
+        else if (errno != EAGAIN || clock_ns(CLOCK_MONOTONIC) >= deadline)
+            return; // no console, or nobody reads it
+        else
+            wait_ms(2);
+    }
 }
 
 static size_t read_file(const char *path, char *text, size_t size) {
@@ -150,8 +162,15 @@ static const char *nested_virtualization(void) {
     return strstr(text, " svm ") != NULL ? "svm" : strstr(text, " vmx ") != NULL ? "vmx" : "none";
 }
 
-// The last words are out before the machine ends: the kernel does not wait for a console that is behind.
-static void end_machine(int how) {
+static void wake(int signal_number) { (void)signal_number; }
+
+// The last words are out before the machine ends: the kernel does not wait for a console that is behind. Nobody may read it.
+static void end_machine(int how, const char *last_words) {
+    console_patience_ms = 10000;
+    say("%s", last_words);
+    struct sigaction interrupt = {.sa_handler = wake};
+    sigaction(SIGALRM, &interrupt, NULL);
+    alarm(10);
     tcdrain(STDOUT_FILENO);
     reboot(how);
     for (;;)
@@ -295,11 +314,9 @@ static void report(int fd, const struct sockaddr_in *collector, uint64_t counter
 // Console lines: how tests make the guest end in each way a guest can end.
 static void obey(const char *line) {
     if (strcmp(line, "poweroff") == 0) {
-        say("powering off");
-        end_machine(RB_POWER_OFF);
+        end_machine(RB_POWER_OFF, "powering off");
     } else if (strcmp(line, "reboot") == 0) {
-        say("rebooting");
-        end_machine(RB_AUTOBOOT);
+        end_machine(RB_AUTOBOOT, "rebooting");
     } else if (strcmp(line, "crash") == 0) {
         int fd = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
         if (fd < 0 || write(fd, "c", 1) != 1)
@@ -372,9 +389,9 @@ static void serve(void) {
         for (int i = 1; i < count; ++i) {
             if (!(polled[i].revents & POLLIN) || !power_pressed(polled[i].fd))
                 continue;
-            say(options.ignore_power ? "power button ignored" : "powering off");
             if (!options.ignore_power)
-                end_machine(RB_POWER_OFF);
+                end_machine(RB_POWER_OFF, "powering off");
+            say("power button ignored");
         }
         while (waitpid(-1, NULL, WNOHANG) > 0)
             continue;
@@ -388,7 +405,7 @@ int main(void) {
     reboot(RB_DISABLE_CAD);
     say("mcv-guest vm=%s boot=%s virt=%s", options.vm, boot_id_text, nested_virtualization());
     if (options.probe)
-        end_machine(RB_POWER_OFF);
+        end_machine(RB_POWER_OFF, "powering off");
     load_modules();
     durable_records = mmap(NULL, sizeof *durable_records, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (fork() == 0)

@@ -102,7 +102,7 @@ void MainJobSchedule::join() {
     if (run_events([&] { return joined(); }, 60s)) return;
     // Undone: the other node is free again, and bare.
     if (!state(0).is_cluster()) {
-      if (daemon(1).prepared_for()) violation("I6: B is still reserved for a cluster that did not take it");
+      if (daemon(1).reservation.kept()) violation("I6: B is still reserved for a cluster that did not take it");
       for (const auto& [name, volume] : machines_[1]->lvm.volumes) violation(fmt::format("I6: orphan {} on B, which did not join", name));
     }
     // The bridge of a network may be gone with the power, and the node says so.

@@ -21,7 +21,7 @@ class JoinRefusal : public testing::Test {
   void expect_two_clusters_of_one() {
     for (const std::size_t node : TwoNodes::both) {
       EXPECT_FALSE(nodes_.daemon(node).shared.current().is_cluster());
-      EXPECT_FALSE(nodes_.daemon(node).prepared_for().has_value());
+      EXPECT_FALSE(nodes_.daemon(node).reservation.kept().has_value());
       EXPECT_EQ(nodes_.daemon(node).operations.list().size(), 0u);
     }
   }

@@ -62,6 +62,7 @@ class TwoNodes : public sim::NodeWorld {
   /// A request of B's daemon, or of whoever holds `key`, to A's peer port.
   Result<host::PeerReply> peer_request(host::PeerNetwork& from, std::size_t to, host::HttpRequest request);
   host::PeerNetwork& peer_network(std::size_t node) { return lives_[node]->parts.peer; }
+  TaskGroup& client(std::size_t node) { return lives_[node]->clients; }
   sim::SimPeerWorld& network() { return network_; }
   sim::SimCorosync& corosync() { return corosync_; }
   sim::SimDrbd& replication() { return *drbd_; }

@@ -11,9 +11,8 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from harness import LabTest, wait_until  # noqa: E402
-from harness.case import evidence_directory  # noqa: E402
-from main_job import MainJob  # noqa: E402
+from harness import wait_until  # noqa: E402
+from running_pair import RunningPair  # noqa: E402
 
 CONSOLE = "/var/log/mcv/console/vm1.log"
 # What the guest was told is on both disks, and when this was seen: "UPTIME NUMBER" a line.
@@ -29,33 +28,12 @@ def largest_gap(log):
     return max(later - earlier for earlier, later in zip(grown, grown[1:] + [seen[-1][0]]))
 
 
-class Leave(LabTest):
-    """Steps of one story, in the order of their names; a later one stands on the earlier ones."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.job = MainJob(cls.lab, show=lambda text: print(text, file=sys.stderr, flush=True))
-        try:
-            cls.job.install()
-            cls.job.init_nodes()
-            cls.job.join()
-            cls.job.storage_and_network()
-            cls.job.create()
-            cls.job.start()
-        except Exception:
-            cls.lab.collect(evidence_directory() / cls.__name__)
-            raise
-
-    def is_redundant(self, node):
-        volume = self.job.ask_partial(node, "drbd", "list")["volumes"][0]
-        return (volume["disk"], volume["peer_disk"], volume["suspended"]) == ("UpToDate", "UpToDate", "no")
-
+class Leave(RunningPair):
     def are_one_again(self):
         wait_until(lambda: self.is_redundant("A") and self.is_redundant("B"), 300, "both copies are equal again", interval=1)
         for node in ("A", "B"):
             self.lab.expect(node, "hvctl info", lambda text: "connected" in text and "left in order" not in text, 180, "the nodes share the configuration again")
-        wait_until(lambda: self.job.ask("A", "info")["hash"] == self.job.ask("B", "info")["hash"], 60, "both configurations are equal")
+        self.are_equal()
 
     def says_that_it_left(self, stays, leaver):
         info = self.lab.expect(stays, "hvctl info", lambda text: f"{leaver} left in order, since" in text, 180, f"{stays} shows that {leaver} left")

@@ -10,45 +10,11 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from harness import LabTest, wait_until  # noqa: E402
-from harness.case import evidence_directory  # noqa: E402
-from main_job import MainJob  # noqa: E402
+from harness import wait_until  # noqa: E402
+from running_pair import RunningPair  # noqa: E402
 
 
-class TakeOver(LabTest):
-    """Steps of one story, in the order of their names; a later one stands on the earlier ones."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.job = MainJob(cls.lab, show=lambda text: print(text, file=sys.stderr, flush=True))
-        try:
-            cls.job.install()
-            cls.job.init_nodes()
-            cls.job.join()
-            cls.job.storage_and_network()
-            cls.job.create()
-            cls.job.start()
-        except Exception:
-            cls.lab.collect(evidence_directory() / cls.__name__)
-            raise
-
-    def refused(self, node, codes, *words):
-        """codes: one, or several of which one is given."""
-        result = self.job.hvctl(node, *words, check=False)
-        self.assertNotEqual(0, result.returncode, result.stdout)
-        expected = [codes] if isinstance(codes, str) else codes
-        self.assertTrue(any(f"[{code}]" in result.stderr for code in expected), result.stderr)
-        self.assertIn("next:", result.stderr)
-        return result.stderr
-
-    def volume(self, node):
-        return self.job.ask_partial(node, "drbd", "list")["volumes"][0]
-
-    def is_redundant(self, node):
-        volume = self.volume(node)
-        return (volume["disk"], volume["peer_disk"], volume["suspended"]) == ("UpToDate", "UpToDate", "no")
-
+class TakeOver(RunningPair):
     def confirm_down(self, survivor, dead):
         """Typed again until the kernel has noticed that the other one is gone."""
 
@@ -62,7 +28,7 @@ class TakeOver(LabTest):
         self.lab.start(returned)
         wait_until(lambda: self.is_redundant("A") and self.is_redundant("B"), 300, "both copies are equal again", interval=2)
         self.lab.expect(survivor, "hvctl info", lambda text: "connected" in text, 180, "the nodes share the configuration again")
-        wait_until(lambda: self.job.ask("A", "info")["hash"] == self.job.ask("B", "info")["hash"], 60, "both configurations are equal")
+        self.are_equal()
         self.job.writes_on(survivor, written)
         self.job.verify(survivor)
 

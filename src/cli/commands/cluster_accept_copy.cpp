@@ -10,9 +10,11 @@ namespace mcv::cli::commands {
 namespace {
 
 std::string question(const std::string& volume, const Json& answer) {
-  return fmt::format("{}.\nFrom now on {} would use the copy here. What the other node wrote later is not in it and, if that node is lost for\ngood, lost.\nKnown limit: {}\n",
-                     text_at(answer, "reason"), text_at(answer, "vm"), text_at(answer, "limit")) +
-         fmt::format("Accept this copy of {} although it may be older?\n", volume);
+  return fmt::format("{}.\nFrom now on {} would use the copy here. Confirm two facts:\n"
+                     "  1. The other node is powered off, looked at by you. If it is not, its guest may go on there at the same time.\n"
+                     "  2. What it wrote to {} later is not here, and is given up.\n"
+                     "Known limit: {}\n",
+                     text_at(answer, "reason"), text_at(answer, "vm"), volume, text_at(answer, "limit"));
 }
 
 Result<int> run(Session& session, const Arguments& arguments) {
@@ -40,7 +42,8 @@ Command cluster_accept_copy() {
           .summary = "use this node's copy of a disk although the other one may be newer",
           .details = "For a node that is lost for good and had the newer data: it went on alone by policy, by this node's consent, or before its writes had all arrived here. After "
                      "'hvctl cluster confirm-down' this node still keeps such a disk closed; this command opens it, one disk at a time. What the other node wrote meanwhile is "
-                     "not in it. It is refused while the other node answers on any path, and for a copy that is not whole.\n\n"
+                     "not in it, and once more you say that it is powered off: if it is not, its guest may go on there at the same time. The command is refused while the other "
+                     "node answers on any path, and for a copy that is not whole.\n\n"
                      "Known limit: the other node keeps its own record while it is off. Switched on while this one is off, it can be told to start its own copy; when the two meet "
                      "neither is overwritten, both stand apart, and 'hvctl info' says how one is chosen.\n\n"
                      "--yes accepts without asking.",

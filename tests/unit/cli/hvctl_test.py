@@ -364,6 +364,7 @@ class Requests(Case):
         terminal = Pty(self.command("cluster", "accept-copy", "vm1-0"))
         shown = terminal.read_until(b"to go on: ").decode()
         self.assertIn("vm1-0 stays closed: A went on", shown)
+        self.assertIn("The other node is powered off", shown)
         self.assertIn("Known limit: A keeps its own record", shown)
         terminal.type(b"yes\n")
         self.assertEqual(terminal.end()[0], 11)

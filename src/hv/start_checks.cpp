@@ -184,7 +184,8 @@ StartCheck volumes_up_to_date(const StartQuestion& q) {
     const auto found = q.here.volumes.find(name.str());
     if (found == q.here.volumes.end()) continue;  // local, or refused by volumes-present
     const VolumeFacts& facts = found->second;
-    const bool own = facts.disk == DiskState::consistent && q.is_fresh_alone && q.is_fresh_alone(name);
+    const bool is_whole = facts.disk == DiskState::consistent || facts.disk == DiskState::outdated;
+    const bool own = is_whole && q.is_fresh_alone && q.is_fresh_alone(name);
     // Attached since the other node was last heard of.
     if (facts.disk == DiskState::consistent && !own && q.peer == nullptr && q.state.is_cluster())
       return refuse("volumes-up-to-date", fmt::format("whether {} is the newest copy is not known here: the other node does not answer", name.str()), deciding_command(q));

@@ -34,7 +34,8 @@ struct StartLimits {
 
 /// Volumes whose last verify of this or the other node did not end and had found differences (node-owned records).
 using SuspectVolumes = std::function<bool(const VolumeName&)>;
-/// Volumes this node went on alone with, by its own durable record: after a reboot the kernel calls them Consistent only.
+/// Volumes this node went on alone with, by its own durable record: after a reboot the kernel calls them Consistent only, and
+/// Outdated one that was set aside before a person accepted it.
 using OwnVolumes = std::function<bool(const VolumeName&)>;
 
 struct StartQuestion {

@@ -33,6 +33,7 @@ const std::vector<std::pair<std::string, Schedule>> kinds = {
     {"job", main_job_schedule},
     {"alone", alone_schedule},
     {"consent", consent_schedule},
+    {"run-alone", run_alone_schedule},
     {"leave", leave_schedule},
     {"console", console_schedule},
     {"step", step_schedule},

@@ -111,6 +111,10 @@ Result<int> run(Session& session, const Arguments& arguments) {
   if (arguments.has("--ip-address")) {
     MCV_TRY(body["address"], parse_address(arguments.value("--ip-address")));
   }
+  if (arguments.has("--peer-loss")) body["peer_loss"] = arguments.value("--peer-loss");
+  if (arguments.has("--peer-loss") && !check_only) {
+    MCV_CHECK(confirm_peer_loss(session, arguments.value("--peer-loss")));
+  }
   if (!session.globals().dry_run) {
     MCV_CHECK(check_suitability(session, body, check_only));
   }
@@ -144,6 +148,7 @@ Command cluster_add_node() {
                       {.name = "--known-hosts", .value = "FILE", .help = "look for its host key in this file", .completes = Completes::file},
                       {.name = "--ssh-port", .value = "PORT", .help = "22 unless given"},
                       {.name = "--connect-string", .value = "TEXT", .help = "what get-connect-string printed there, or -"},
+                      {.name = "--peer-loss", .value = "freeze|run-alone", .help = "what a node does when it loses the other one; freeze unless given"},
                       {.name = "--check-only", .help = "check whether it is suitable and change nothing"}},
           .also = {"cluster --add-node"},
           .routes = {{"GET", "/v1/info"}, {"POST", "/v1/cluster/add-node"}},

@@ -18,6 +18,8 @@ Command cluster_add_node();
 Command cluster_get_connect_string();
 Command cluster_confirm_down();
 Command cluster_join();
+Command cluster_accept_copy();
+Command cluster_update();
 Command storage_create();
 Command storage_list();
 Command storage_delete();
@@ -43,6 +45,9 @@ Command op_show();
 Command op_watch();
 Command op_cancel();
 Command op_retry();
+
+/// Asks before run-alone, and says what it may lose; refuses any other word than the two.
+Status confirm_peer_loss(Session& session, const std::string& policy);
 
 std::vector<Command> all();
 

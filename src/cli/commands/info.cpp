@@ -35,6 +35,7 @@ void print_cluster(Session& session, const Json& info) {
     facts.add("Peer", fmt::format("{} {}", text_at(peer, "name"), state), connected ? Tone::good : is_away_in_order(peer) ? Tone::plain : Tone::bad);
   }
   facts.add("Configuration", fmt::format("generation {}, index {}", number_at(info, "generation"), number_at(info, "index")));
+  if (!single) facts.add("Peer loss", text_at(info, "peer_loss") == "run-alone" ? "run-alone: a node that loses the other one lets its own guests write on" : "freeze: writes stand still until the other node is back or confirmed down");
   facts.add("VMs", fmt::format("{}, {} running", number_at(vms, "total"), number_at(vms, "running")));
   facts.add("DRBD", flag_at(object_at(info, "drbd"), "enabled") ? "enabled" : "not enabled (hvctl drbd enable)");
   facts.add("Hypervisors", joined(list_at(info, "hypervisors")));

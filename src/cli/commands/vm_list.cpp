@@ -31,6 +31,7 @@ Cell notes_of(const Json& vm) {
     if (flag_at(volume, "io_held")) notes.push_back(fmt::format("writes held: {} ({})", text_at(volume, "name"), hold_words(volume)));
     else if (text_at(object_at(volume, "verdict"), "kind") == "mismatch") notes.push_back("verify failed: " + text_at(volume, "name"));
     else if (text_at(object_at(volume, "verdict"), "kind") == "suspect") notes.push_back("verify found differences and did not end: " + text_at(volume, "name"));
+    else if (list_at(volume, "alone_since").size() > 1) notes.push_back("two copies: " + text_at(volume, "name"));
     else if (volume.contains("older_copy_on")) notes.push_back(fmt::format("not redundant: {} (older on {})", text_at(volume, "name"), text_at(volume, "older_copy_on")));
     else if (text_at(volume, "kind") == "drbd" && volume.contains("redundant") && !flag_at(volume, "redundant")) notes.push_back("not redundant: " + text_at(volume, "name"));
   }

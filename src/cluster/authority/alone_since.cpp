@@ -24,8 +24,15 @@ bool contains(const std::vector<VolumeName>& list, const VolumeName& volume) { r
 }  // namespace
 
 Json AloneSince::to_json() const {
-  return {{"counter", generation.counter}, {"uuid", generation.uuid}, {"index", index}, {"cause", cause},
-          {"boot", boot},                  {"by", by},                {"volumes", names_to_json(volumes)}};
+  return {{"counter", generation.counter},
+          {"uuid", generation.uuid},
+          {"index", index},
+          {"cause", cause},
+          {"boot", boot},
+          {"by", by},
+          {"volumes", names_to_json(volumes)},
+          {"wall_seconds", wall_seconds},
+          {"peer_may_run_alone", peer_may_run_alone}};
 }
 
 Result<AloneSince> AloneSince::from_json(const Json& json) {
@@ -38,6 +45,8 @@ Result<AloneSince> AloneSince::from_json(const Json& json) {
   since.boot = fields.required<std::string>("boot");
   since.by = fields.required<std::string>("by");
   since.volumes = names_from(fields.required<std::vector<std::string>>("volumes"));
+  since.wall_seconds = fields.optional_or<std::int64_t>("wall_seconds", 0);
+  since.peer_may_run_alone = fields.optional_or("peer_may_run_alone", false);
   MCV_CHECK(fields.finish_lenient());
   return since;
 }
@@ -83,12 +92,36 @@ std::vector<VolumeName> AloneLedger::standing(const NodeName& node) const {
   return {found.begin(), found.end()};
 }
 
+bool AloneLedger::stands_from_another_boot(const NodeName& node, const VolumeName& volume, const std::string& boot) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    return entry.node == node.str() && (!entry.readable || (contains(entry.since.volumes, volume) && entry.since.boot != boot)) && !is_withdrawn(entry, volume);
+  });
+}
+
+bool AloneLedger::accepted(const NodeName& node, const VolumeName& volume) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    return entry.node == node.str() && entry.readable && entry.since.cause == cause_accepted && contains(entry.since.volumes, volume) && !is_withdrawn(entry, volume);
+  });
+}
+
+const AloneSince* AloneLedger::standing_record(const NodeName& node, const VolumeName& volume) const {
+  const AloneSince* found = nullptr;
+  for (const Entry& entry : entries_) {
+    if (entry.node == node.str() && entry.readable && contains(entry.since.volumes, volume) && !is_withdrawn(entry, volume)) found = &entry.since;
+  }
+  return found;
+}
+
+bool AloneLedger::ever_named(const NodeName& node, const VolumeName& volume) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.node == node.str() && (!entry.readable || contains(entry.since.volumes, volume)); });
+}
+
 bool AloneLedger::names(const NodeName& node, const GenerationRef& generation) const { return latest(node, generation) != nullptr; }
 
 const AloneSince* AloneLedger::latest(const NodeName& node, const GenerationRef& generation) const {
   const AloneSince* found = nullptr;
   for (const Entry& entry : entries_) {
-    if (entry.node == node.str() && entry.readable && entry.since.generation == generation) found = &entry.since;
+    if (entry.node == node.str() && entry.readable && entry.since.cause != cause_policy && entry.since.generation == generation) found = &entry.since;
   }
   return found;
 }

@@ -17,6 +17,10 @@ namespace mcv::authority {
 inline constexpr const char* alone_since_kind = "alone-since";
 inline constexpr const char* alone_withdrawn_kind = "alone-withdrawn";
 
+/// Causes that more than people read.
+inline constexpr const char* cause_policy = "policy";      ///< no authority: it names no generation as taken
+inline constexpr const char* cause_accepted = "accepted";  ///< a person typed that this copy is used although it may be older
+
 /// All volumes of one taking of authority are in one record, so in one transaction.
 struct AloneSince {
   GenerationRef generation;    ///< taken by the writer
@@ -25,6 +29,8 @@ struct AloneSince {
   std::string boot;            ///< of the writer's kernel; empty: the authority had ended before this was written
   std::string by;              ///< who typed what, for people
   std::vector<VolumeName> volumes;
+  std::int64_t wall_seconds = 0;  ///< for people; 0: not known
+  bool peer_may_run_alone = false; ///< the policy let the other node go on with its own volumes when the authority was taken
 
   Json to_json() const;
   static Result<AloneSince> from_json(const Json& json);
@@ -42,7 +48,15 @@ class AloneLedger {
   /// Whether `node` went on alone with `volume` and has not withdrawn it.
   bool stands(const NodeName& node, const VolumeName& volume) const;
   std::vector<VolumeName> standing(const NodeName& node) const;
-  /// Whether the record of this generation of `node` is here at all.
+  /// A standing record of `node` about `volume` that its kernel of now did not write.
+  bool stands_from_another_boot(const NodeName& node, const VolumeName& volume, const std::string& boot) const;
+  /// Whether a person of `node` accepted its copy, older or not, and the copies were not equal since.
+  bool accepted(const NodeName& node, const VolumeName& volume) const;
+  /// The newest standing record of `node` about `volume`; nullptr when there is none that can be read.
+  const AloneSince* standing_record(const NodeName& node, const VolumeName& volume) const;
+  /// Whether `node` ever named `volume`, withdrawn or not.
+  bool ever_named(const NodeName& node, const VolumeName& volume) const;
+  /// Whether the record of this generation of `node` is here at all. A record by policy is none: it took no generation.
   bool names(const NodeName& node, const GenerationRef& generation) const;
   /// The newest record of `node` about this generation; nullptr when there is none.
   const AloneSince* latest(const NodeName& node, const GenerationRef& generation) const;

@@ -113,6 +113,8 @@ std::string reason_text(const VolumeName& volume, const NodeName& peer, Freshnes
     case Freshness::peer_may_have: return fmt::format("{} stays closed: {} went on alone before, and with what is not known here", volume.str(), peer.str());
     case Freshness::set_aside: return fmt::format("{} stays closed: {} went on with it by this node's consent, so the copy here is older", volume.str(), peer.str());
     case Freshness::not_covered: return fmt::format("{} stays closed: nobody confirmed that its copy here is the last one", volume.str());
+    case Freshness::peer_may_run_alone:
+      return fmt::format("{} stays closed: the policy run-alone let {} go on with it alone, so its copy there may be newer", volume.str(), peer.str());
     case Freshness::left_here: return fmt::format("{} stays closed: {} was let go on with it when this node left, and the copies were not equal since", volume.str(), peer.str());
   }
   return {};

@@ -24,6 +24,12 @@ bool wants_consent(const LegQuestion& question) {
          here.connection == ConnectionState::connecting && may_ask_for_consent(question.standpoint, question.volume, question.owner, question.here).ok();
 }
 
+/// Of a loss that the kernel asked about in vain: it asks no more.
+bool wants_to_run_alone(const LegQuestion& question) {
+  const VolumeFacts& here = *question.here;
+  return question.kernel_has_asked && here.suspended.words() == "fencing" && here.role == DiskRole::primary && may_run_alone(question.standpoint, question.volume, question.here);
+}
+
 bool may_resume(const LegQuestion& question) {
   const VolumeFacts& here = *question.here;
   return here.suspended.words() == "fencing" && here.role == DiskRole::primary && here.disk == DiskState::up_to_date && question.owner == question.standpoint.self &&
@@ -38,6 +44,7 @@ std::string_view to_text(LegStep step) {
     case LegStep::disconnect: return "disconnect";
     case LegStep::connect: return "connect";
     case LegStep::resume_io: return "resume-io";
+    case LegStep::run_alone: return "run-alone";
     case LegStep::ask_consent: return "ask-consent";
   }
   return "leave";
@@ -53,6 +60,8 @@ LegStep next_leg_step(const LegQuestion& question) {
     if (here.connection != ConnectionState::standalone) return LegStep::disconnect;
     return alone && may_resume(question) ? LegStep::resume_io : LegStep::leave;
   }
+  // Standing alone first: a tool that is late must not thaw what is held after a later loss.
+  if (wants_to_run_alone(question)) return here.connection == ConnectionState::standalone ? LegStep::run_alone : LegStep::disconnect;
   if (wants_consent(question)) return LegStep::ask_consent;
   // Only what this node took apart: a leg that stands alone for another reason is a person's business.
   const Standpoint& standpoint = question.standpoint;

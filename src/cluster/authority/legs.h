@@ -16,6 +16,7 @@ enum class LegStep {
   disconnect,  ///< nobody goes on alone, and no loser is thawed, on a leg that can reconnect by itself
   connect,     ///< both daemons agree on the generation: the other leg may have the data
   resume_io,   ///< held by fencing, with authority and freshness: the kernel does not ask again
+  run_alone,   ///< held by fencing, the other node is lost, and the policy says that its own guests go on: the record, then resume
   ask_consent, ///< held by fencing although the other daemon is there: it may let this node go on
 };
 std::string_view to_text(LegStep step);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "cluster/authority/acceptance.h"
+
 namespace mcv::authority {
 namespace {
 
@@ -57,12 +59,15 @@ std::string_view to_text(Freshness freshness) {
     case Freshness::peer_may_have: return "peer-may-have-gone-on";
     case Freshness::not_covered: return "not-covered";
     case Freshness::set_aside: return "set-aside";
+    case Freshness::peer_may_run_alone: return "peer-may-run-alone";
     case Freshness::left_here: return "left-here";
   }
   return "not-covered";
 }
 
 Freshness freshness(const Standpoint& standpoint, const VolumeName& volume, const VolumeFacts* facts) {
+  // Whatever else is known of it, a person chose this copy. One that is not whole nobody can choose.
+  if (standpoint.ledger.accepted(standpoint.self, volume)) return may_be_accepted(facts) ? Freshness::fresh : Freshness::not_current;
   if (standpoint.consents.stands(standpoint.self, volume)) return Freshness::set_aside;
   if (!is_whole(facts)) return Freshness::not_current;
   if (standpoint.ledger.stands(standpoint.peer, volume)) return Freshness::peer_went_on;
@@ -70,7 +75,10 @@ Freshness freshness(const Standpoint& standpoint, const VolumeName& volume, cons
   return standpoint.ledger.stands(standpoint.self, volume) ? Freshness::fresh : Freshness::not_covered;
 }
 
-Freshness freshness_by_word(const Standpoint& standpoint, const VolumeName& volume, const VolumeFacts* facts) {
+namespace {
+
+/// What speaks against a copy before the last contact.
+Freshness freshness_before(const Standpoint& standpoint, const VolumeName& volume, const VolumeFacts* facts) {
   if (standpoint.consents.stands(standpoint.self, volume)) return Freshness::set_aside;
   if (!is_whole(facts)) return Freshness::not_current;
   if (standpoint.ledger.stands(standpoint.peer, volume)) return Freshness::peer_went_on;
@@ -80,9 +88,30 @@ Freshness freshness_by_word(const Standpoint& standpoint, const VolumeName& volu
   return unknown ? Freshness::peer_may_have : Freshness::fresh;
 }
 
+}  // namespace
+
+Freshness freshness_by_word(const Standpoint& standpoint, const VolumeName& volume, const VolumeFacts* facts) {
+  const Freshness before = freshness_before(standpoint, volume, facts);
+  return before == Freshness::fresh && policy_lets_peer_run_alone(standpoint) && !standpoint.own_volumes.contains(volume) ? Freshness::peer_may_run_alone : before;
+}
+
+Freshness freshness_alone(const Standpoint& standpoint, const VolumeName& volume, const VolumeFacts* facts) {
+  const Freshness now = freshness(standpoint, volume, facts);
+  if (now != Freshness::not_covered) return now;
+  const Freshness by_word = freshness_by_word(standpoint, volume, facts);
+  return by_word == Freshness::fresh ? now : by_word;
+}
+
 Freshness freshness_by_consent(const Standpoint& standpoint, const VolumeName& volume, const VolumeFacts* facts) {
   const bool named = standpoint.peer_left && std::find(standpoint.peer_left->volumes.begin(), standpoint.peer_left->volumes.end(), volume) != standpoint.peer_left->volumes.end();
-  return named ? freshness_by_word(standpoint, volume, facts) : Freshness::not_covered;
+  return named ? freshness_before(standpoint, volume, facts) : Freshness::not_covered;
+}
+
+bool policy_lets_peer_run_alone(const Standpoint& standpoint) {
+  if (standpoint.peer_loss.at_peer == PeerLoss::run_alone) return true;
+  if (standpoint.link != LinkState::alone || standpoint.generations.empty()) return false;
+  const AloneSince* taken = standpoint.ledger.latest(standpoint.self, standpoint.generations.back().ref);
+  return taken != nullptr && taken->peer_may_run_alone;
 }
 
 bool peer_decided_last(const Standpoint& standpoint) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "cluster/authority/alone_since.h"
 #include "cluster/authority/consent.h"
 #include "cluster/authority/leave.h"
+#include "cluster/authority/peer_loss.h"
 #include "cluster/model/observation.h"
 #include "cluster/store/position.h"
 
@@ -29,6 +31,10 @@ struct Standpoint {
   std::optional<LeftRecord> peer_left;        ///< the other node's consent, as a generation of now would find it
   LeaveLedger own_leave;                      ///< consent of this node: its own records
   std::optional<LeftRecord> own_left;         ///< ... and the entry about it, as the other node may hold it
+  PeerLossView peer_loss;
+  /// Replicated volumes of VMs that are this node's, whichever of two changes is committed. Not filled in while the policy is
+  /// freeze for certain: nobody asks.
+  std::set<VolumeName> own_volumes;
 };
 
 enum class Authority {
@@ -50,6 +56,7 @@ enum class Freshness {
   peer_may_have,    ///< the other node took a generation, and with which volumes it went on is not known here
   not_covered,      ///< nobody said that this copy is the last one
   set_aside,        ///< the other node went on with it by this node's consent
+  peer_may_run_alone,  ///< the other node's VM, and the policy lets it go on by itself: no word covers that
   left_here,        ///< this node left and let the other one go on with it, and the copies were not equal since
 };
 std::string_view to_text(Freshness freshness);
@@ -57,11 +64,18 @@ std::string_view to_text(Freshness freshness);
 /// Whether this copy may be written to without the other node, by what is on this node's disk: its own alone-since.
 Freshness freshness(const Standpoint& standpoint, const VolumeName& volume, const VolumeFacts* facts);
 /// Whether the two facts an operator types make this copy the last one: the other node is off, and nobody let it carry on
-/// alone since the last contact. They say nothing of what it did before that contact.
+/// alone since the last contact. They say nothing of what it did before that contact, nor of what it did by policy.
 Freshness freshness_by_word(const Standpoint& standpoint, const VolumeName& volume, const VolumeFacts* facts);
+
+/// Why a copy is closed to a node that decides alone, as exactly as it is known.
+Freshness freshness_alone(const Standpoint& standpoint, const VolumeName& volume, const VolumeFacts* facts);
 
 /// Whether the other node's leave makes this copy the last one: it names the volume, and nothing was written there since.
 Freshness freshness_by_consent(const Standpoint& standpoint, const VolumeName& volume, const VolumeFacts* facts);
+
+/// Whether the other node may go on with its own VMs by policy, as it is now or was when this node took the generation it
+/// decides alone in: a change of the policy made alone changes nothing of what the other node did before.
+bool policy_lets_peer_run_alone(const Standpoint& standpoint);
 
 /// Whether the last generation was taken by the other node: what it recorded since was decided without this one.
 bool peer_decided_last(const Standpoint& standpoint);

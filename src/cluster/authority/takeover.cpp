@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "cluster/authority/acceptance.h"
 #include "cluster/authority/confirm_down.h"
 
 namespace mcv::authority {
@@ -14,6 +15,17 @@ std::string deciding_command(const Standpoint& standpoint) {
   }
   return fmt::format("bring {} or the link to it back; only if {} is powered off: hvctl cluster confirm-down {}", peer, peer, peer);
 }
+
+namespace {
+
+std::string next_of(const VolumeName& volume, const std::string& owner, Freshness reason) {
+  const std::string back = fmt::format("bring {} back; it has the newer data", owner);
+  // A copy that is not whole is nobody's choice.
+  if (reason == Freshness::not_current) return back + ". hvctl drbd list shows this copy";
+  return fmt::format("{}. Only if {} is lost for good: {}", back, owner, accept_command(volume));
+}
+
+}  // namespace
 
 Status may_take_over(const TakeOverQuestion& question) {
   const Standpoint& standpoint = question.standpoint;
@@ -40,11 +52,11 @@ Status may_take_over(const TakeOverQuestion& question) {
   for (const VolumeRecord& volume : question.state.volumes_of(question.vm)) {
     if (volume.kind != VolumeKind::drbd) continue;
     const auto found = question.here.find(volume.name.str());
-    const Freshness state = freshness(standpoint, volume.name, found == question.here.end() ? nullptr : &found->second);
+    const Freshness state = freshness_alone(standpoint, volume.name, found == question.here.end() ? nullptr : &found->second);
     if (state == Freshness::fresh) continue;
     return Error(ErrorCode::not_up_to_date, fmt::format("{} cannot start here: {}", vm, reason_text(volume.name, standpoint.peer, state)))
         .with_safe("nothing was started or changed")
-        .with_next(fmt::format("bring {} back; it has the newer data. hvctl drbd list shows this copy", owner));
+        .with_next(next_of(volume.name, owner, state));
   }
   return success();
 }

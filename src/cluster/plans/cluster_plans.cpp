@@ -148,4 +148,18 @@ Plan join(const ClusterState& state, const NodeRecord& here, const NodeRecord& j
   return plan;
 }
 
+Result<Mutation> set_peer_loss(const ClusterState& state, PeerLoss policy) { return put_setting(state, peer_loss_setting, std::string(to_text(policy))); }
+
+Result<Plan> with_peer_loss(Plan join, const ClusterState& state, const NodeName& here, std::optional<PeerLoss> policy) {
+  if (!policy || *policy == peer_loss(state)) return join;
+  if (state.setting(peer_loss_setting)) {
+    return Error(ErrorCode::bad_request, fmt::format("the policy is {} already", to_text(peer_loss(state))))
+        .with_safe("nothing was changed on either node")
+        .with_next(fmt::format("hvctl cluster update --peer-loss {}, then the same command again", to_text(*policy)));
+  }
+  MCV_TRY(Mutation mutation, set_peer_loss(state, *policy));
+  join.steps.insert(join.steps.begin(), record(here, {std::move(mutation)}, fmt::format("record that a lost node means {}", to_text(*policy)), /*commits=*/false));
+  return join;
+}
+
 }  // namespace mcv::plans

@@ -2,6 +2,7 @@
 // Plans about the pair: storage pools, replication, verify, join. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,5 +26,10 @@ Result<Mutation> delete_network(const ClusterState& state, const NetworkName& na
 /// `joiner` carries id 2. One record on `here` is the point of no return: before it both undo, after it both finish.
 /// `suitability` is shown with the result.
 Plan join(const ClusterState& state, const NodeRecord& here, const NodeRecord& joiner, Json suitability);
+
+Result<Mutation> set_peer_loss(const ClusterState& state, PeerLoss policy);
+/// A join that begins with the policy, when one is given. A policy that was set before is not changed on the way: an undo
+/// could not bring it back.
+Result<Plan> with_peer_loss(Plan join, const ClusterState& state, const NodeName& here, std::optional<PeerLoss> policy);
 
 }  // namespace mcv::plans

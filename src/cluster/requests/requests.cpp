@@ -77,6 +77,12 @@ void check_bridge(Fields& fields, const std::string& bridge) {
   if (!status.ok()) fields.fail(status.error());
 }
 
+PeerLoss read_peer_loss(Fields& fields, const std::string& text) {
+  const auto policy = peer_loss_from(text);
+  if (!policy) fields.fail(Error(ErrorCode::bad_request, fmt::format("peer_loss is freeze or run-alone, not '{}'", text)));
+  return policy.value_or(PeerLoss::freeze);
+}
+
 void check_volume_group(Fields& fields, const std::string& name) {
   const auto status = check_name("volume group name", name, 100);
   if (!status.ok()) fields.fail(status.error());
@@ -274,6 +280,8 @@ Result<AddNode> add_node(const Json& body) {
   request.node = fields.optional_or<std::string>("node", "");
   request.address = fields.optional_or<std::string>("address", "");
   request.check_only = fields.optional_or("check_only", false);
+  const auto peer_loss = fields.optional<std::string>("peer_loss");
+  if (peer_loss) request.peer_loss = read_peer_loss(fields, *peer_loss);
   MCV_CHECK(fields.finish());
   if (!request.address.empty()) {
     MCV_TRY(request.address, parse_address(request.address));
@@ -289,6 +297,25 @@ Result<ConfirmDown> confirm_down(const Json& body) {
   request.nobody_let_it_carry_on = fields.optional_or("nobody_let_it_carry_on", false);
   request.check_only = fields.optional_or("check_only", false);
   MCV_CHECK(fields.finish());
+  return request;
+}
+
+Result<UpdateCluster> update_cluster(const Json& body) {
+  Fields fields(body, "cluster");
+  UpdateCluster request;
+  request.peer_loss = read_peer_loss(fields, fields.required<std::string>("peer_loss"));
+  MCV_CHECK(fields.finish());
+  return request;
+}
+
+Result<AcceptCopy> accept_copy(const Json& body) {
+  Fields fields(body, "accept-copy");
+  AcceptCopy request;
+  const auto volume = fields.required<std::string>("volume");
+  request.may_be_older = fields.optional_or("may_be_older", false);
+  request.check_only = fields.optional_or("check_only", false);
+  MCV_CHECK(fields.finish());
+  MCV_TRY(request.volume, VolumeName::parse(volume));
   return request;
 }
 

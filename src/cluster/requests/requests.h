@@ -11,6 +11,7 @@
 #include "cluster/core/json.h"
 #include "cluster/core/names.h"
 #include "cluster/core/units.h"
+#include "cluster/model/peer_loss_policy.h"
 #include "cluster/model/records.h"
 
 namespace mcv::requests {
@@ -100,6 +101,7 @@ struct AddNode {
   std::string node;      ///< what the operator typed; empty when not given
   std::string address;
   bool check_only = false;
+  std::optional<PeerLoss> peer_loss;  ///< of the cluster that begins; as it is when not given
 };
 Result<AddNode> add_node(const Json& body);
 
@@ -111,6 +113,20 @@ struct ConfirmDown {
   bool check_only = false;
 };
 Result<ConfirmDown> confirm_down(const Json& body);
+
+/// Settings of the cluster.
+struct UpdateCluster {
+  PeerLoss peer_loss = PeerLoss::freeze;
+};
+Result<UpdateCluster> update_cluster(const Json& body);
+
+/// A person accepts a copy that may be older; a request that only asks whether it would be taken leaves that out.
+struct AcceptCopy {
+  VolumeName volume;
+  bool may_be_older = false;
+  bool check_only = false;
+};
+Result<AcceptCopy> accept_copy(const Json& body);
 
 /// A literal IPv4 or IPv6 address in its canonical spelling, or `bad_request`.
 Result<std::string> parse_address(const std::string& text);

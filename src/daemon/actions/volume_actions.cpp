@@ -302,8 +302,7 @@ asio::awaitable<Status> promote(Node& node, VolumeRecord volume) {
     const Status connected = co_await drbd::wait_connected(node.drbd, volume.name, seconds(alone ? 0 : 10));
     static_cast<void>(connected.ok());
   }
-  MCV_CO_CHECK(co_await node.authority.prepare_promotion(volume.name));
-  const Status promoted = co_await drbd::ensure_primary(node.host, node.drbd, volume.name);
+  const Status promoted = co_await node.authority.promote(volume.name);
   if (promoted.ok() || promoted.error().code() != ErrorCode::no_authority) co_return promoted;
   Error refused = promoted.error();
   co_return std::move(refused).with_next(authority::deciding_command(node.authority.standpoint()));

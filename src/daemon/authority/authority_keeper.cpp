@@ -6,6 +6,7 @@
 #include <functional>
 #include <spdlog/spdlog.h>
 
+#include "cluster/authority/acceptance.h"
 #include "cluster/authority/takeover.h"
 #include "cluster/membership/ring_members.h"
 #include "daemon/node/node.h"
@@ -127,7 +128,28 @@ authority::Standpoint AuthorityKeeper::standpoint() const {
   standpoint.own_left = authority::left(node_.shared.current(), standpoint.self);
   if (!standpoint.own_left) standpoint.own_left = left(standpoint.self);
   standpoint.own_leave = authority::LeaveLedger(node_.records.read_own(authority::leave_kind), node_.records.read_own(authority::leave_ended_kind));
+  add_policy(standpoint);
   return standpoint;
+}
+
+/// Of two nodes that lost each other in the middle of a change, each may have committed the other half of it.
+void AuthorityKeeper::add_policy(authority::Standpoint& standpoint) const {
+  const ClusterState& state = node_.shared.current();
+  if (!state.is_cluster()) return;
+  standpoint.peer_loss = authority::peer_loss_view(state, node_.shared.with_tentative(Kind::setting, peer_loss_setting));
+  if (!authority::policy_lets_peer_run_alone(standpoint) && standpoint.peer_loss.here == PeerLoss::freeze) return;
+  const std::string self = standpoint.self.str();
+  std::map<VmName, bool> is_own;
+  for (const VolumeRecord& volume : state.volumes()) {
+    if (volume.kind != VolumeKind::drbd) continue;
+    const auto [known, is_new] = is_own.try_emplace(volume.vm, false);
+    if (is_new) {
+      const auto vm = state.vm(volume.vm);
+      const auto next = node_.shared.with_tentative(Kind::vm, volume.vm.str());
+      known->second = vm.ok() && vm->owner == standpoint.self && next && next->is_object() && next->value("owner", std::string()) == self;
+    }
+    if (known->second) standpoint.own_volumes.insert(volume.name);
+  }
 }
 
 void AuthorityKeeper::say_once(const std::string& what, const std::string& text) {
@@ -178,6 +200,8 @@ asio::awaitable<void> AuthorityKeeper::go_on_after_leave() {
   since.cause = "left";
   since.boot = boot_;
   since.by = now.peer.str() + " left in order";
+  since.wall_seconds = node_.host.clock.wall_seconds();
+  since.peer_may_run_alone = authority::policy_lets_peer_run_alone(now);
   since.volumes = std::move(covered);
   Json body = since.to_json();
   auto written = co_await node_.records.append(authority::alone_since_kind, std::move(body));
@@ -325,7 +349,8 @@ asio::awaitable<void> AuthorityKeeper::look_at_legs() {
     const authority::Standpoint now = standpoint();
     authority::LegQuestion question{now, volume.name, owner_of(volume), &here, nullptr, taken_apart_.contains(volume.name)};
     question.kernel_has_asked = node_.consents.kernel_has_asked(volume.name, here.suspended.held());
-    if (here.suspended.held() && now.link == LinkState::together) look_again_in(retry_pause);
+    const bool may_be_let_go_on = now.link == LinkState::together || now.peer_loss.here == PeerLoss::run_alone;
+    if (here.suspended.held() && may_be_let_go_on) look_again_in(retry_pause);
     if (peer && peer->volumes.contains(volume.name.str())) question.at_peer = &peer->volumes.at(volume.name.str());
     const authority::LegStep step = authority::next_leg_step(question);
     if (step != authority::LegStep::leave) co_await take(volume.name, step);
@@ -370,6 +395,9 @@ asio::awaitable<void> AuthorityKeeper::take(VolumeName volume, authority::LegSte
       going_on_.insert(volume);
       node_.tasks.spawn(go_on_by_consent(volume));
       co_return;
+    case authority::LegStep::run_alone:
+      done = co_await node_.run_alone.resume(volume);
+      break;
     case authority::LegStep::resume_io:
       done = co_await drbd::resume_io(node_.host, node_.drbd, volume);
       break;
@@ -387,7 +415,7 @@ asio::awaitable<Status> AuthorityKeeper::prepare_promotion(VolumeName volume) {
   MCV_CO_CHECK(co_await node_.consents.withdraw());
   const drbd::ResourceFacts* seen = node_.drbd.find(volume);
   const authority::Standpoint now = standpoint();
-  if (now.consents.stands(now.self, volume)) co_return authority::set_aside_error(volume, now.peer);
+  if (now.consents.stands(now.self, volume) && !now.ledger.accepted(now.self, volume)) co_return authority::set_aside_error(volume, now.peer);
   if (!authority::may_promote(now, volume, seen == nullptr ? nullptr : &seen->facts)) {
     co_return Error(ErrorCode::no_authority, fmt::format("volume {}: nothing proves that {} is off, so its copy may be newer or in use", volume.str(), now.peer.str()))
         .with_safe("this copy was not opened for writing")
@@ -398,6 +426,23 @@ asio::awaitable<Status> AuthorityKeeper::prepare_promotion(VolumeName volume) {
   taken_apart_.insert(volume);
   const Status apart = co_await drbd::ensure_disconnected(node_.host, node_.drbd, volume);
   co_return apart;
+}
+
+bool AuthorityKeeper::opens_older_copy(const VolumeName& volume) const {
+  const drbd::ResourceFacts* seen = node_.drbd.complete() ? node_.drbd.find(volume) : nullptr;
+  if (seen == nullptr || seen->facts.disk != DiskState::outdated || seen->facts.connection != ConnectionState::standalone) return false;
+  const authority::Standpoint now = standpoint();
+  return now.ledger.accepted(now.self, volume) && authority::may_promote(now, volume, &seen->facts);
+}
+
+asio::awaitable<Status> AuthorityKeeper::promote(VolumeName volume) {
+  MCV_CO_CHECK(co_await prepare_promotion(volume));
+  const bool is_older = opens_older_copy(volume);
+  if (is_older) spdlog::warn("{}: this older copy is opened, as a person accepted", volume.str());
+  Status promoted = success();
+  if (is_older) promoted = co_await drbd::open_older_copy(node_.host, node_.drbd, volume);
+  else promoted = co_await drbd::ensure_primary(node_.host, node_.drbd, volume);
+  co_return promoted;
 }
 
 bool AuthorityKeeper::must_stay_apart(const VolumeRecord& volume) const {
@@ -461,6 +506,8 @@ asio::awaitable<Result<AuthorityKeeper::Confirmed>> AuthorityKeeper::confirm_dow
   result.covered = covered;
   result.left_out = authority::coverage(standpoint(), node_.shared.current(), node_.drbd.volumes()).left_out;
   if (!facts) co_return result;
+  // As it was before the generation adopts what is tentative here.
+  const bool peer_may_run_alone = authority::policy_lets_peer_run_alone(standpoint());
   // At once when it was taken before this boot.
   std::string proof = "confirm-down: " + by;
   MCV_CO_TRY(const Committed taken, co_await node_.shared.take_generation(std::move(proof)));
@@ -472,6 +519,8 @@ asio::awaitable<Result<AuthorityKeeper::Confirmed>> AuthorityKeeper::confirm_dow
   since.boot = boot_;
   since.by = by;
   since.volumes = covered;
+  since.wall_seconds = node_.host.clock.wall_seconds();
+  since.peer_may_run_alone = peer_may_run_alone;
   Json body = since.to_json();
   MCV_CO_TRY(const bool at_peer, co_await node_.records.append(authority::alone_since_kind, std::move(body)));
   static_cast<void>(at_peer);
@@ -484,6 +533,32 @@ asio::awaitable<Result<AuthorityKeeper::Confirmed>> AuthorityKeeper::confirm_dow
     (reached.ok() ? result.resumed : result.still_held).push_back(volume);
   }
   co_return result;
+}
+
+asio::awaitable<Result<AuthorityKeeper::Accepted>> AuthorityKeeper::accept_copy(VolumeName volume, std::string by) {
+  const authority::PathsToPeer paths = co_await look_for_peer();
+  const authority::Standpoint now = standpoint();
+  const drbd::ResourceFacts* seen = node_.drbd.complete() ? node_.drbd.find(volume) : nullptr;
+  authority::AcceptQuestion question{now, node_.shared.current(), volume, seen == nullptr ? nullptr : &seen->facts};
+  question.peer_answers = paths.daemon_in_group || paths.answers_on_peer_link || paths.in_membership.value_or(false) || !paths.connected.empty();
+  MCV_CO_TRY(const authority::AcceptAnswer answer, authority::may_accept_copy(question));
+  Accepted accepted{answer.volume.vm, authority::reason_text(volume, now.peer, answer.reason), authority::known_limit(volume, now.self, now.peer)};
+  if (by.empty()) co_return accepted;
+  authority::AloneSince since;
+  since.generation = now.generations.back().ref;
+  since.index = node_.shared.position().index;
+  since.cause = authority::cause_accepted;
+  since.boot = now.boot;
+  since.by = by;
+  since.volumes = {volume};
+  since.wall_seconds = node_.host.clock.wall_seconds();
+  since.peer_may_run_alone = authority::policy_lets_peer_run_alone(now);
+  Json body = since.to_json();
+  MCV_CO_TRY(const bool at_peer, co_await node_.records.append(authority::alone_since_kind, std::move(body)));
+  static_cast<void>(at_peer);
+  spdlog::warn("{}: the copy here is used from now on, older or not ({})", volume.str(), by);
+  look_soon();
+  co_return accepted;
 }
 
 }  // namespace mcv

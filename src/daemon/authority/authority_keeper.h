@@ -58,9 +58,19 @@ class AuthorityKeeper {
   /// then on the legs stand alone and held I/O goes on. `facts` nullopt: only asks whether it would be taken.
   boost::asio::awaitable<Result<Confirmed>> confirm_down(std::string node, std::optional<authority::TypedFacts> facts, std::string by);
 
+  struct Accepted {
+    VmName vm;
+    std::string reason;                  ///< why the copy is closed without that
+    std::string limit;                   ///< what the other node does that is off meanwhile
+  };
+  /// Takes a person's word that the copy of a volume here is used although it may be older. `by` empty: only asks.
+  boost::asio::awaitable<Result<Accepted>> accept_copy(VolumeName volume, std::string by);
+
   /// Before a promotion: refused without authority (`no_authority`) where the kernel would not ask; alone, a leg that could
   /// reconnect by itself is disconnected first.
   boost::asio::awaitable<Status> prepare_promotion(VolumeName volume);
+  /// A promotion: by force where a person accepted a copy that the kernel calls outdated, and nowhere else.
+  boost::asio::awaitable<Status> promote(VolumeName volume);
   /// Whether a leg that comes up must not look for the other one yet.
   bool must_stay_apart(const VolumeRecord& volume) const;
   /// It was brought up without a connection, and gets one as soon as it may.
@@ -88,6 +98,8 @@ class AuthorityKeeper {
   boost::asio::awaitable<void> take(VolumeName volume, authority::LegStep step);
   boost::asio::awaitable<void> reset_node(VmName vm);
   NodeName owner_of(const VolumeRecord& volume) const;
+  void add_policy(authority::Standpoint& standpoint) const;
+  bool opens_older_copy(const VolumeName& volume) const;
   void say_once(const std::string& what, const std::string& text);
   boost::asio::awaitable<Result<std::vector<VolumeName>>> covered_or_refused(std::string node, std::optional<authority::TypedFacts> facts);
 

@@ -2,8 +2,10 @@
 #include "daemon/authority/consent_desk.h"
 
 #include <fmt/format.h>
+#include <memory>
 #include <spdlog/spdlog.h>
 
+#include "cluster/host/race.h"
 #include "daemon/node/node.h"
 #include "storage/drbd/volume_life.h"
 
@@ -18,6 +20,7 @@ namespace {
 constexpr host::Duration notice_bound = 6s;  ///< until the asked node's kernel has noticed the loss too: both do within 3 s
 constexpr host::Duration mark_bound = 5s;
 constexpr std::chrono::milliseconds ask_bound{20'000};
+constexpr host::Duration loss_look = 250ms;
 /// The kernel asks within a moment of the loss, and its program looks for a restarting daemon for 5 s.
 constexpr host::Duration kernel_asks_within = 10s;
 
@@ -35,10 +38,25 @@ NodeName ConsentDesk::owner_of(const VolumeName& volume) const {
 asio::awaitable<authority::FenceAnswer> ConsentDesk::answer_kernel(VolumeName volume) {
   const authority::FenceAnswer own = node_.authority.answer_fence_peer(volume);
   if (own != authority::FenceAnswer::hold) co_return own;
-  const Status consent = co_await ask(volume);
+  Status consent = Error(ErrorCode::no_authority, "the other node was lost meanwhile");
+  // A node that loses its power does not refuse: where its loss decides, nobody waits for its answer.
+  const bool loss_decides = node_.authority.standpoint().peer_loss.here == PeerLoss::run_alone;
+  if (loss_decides) co_await host::race(ask_for(volume, consent), wait_for_loss());
+  else consent = co_await ask(volume);
   if (consent.ok()) co_return authority::FenceAnswer::peer_outdated;
+  const Status alone = co_await node_.run_alone.write_down(volume);
+  if (alone.ok()) co_return authority::FenceAnswer::peer_unreachable;
   spdlog::warn("{}: no consent: {}", volume.str(), consent.error().message());
   co_return authority::FenceAnswer::hold;
+}
+
+asio::awaitable<void> ConsentDesk::ask_for(VolumeName volume, Status& answer) {
+  Status asked = co_await ask(volume);
+  answer = std::move(asked);
+}
+
+asio::awaitable<void> ConsentDesk::wait_for_loss() {
+  while (node_.shared.link().state != LinkState::apart) co_await node_.host.clock.sleep_for(loss_look);
 }
 
 asio::awaitable<Status> ConsentDesk::ask(VolumeName volume) {
@@ -50,9 +68,9 @@ asio::awaitable<Status> ConsentDesk::ask(VolumeName volume) {
   const GenerationRef generation = node_.shared.position().generation;
   Json body = {{"volume", volume.str()}, {"counter", generation.counter}, {"uuid", generation.uuid}};
   // As long as this is asked, the other node gets no consent for the same volume from here.
-  asking_.insert(volume);
+  // Until this ends, however it does.
+  const std::shared_ptr<void> asking(nullptr, [this, mark = asking_.insert(volume)](void*) { asking_.erase(mark); });
   auto answer = co_await node_.peer.post(*peer, "/peer/v1/consent", std::move(body), ask_bound);
-  asking_.erase(asking_.find(volume));
   if (!answer.ok()) co_return std::move(answer).error();
   if (!answer->is_object() || answer->value("set_aside", false) != true) co_return Error(ErrorCode::bad_output, "the other node's answer is not understood");
   spdlog::warn("{}: {} set its copy aside, this node goes on without it", volume.str(), peer->name.str());

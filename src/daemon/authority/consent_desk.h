@@ -35,6 +35,8 @@ class ConsentDesk {
 
  private:
   boost::asio::awaitable<Status> ask(VolumeName volume);
+  boost::asio::awaitable<void> ask_for(VolumeName volume, Status& answer);
+  boost::asio::awaitable<void> wait_for_loss();
   Result<authority::ConsentStep> decide(const VolumeName& volume, const GenerationRef& asked) const;
   NodeName owner_of(const VolumeName& volume) const;
 

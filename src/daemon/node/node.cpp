@@ -49,6 +49,7 @@ Node::Node(host::Host& given_host, NodeSettings given_settings)
       operations(host.executor, host.clock, host.store, router, operation_settings(self_, settings)),
       authority(*this),
       consents(*this),
+      run_alone(*this),
       leave(*this),
       brought_up_(host.executor),
       committed_(host.executor) {

@@ -24,6 +24,7 @@
 #include "daemon/authority/authority_keeper.h"
 #include "daemon/authority/consent_desk.h"
 #include "daemon/authority/node_leave.h"
+#include "daemon/authority/run_alone.h"
 #include "daemon/join/invitations.h"
 #include "daemon/join/join_facts.h"
 #include "daemon/join/join_watch.h"
@@ -121,6 +122,7 @@ class Node {
   Operations operations;
   AuthorityKeeper authority;
   ConsentDesk consents;
+  RunAlone run_alone;
   NodeLeave leave;
   join::JoinWatch join_watch{*this};
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// /v1/cluster/confirm-down
+// /v1/cluster/confirm-down, /v1/cluster/accept-copy
 #include <fmt/format.h>
 
+#include "cluster/authority/acceptance.h"
 #include "cluster/requests/requests.h"
 #include "daemon/node/node.h"
 #include "daemon/routes/api.h"
@@ -59,8 +60,40 @@ asio::awaitable<api::ApiReply> confirm_down(Node& node, api::ApiCall call) {
   co_return api::reply(std::move(done));
 }
 
+asio::awaitable<api::ApiReply> accept_copy(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.only_query({"dry_run"}));
+  MCV_CO_TRY(const bool dry_run, call.flag("dry_run"));
+  MCV_CO_TRY(const Json body, call.json());
+  MCV_CO_TRY(const requests::AcceptCopy request, requests::accept_copy(body));
+  MCV_CO_CHECK(node.own_record());
+  const bool only_asks = request.check_only || dry_run;
+  std::string by;
+  if (!only_asks) {
+    if (!request.may_be_older) {
+      co_return Error(ErrorCode::not_confirmed, fmt::format("it has to be confirmed that the copy of {} here may be older", request.volume.str()))
+          .with_safe("nothing was changed; both copies are as they were")
+          .with_next(authority::accept_command(request.volume));
+    }
+    by = fmt::format("uid {} on {} typed that the copy of {} there is used although it may be older", call.caller.uid, node.self().str(), request.volume.str());
+  }
+  const VolumeName volume = request.volume;
+  MCV_CO_TRY(const AuthorityKeeper::Accepted accepted, co_await node.authority.accept_copy(volume, std::move(by)));
+  if (dry_run) {
+    Json step = {{"step", "accept-copy"}, {"node", node.self().str()}, {"text", fmt::format("use the copy of {} here although it may be older", volume.str())}};
+    Json plan = {{"plan", Json::array({std::move(step)})}};
+    co_return api::reply(std::move(plan));
+  }
+  Json answer = {{"volume", volume.str()}, {"vm", accepted.vm.str()}, {"reason", accepted.reason}, {"limit", accepted.limit}};
+  if (request.check_only) co_return api::reply(std::move(answer));
+  Json done = {{"result", std::move(answer)}, {"durability", "single node"}};
+  co_return api::reply(std::move(done));
+}
+
 }  // namespace
 
-void add_authority_routes(api::Router& router, Node& node) { add(router, node, "POST", "/v1/cluster/confirm-down", "cluster.confirm-down", confirm_down); }
+void add_authority_routes(api::Router& router, Node& node) {
+  add(router, node, "POST", "/v1/cluster/confirm-down", "cluster.confirm-down", confirm_down);
+  add(router, node, "POST", "/v1/cluster/accept-copy", "cluster.accept-copy", accept_copy);
+}
 
 }  // namespace mcv::routes

@@ -93,7 +93,7 @@ asio::awaitable<api::ApiReply> add_node(Node& node, api::ApiCall call) {
   NodeRecord joiner = facts_there.node;
   joiner.id = 2;
   joiner.fingerprint = target.fingerprint;
-  auto plan = plans::join(node.shared.current(), here, joiner, join::to_json(rows));
+  auto plan = plans::with_peer_loss(plans::join(node.shared.current(), here, joiner, join::to_json(rows)), node.shared.current(), node.self(), request.peer_loss);
   co_return co_await run_plan(node, std::move(call), std::move(plan));
 }
 
@@ -115,10 +115,20 @@ asio::awaitable<api::ApiReply> abandon(Node& node, api::ApiCall call) {
   co_return api::reply(std::move(answer));
 }
 
+asio::awaitable<api::ApiReply> update(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(node.own_record());
+  MCV_CO_TRY(const Json body, call.json());
+  MCV_CO_TRY(const requests::UpdateCluster request, requests::update_cluster(body));
+  auto mutation = plans::set_peer_loss(node.shared.current(), request.peer_loss);
+  std::string summary = fmt::format("when a node loses the other one: {}", to_text(request.peer_loss));
+  co_return co_await run_change(node, std::move(call), std::move(summary), std::move(mutation));
+}
+
 }  // namespace
 
 void add_cluster_routes(api::Router& router, Node& node) {
   add(router, node, "POST", "/v1/cluster/connect-string", "cluster.join", connect_string);
+  add(router, node, "PATCH", "/v1/cluster", "cluster.update", update);
   add(router, node, "POST", "/v1/cluster/add-node", "cluster.add-node", add_node);
   add(router, node, "POST", "/v1/cluster/join/abandon", "cluster.join", abandon);
 }

@@ -2,13 +2,12 @@
 #include "daemon/routes/views.h"
 
 #include <algorithm>
-#include <ctime>
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include "cluster/authority/takeover.h"
 #include "cluster/model/older_copy.h"
 #include "daemon/node/node.h"
+#include "daemon/routes/alone_view.h"
 #include "storage/lvm/backing.h"
 #include "storage/lvm/pool.h"
 
@@ -80,7 +79,8 @@ std::optional<OlderCopy> older_seen_by(const ClusterState& state, const NodeName
   return std::nullopt;
 }
 
-Json volume_json(const ClusterState& state, const VerifyGate& gate, const VolumeRecord& volume, const VmRecord& vm, const plans::Facts& facts) {
+Json volume_json(const Node& node, const AloneView& alone, const VolumeRecord& volume, const VmRecord& vm, const plans::Facts& facts) {
+  const ClusterState& state = node.shared.current();
   const auto pool = state.pool(volume.pool);
   const lvm::Pool there = pool.ok() ? lvm::pool_on(*pool, vm.owner) : lvm::Pool();
   Json json = {{"name", volume.name.str()},
@@ -91,11 +91,12 @@ Json volume_json(const ClusterState& state, const VerifyGate& gate, const Volume
   if (volume.kind == VolumeKind::local) return json;
   json["minor"] = volume.minor;
   json["port"] = volume.port;
-  json["verdict"] = verdict_json(volume, gate);
+  json["verdict"] = verdict_json(volume, node.verify_gate);
+  json["alone_since"] = alone.since(volume.name);
   if (facts.contains(vm.owner.str())) {
     const VolumeFacts* seen = seen_on(vm.owner, volume.name, facts);
     const IoHold hold = seen != nullptr ? seen->suspended : IoHold();
-    json["redundant"] = seen != nullptr && seen->redundant();
+    json["redundant"] = seen != nullptr && seen->redundant() && alone.is_settled(volume.name);
     json["io_held"] = hold.held();
     json["holds"] = holds_json(hold, volume);
     if (const auto older = older_seen_by(state, vm.owner, volume.name, seen)) json["older_copy_on"] = older->node;
@@ -139,11 +140,14 @@ Json drbd(const ClusterState& state, const NodeName& self, const VerifyGate& gat
   return {{"enabled", state.setting("drbd") == "enabled"}, {"volumes", list}};
 }
 
-Json vm(const ClusterState& state, const VerifyGate& gate, const VmRecord& record, const plans::Facts& facts) {
+namespace {
+
+Json vm_json(const Node& node, const AloneView& alone, const VmRecord& record, const plans::Facts& facts) {
+  const ClusterState& state = node.shared.current();
   const VmFacts guest = guest_facts(record, facts);
   Json json = record.to_json();
   Json list = Json::array();
-  for (const VolumeRecord& volume : state.volumes_of(record)) list.push_back(volume_json(state, gate, volume, record, facts));
+  for (const VolumeRecord& volume : state.volumes_of(record)) list.push_back(volume_json(node, alone, volume, record, facts));
   json["volumes"] = std::move(list);
   json["configured_hypervisor"] = to_text(record.hypervisor);
   json["hypervisor"] = guest.hypervisor;
@@ -153,7 +157,8 @@ Json vm(const ClusterState& state, const VerifyGate& gate, const VmRecord& recor
   if (!record.lock) json["lock"] = nullptr;
   Json warnings = Json::array();
   for (const VolumeRecord& volume : state.volumes_of(record)) {
-    if (std::string text = gate_text(volume, gate); !text.empty()) warnings.push_back(std::move(text));
+    if (const auto said = volume.kind == VolumeKind::drbd ? alone.text(volume, seen_on(node.self(), volume.name, facts)) : std::nullopt) warnings.push_back(said->text + "; " + said->next);
+    if (std::string text = gate_text(volume, node.verify_gate); !text.empty()) warnings.push_back(std::move(text));
   }
   for (const Json& volume : json["volumes"]) {
     if (!volume.contains("holds")) continue;
@@ -166,9 +171,14 @@ Json vm(const ClusterState& state, const VerifyGate& gate, const VmRecord& recor
   return json;
 }
 
-Json vms(const ClusterState& state, const VerifyGate& gate, const plans::Facts& facts) {
+}  // namespace
+
+Json vm(const Node& node, const VmRecord& record, const plans::Facts& facts) { return vm_json(node, AloneView(node), record, facts); }
+
+Json vms(const Node& node, const plans::Facts& facts) {
+  const AloneView alone(node);
   Json list = Json::array();
-  for (const VmRecord& record : state.vms()) list.push_back(vm(state, gate, record, facts));
+  for (const VmRecord& record : node.shared.current().vms()) list.push_back(vm_json(node, alone, record, facts));
   return {{"vms", list}};
 }
 
@@ -201,8 +211,6 @@ Json nodes(const ClusterState& state, const plans::Facts& facts, const NodeName&
 }
 
 namespace {
-
-std::string utc(std::int64_t wall_seconds) { return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(wall_seconds))); }
 
 void warn(Json& warnings, const char* code, std::string text, std::string next) {
   warnings.push_back({{"code", code}, {"text", std::move(text)}, {"next", std::move(next)}});
@@ -239,10 +247,12 @@ Json warnings_of(const Node& node, const plans::Facts& facts) {
   } else if (authority == authority::Authority::earlier) {
     warn(warnings, "no-authority", fmt::format("{} was confirmed down before this node was booted; nothing replicated starts by itself", standpoint.peer.str()), decide);
   } else if (link.state == LinkState::apart) {
-    warn(warnings, "peer-unreachable", link.reason + "; nothing replicated starts by itself", decide);
+    const bool runs_alone = standpoint.peer_loss.here == PeerLoss::run_alone;
+    warn(warnings, "peer-unreachable", link.reason + (runs_alone ? "; the guests of this node go on alone (policy run-alone), nothing else replicated starts" : "; nothing replicated starts by itself"), decide);
   } else if (state.is_cluster() && !link.reason.empty()) {
     warn(warnings, "peer-unreachable", link.reason, "on the other node: systemctl status mcvd corosync");
   }
+  const AloneView alone(node);
   for (const VolumeRecord& volume : state.volumes()) {
     if (volume.kind != VolumeKind::drbd) continue;
     // Where the VM runs its I/O is held; the other leg would not tell.
@@ -259,8 +269,10 @@ Json warnings_of(const Node& node, const plans::Facts& facts) {
     }
     const VolumeFacts* here = seen_on(node.self(), volume.name, facts);
     const auto older = older_seen_by(state, node.self(), volume.name, here);
-    if (older) warn(warnings, "disk-not-up-to-date", older->text, older->next);
-    else if (!held && (here == nullptr || !here->redundant())) warn(warnings, "disk-not-up-to-date", volume.name.str() + " is not redundant now", "hvctl drbd list");
+    const auto went_on = alone.text(volume, here);
+    if (went_on) warn(warnings, "disk-not-up-to-date", went_on->text, went_on->next);
+    else if (older) warn(warnings, "disk-not-up-to-date", older->text, older->next);
+    else if (!held && (here == nullptr || !here->redundant() || !alone.is_settled(volume.name))) warn(warnings, "disk-not-up-to-date", volume.name.str() + " is not redundant now", "hvctl drbd list");
     std::string closed = gate_text(volume, node.verify_gate);
     if (closed.empty()) continue;
     if (volume.verdict.kind == VerdictKind::mismatch) warn(warnings, "verify-mismatch", std::move(closed), "hvctl drbd list");
@@ -294,6 +306,7 @@ Json info(const Node& node, const plans::Facts& facts) {
           {"hash", position.hash},
           {"format", 1},
           {"peer", peer},
+          {"peer_loss", to_text(peer_loss(state))},
           {"nodes", nodes(state, facts, node.self()).at("nodes")},
           {"drbd", {{"enabled", state.setting("drbd") == "enabled"}}},
           {"vms", {{"total", state.vms().size()}, {"running", running}}},

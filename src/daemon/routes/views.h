@@ -17,8 +17,8 @@ namespace mcv::views {
 
 Json networks(const ClusterState& state, const plans::Facts& facts);
 Json drbd(const ClusterState& state, const NodeName& self, const VerifyGate& gate, const std::map<std::string, VolumeFacts>& volumes);
-Json vms(const ClusterState& state, const VerifyGate& gate, const plans::Facts& facts);
-Json vm(const ClusterState& state, const VerifyGate& gate, const VmRecord& record, const plans::Facts& facts);
+Json vms(const Node& node, const plans::Facts& facts);
+Json vm(const Node& node, const VmRecord& record, const plans::Facts& facts);
 /// Facts of a node that did not answer are absent, not zero.
 Json nodes(const ClusterState& state, const plans::Facts& facts, const NodeName& self);
 Json info(const Node& node, const plans::Facts& facts);

@@ -37,7 +37,7 @@ asio::awaitable<api::ApiReply> list(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({}));
   Look wanted;
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
-  co_return api::reply(views::vms(node.shared.current(), node.verify_gate, facts));
+  co_return api::reply(views::vms(node, facts));
 }
 
 asio::awaitable<api::ApiReply> show(Node& node, api::ApiCall call) {
@@ -45,7 +45,7 @@ asio::awaitable<api::ApiReply> show(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
   Look wanted;
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
-  co_return api::reply(views::vm(node.shared.current(), node.verify_gate, vm, facts));
+  co_return api::reply(views::vm(node, vm, facts));
 }
 
 Result<plans::VmIdentity> new_identity(Node& node, std::size_t nics) {

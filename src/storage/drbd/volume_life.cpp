@@ -213,6 +213,20 @@ asio::awaitable<Status> ensure_primary(host::Host& host, DrbdMonitor& monitor, V
   co_return reached;
 }
 
+asio::awaitable<Status> open_older_copy(host::Host& host, DrbdMonitor& monitor, VolumeName volume) {
+  MCV_CO_TRY(const std::optional<ResourceFacts> now, co_await look(monitor, volume));
+  if (!now) co_return not_configured(volume);
+  if (now->facts.role == DiskRole::primary) co_return success();
+  if (now->facts.disk != DiskState::outdated || now->facts.connection != ConnectionState::standalone) {
+    co_return Error(ErrorCode::not_up_to_date, fmt::format("volume {} is not an older copy that stands alone: {}", volume.str(), describe(&*now))).with_safe("nothing was changed").with_next("hvctl drbd list");
+  }
+  host::Command promote = commands::declare_good(volume);
+  MCV_CO_CHECK(co_await run(host, volume, std::move(promote)));
+  Condition primary = [](const ResourceFacts* facts) { return facts != nullptr && facts->facts.role == DiskRole::primary; };
+  const Status reached = co_await wait_for(monitor, volume, std::move(primary), event_lag, "Primary");
+  co_return reached;
+}
+
 asio::awaitable<Status> ensure_secondary(host::Host& host, DrbdMonitor& monitor, VolumeName volume, host::Duration patience) {
   MCV_CO_TRY(const std::optional<ResourceFacts> now, co_await look(monitor, volume));
   if (!now || now->facts.role == DiskRole::secondary) co_return success();

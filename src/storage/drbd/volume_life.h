@@ -48,6 +48,9 @@ boost::asio::awaitable<Status> copy_from_here(host::Host& host, DrbdMonitor& mon
 /// `peer_is_primary`, `not_up_to_date`, `no_authority` (the kernel holds: the peer may have newer data and nobody decided).
 /// Undo: ensure_secondary.
 boost::asio::awaitable<Status> ensure_primary(host::Host& host, DrbdMonitor& monitor, VolumeName volume);
+/// The same for a leg that the kernel calls outdated, by force: only after a person accepted this very copy (DESIGN 5), and only
+/// while it stands alone.
+boost::asio::awaitable<Status> open_older_copy(host::Host& host, DrbdMonitor& monitor, VolumeName volume);
 /// Success as well when it is not configured. `device_busy` names the holders when something keeps the device open
 /// longer than `patience` (udev opens a device for moments after each change).
 boost::asio::awaitable<Status> ensure_secondary(host::Host& host, DrbdMonitor& monitor, VolumeName volume, host::Duration patience);

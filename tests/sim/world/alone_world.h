@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two guests, one on each node, and what happens when one node, or only its copies, are lost: steps of the kinds alone and consent.
+// Two guests, one on each node, and what happens when one node, or only its copies, are lost: steps of the kinds alone, consent
+// and run-alone.
 #pragma once
 
 #include <array>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "world/node_world.h"
 
@@ -15,6 +18,8 @@ class AloneSchedule : public NodeWorld {
   ScheduleReport run(std::uint64_t seed);
   /// Only the copies lose each other, again and again.
   ScheduleReport run_consent(std::uint64_t seed);
+  /// Under the policy run-alone.
+  ScheduleReport run_alone_policy(std::uint64_t seed);
 
  private:
   const std::array<VmName, 2> guests = {VmName::trusted("vm1"), VmName::trusted("vm2")};  ///< one on each node
@@ -42,8 +47,25 @@ class AloneSchedule : public NodeWorld {
   void trouble_meanwhile();
   void must_not_move(const VmName& vm);
   void owner_is_lost();
+  std::vector<VmName> owned_by(std::size_t node);
+  void own_guests_go_on_alone(std::size_t node, Time bound);
+  void set_policy(const char* policy);
+  void must_go_on_alone(std::size_t node, const VmName& vm, Time bound);
+  std::uint64_t on_disk(std::size_t node, const VmName& vm, std::uint64_t block);
+  void accept_and_start(std::size_t survivor, const VmName& vm);
+  void fork_lineage(std::size_t survivor, const VmName& vm);
+  void meet();
+  void one_node_lost();
+  void both_alone();
+  void accepted_by_a_false_word();
+  void copies_lost_for_a_while();
+  void policy_changes();
   void come_together();
   void check_copies();
+
+  std::set<std::string> lossy_;     ///< VMs whose accepted copy lacked acknowledged writes
+  std::set<std::string> two_copies_;
+  bool policy_is_freeze_ = false;
 };
 
 }  // namespace mcv::sim

@@ -140,6 +140,11 @@ class NodeWorld {
   bool false_word_ = false;
   bool faults_at_events_ = false;  ///< after some events, so between any two steps; else after some time
   std::map<std::string, std::map<std::uint64_t, std::uint64_t>> acknowledged_;  ///< VM -> block -> value
+  /// A person accepted a copy that may be older, on this node: the guest's disk is that one, and what the other copy has more is
+  /// kept apart. Only the policy run-alone comes to this.
+  std::map<std::string, std::size_t> accepted_on_;
+  std::map<std::string, std::map<std::uint64_t, std::uint64_t>> other_lineage_;
+  std::string may_run_twice_;  ///< ... by a false word: until the nodes meet it executes twice, each time on a copy of its own
 
  private:
   void run_helper(std::size_t node, const std::string& resource, SimDrbd::ExitCode done);

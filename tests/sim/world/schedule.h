@@ -36,6 +36,8 @@ ScheduleReport main_job_schedule(std::uint64_t seed, bool print_trace);
 ScheduleReport alone_schedule(std::uint64_t seed, bool print_trace);
 /// Only the copies lose each other: guests go on by the other node's consent, and then either node is lost.
 ScheduleReport consent_schedule(std::uint64_t seed, bool print_trace);
+/// Under the policy run-alone: who is lost, wholly or by its links, is gone on without; copies are accepted, and both are kept.
+ScheduleReport run_alone_schedule(std::uint64_t seed, bool print_trace);
 /// Machines are rebooted and powered off in order, faults in the middle: the other node goes on by the leaver's consent, and
 /// the leaver opens nothing before it is back.
 ScheduleReport leave_schedule(std::uint64_t seed, bool print_trace);

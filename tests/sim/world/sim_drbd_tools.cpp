@@ -249,7 +249,13 @@ ToolAnswer SimDrbd::promote(std::size_t node, Leg& leg, bool force) {
   if (leg.connection == "Connected" && leg.peer_primary) return state_refused(-1, "Multiple primaries not allowed by config");
   DrbdMeta* meta = meta_of(node, leg);
   const std::string disk = disk_state(node, leg);
-  if (force && disk == "Inconsistent") {
+  if (force && disk == "Outdated" && leg.connection != "Connected") {
+    // "Forced into split brain situation!"
+    meta->outdated = false;
+    meta->peer_outdated = true;
+    leg.peer_disk = "Outdated";
+    tell_device(node, leg);
+  } else if (force && disk == "Inconsistent") {
     meta->consistent = true;
     meta->outdated = false;
     meta->full_sync = true;

@@ -343,6 +343,42 @@ class Requests(Case):
         self.assertIn("peer-answers", self.run_hvctl("cluster", "confirm-down", "B", "--yes", expect=6).stderr)
         self.assertEqual(len(self.fake.bodies("POST", "/v1/cluster/confirm-down")), 1)
 
+    def test_run_alone_says_what_it_may_lose_before_it_is_set(self):
+        self.serve({"PATCH /v1/cluster": Answer(body={"result": {"text": "done"}, "durability": "both nodes"})})
+        self.assertIn("not-confirmed", self.run_hvctl("cluster", "update", "--peer-loss", "run-alone", expect=11).stderr)
+        self.assertEqual(self.fake.bodies("PATCH", "/v1/cluster"), [])
+        self.assertIn("carry-on", self.run_hvctl("cluster", "update", "--peer-loss", "carry-on", expect=2).stderr)
+        terminal = Pty(self.command("cluster", "update", "--peer-loss", "run-alone"))
+        self.assertIn("What this may lose", terminal.read_until(b"to go on: ").decode())
+        terminal.type(b"run-alone\n")
+        self.assertEqual(terminal.end()[0], 0)
+        self.run_hvctl("cluster", "update", "--peer-loss", "freeze")
+        self.assertEqual(self.fake.bodies("PATCH", "/v1/cluster"), [{"peer_loss": "run-alone"}, {"peer_loss": "freeze"}])
+
+    def test_an_older_copy_is_accepted_by_its_name(self):
+        asked = {"volume": "vm1-0", "vm": "vm1", "reason": "vm1-0 stays closed: A went on", "limit": "A keeps its own record"}
+        route = "/v1/cluster/accept-copy"
+        self.serve({f"POST {route}": Answer(body=asked)})
+        self.assertIn("not-confirmed", self.run_hvctl("cluster", "accept-copy", "vm1-0", expect=11).stderr)
+        self.assertEqual(self.fake.bodies("POST", route), [{"volume": "vm1-0", "check_only": True}])
+        terminal = Pty(self.command("cluster", "accept-copy", "vm1-0"))
+        shown = terminal.read_until(b"to go on: ").decode()
+        self.assertIn("vm1-0 stays closed: A went on", shown)
+        self.assertIn("The other node is powered off", shown)
+        self.assertIn("Known limit: A keeps its own record", shown)
+        terminal.type(b"yes\n")
+        self.assertEqual(terminal.end()[0], 11)
+        self.assertNotIn("may_be_older", str(self.fake.bodies("POST", route)))
+
+    def test_an_accepted_copy_names_the_limit_and_the_next_command(self):
+        done = {"volume": "vm1-0", "vm": "vm1", "reason": "", "limit": "A keeps its own record"}
+        route = "/v1/cluster/accept-copy"
+        self.serve({f"POST {route}": Answer(body={"result": done, "durability": "single node"})})
+        shown = self.run_hvctl("cluster", "accept-copy", "vm1-0", "--yes").stdout
+        self.assertEqual(self.fake.bodies("POST", route)[-1], {"volume": "vm1-0", "may_be_older": True})
+        self.assertIn("A keeps its own record", shown)
+        self.assertIn("hvctl vm start vm1", shown)
+
     def test_no_daemon(self):
         done = self.run_hvctl("info", expect=7)
         self.assertIn("systemctl start mcvd", done.stderr)

@@ -165,6 +165,8 @@ const Case cases[] = {
     {"consistent", "volumes-up-to-date", refused, [](World& w) { w.here.volumes["vm1-0"].disk = DiskState::consistent; }},
     {"consistent, and this node went on alone with it", "volumes-up-to-date", warned,
      [](World& w) { w.here.volumes["vm1-0"].disk = DiskState::consistent; w.here.volumes["vm1-0"].connection = ConnectionState::standalone; w.fresh_alone = true; }},
+    {"outdated, and a person accepted it", "volumes-up-to-date", warned,
+     [](World& w) { w.here.volumes["vm1-0"].disk = DiskState::outdated; w.here.volumes["vm1-0"].connection = ConnectionState::standalone; w.fresh_alone = true; }},
     {"inconsistent, although this node went on alone with it", "volumes-up-to-date", refused, [](World& w) { w.here.volumes["vm1-0"].disk = DiskState::inconsistent; w.fresh_alone = true; }},
     {"mismatch", "verify-gate", refused, [](World& w) { w.volume.verdict = {VerdictKind::mismatch, 1, "A", {{0, 8}}, {}}; }},
     {"suspect", "verify-gate", refused, [](World& w) { w.suspect = true; }},

@@ -47,6 +47,17 @@ TEST(Requests, AFactThatWasNotTypedIsNotConfirmed) {
   EXPECT_FALSE(confirm_down({{"node", "B"}, {"force", true}}).ok());
 }
 
+TEST(Requests, ThePolicyIsOneOfTwoWords) {
+  EXPECT_EQ(update_cluster({{"peer_loss", "run-alone"}})->peer_loss, PeerLoss::run_alone);
+  for (const Json& bad : {Json{{"peer_loss", "on"}}, Json{{"peer_loss", true}}, Json::object(), Json{{"peer_loss", "freeze"}, {"force", true}}}) EXPECT_FALSE(update_cluster(bad).ok()) << bad.dump();
+}
+
+TEST(Requests, ACopyIsAcceptedOnlyInSoManyWords) {
+  EXPECT_FALSE(accept_copy({{"volume", "vm1-0"}})->may_be_older);
+  EXPECT_TRUE(accept_copy({{"volume", "vm1-0"}, {"may_be_older", true}})->may_be_older);
+  for (const Json& bad : {Json{{"volume", "../vm1"}}, Json{{"may_be_older", true}}, Json{{"volume", "vm1-0"}, {"yes", true}}}) EXPECT_FALSE(accept_copy(bad).ok()) << bad.dump();
+}
+
 TEST(Requests, AddressesAreLiteralsInOneSpelling) {
   EXPECT_EQ(*parse_address("10.77.0.11"), "10.77.0.11");
   EXPECT_EQ(*parse_address("FD00:0:0::1"), "fd00::1");

@@ -81,6 +81,29 @@ TEST(VolumeLife, RefusedPromotionsSayWhy) {
   }
 }
 
+TEST(VolumeLife, ByForceOnlyAnOutdatedLegThatStandsAloneIsOpened) {
+  Machine machine;
+  FakeDrbd drbd(machine);
+  const auto open = [&] {
+    machine.settle();
+    return machine.run(open_older_copy(machine.host, drbd.monitor, vm1));
+  };
+  EXPECT_EQ(open().error().code(), ErrorCode::not_found);
+  drbd.bring_up("Outdated");
+  EXPECT_EQ(open().error().code(), ErrorCode::not_up_to_date) << "it looks for the other one: that may have the data";
+  for (const char* disk : {"UpToDate", "Consistent", "Inconsistent"}) {
+    drbd.bring_up(disk);
+    drbd.tell("destroy connection " + drbd.peer_key);
+    EXPECT_EQ(open().error().code(), ErrorCode::not_up_to_date) << disk;
+  }
+  EXPECT_EQ(machine.tools.count(drbd.adm + "primary"), 0u);
+  drbd.bring_up("Outdated");
+  drbd.tell("destroy connection " + drbd.peer_key);
+  EXPECT_TRUE(open().ok());
+  EXPECT_EQ(machine.tools.count(drbd.adm + "primary --force"), 1u);
+  EXPECT_EQ(drbd.role, "Primary");
+}
+
 TEST(VolumeLife, AnOpenDeviceIsWaitedForAndThenNamed) {
   Machine machine;
   FakeDrbd drbd(machine);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "two_nodes.h"
 
+#include <cstdlib>
 #include <fmt/format.h>
 
 #include <stdexcept>
@@ -15,7 +16,7 @@ boost::asio::awaitable<api::ApiReply> answer(Api& api, api::ApiCall call, std::s
 
 }  // namespace
 
-TwoNodes::TwoNodes() : NodeWorld(1, false) {
+TwoNodes::TwoNodes() : NodeWorld(1, std::getenv("MCV_SIM_TRACE") != nullptr) {
   for (const std::size_t node : both) start_daemon(node);
 }
 

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "cli/commands/commands.h"
+#include "cli/commands/views.h"
+#include "cli/render/confirm.h"
+#include "cli/session.h"
+
+namespace mcv::cli::commands {
+
+Status confirm_peer_loss(Session& session, const std::string& policy) {
+  MCV_CHECK(check_one_of("--peer-loss", policy, {"freeze", "run-alone"}));
+  if (policy != "run-alone") return success();
+  return confirm_typed(session,
+                       "With run-alone a node that loses the other one lets its own guests write on, on its own copy only.\n"
+                       "What this may lose: if that node is lost too before the copies are equal again, everything written\n"
+                       "meanwhile, although the guests were told that it is on disk. The other node then has an older copy, which it\n"
+                       "opens only when you type so for each disk (hvctl cluster accept-copy). With freeze nothing is ever lost, but\n"
+                       "the writes stand still until the other node is back or you confirm that it is off.\n",
+                       "run-alone");
+}
+
+namespace {
+
+Result<int> run(Session& session, const Arguments& arguments) {
+  const std::string policy = arguments.value("--peer-loss");
+  MCV_CHECK(confirm_peer_loss(session, policy));
+  const Json body = {{"peer_loss", policy}};
+  MCV_TRY(const Outcome outcome, session.change("PATCH", "/v1/cluster", {}, body));
+  return session.finish(outcome, fmt::format("When a node loses the other one: {}.", policy));
+}
+
+}  // namespace
+
+Command cluster_update() {
+  return {.name = "cluster update",
+          .summary = "change what holds for the whole cluster",
+          .details = "--peer-loss decides what a node does with its own guests' replicated disks when the other node is lost and nobody decides. With freeze, as long as nobody "
+                     "changed it, the writes stand still until the other node is back or 'hvctl cluster confirm-down'; none is ever lost. With run-alone they go on within "
+                     "seconds, on one copy: if that node is lost as well, what was written meanwhile is lost, and the other node's older copy is opened only by 'hvctl cluster "
+                     "accept-copy' for each disk. Neither lets a node start a VM of the other one by itself, nor change the configuration alone.\n\n"
+                     "Both nodes have to be there.",
+          .options = {{.name = "--peer-loss", .value = "freeze|run-alone", .help = "what a node does when the other one is lost", .required = true}},
+          .routes = {{"PATCH", "/v1/cluster"}},
+          .examples = {"hvctl cluster update --peer-loss run-alone"},
+          .run = run};
+}
+
+}  // namespace mcv::cli::commands

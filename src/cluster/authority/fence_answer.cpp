@@ -15,6 +15,8 @@ FenceAnswer answer_fence_peer(const Standpoint& standpoint, const VolumeName& vo
 bool may_promote(const Standpoint& standpoint, const VolumeName& volume, const VolumeFacts* facts) {
   if (standpoint.consents.stands(standpoint.self, volume)) return false;
   if (facts != nullptr && facts->connection == ConnectionState::connected) return true;
+  // The other one was removed: there is nobody left whose copy could be newer.
+  if (authority_over_peer(standpoint) == Authority::single) return true;
   const bool by_our_word = standpoint.link == LinkState::alone || standpoint.ledger.stands(standpoint.self, volume);
   return !by_our_word || (may_act_alone(standpoint) && freshness(standpoint, volume, facts) == Freshness::fresh);
 }

@@ -49,6 +49,7 @@ Node::Node(host::Host& given_host, NodeSettings given_settings)
       authority(*this),
       consents(*this),
       leave(*this),
+      departure(*this),
       brought_up_(host.executor),
       committed_(host.executor) {
   add_actions(*this);

@@ -31,6 +31,7 @@
 #include "daemon/node/verify_gate.h"
 #include "daemon/peer/peer_client.h"
 #include "daemon/peer/step_router.h"
+#include "daemon/removal/departure.h"
 #include "hv/guest_manager.h"
 #include "hv/wakeup.h"
 #include "storage/drbd/monitor.h"
@@ -119,6 +120,7 @@ class Node {
   AuthorityKeeper authority;
   ConsentDesk consents;
   NodeLeave leave;
+  Departure departure;
 
  private:
   void on_guest_change(const VmName& vm);

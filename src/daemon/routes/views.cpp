@@ -96,6 +96,7 @@ Json volume_json(const ClusterState& state, const VerifyGate& gate, const Volume
     const VolumeFacts* seen = seen_on(vm.owner, volume.name, facts);
     const IoHold hold = seen != nullptr ? seen->suspended : IoHold();
     json["redundant"] = seen != nullptr && seen->redundant();
+    json["one_leg"] = !state.is_cluster();
     json["io_held"] = hold.held();
     json["holds"] = holds_json(hold, volume);
     if (const auto older = older_seen_by(state, vm.owner, volume.name, seen)) json["older_copy_on"] = older->node;
@@ -128,6 +129,7 @@ Json drbd(const ClusterState& state, const NodeName& self, const VerifyGate& gat
     if (const auto older = older_seen_by(state, self, volume.name, seen == volumes.end() ? nullptr : &seen->second)) {
       json["older_copy"] = {{"node", older->node}, {"text", older->text}, {"next", older->next}};
     }
+    json["one_leg"] = !state.is_cluster();
     json["volume"] = volume.name.str();
     json["vm"] = volume.vm.str();
     json["minor"] = volume.minor;
@@ -211,6 +213,11 @@ void warn(Json& warnings, const char* code, std::string text, std::string next) 
 Json warnings_of(const Node& node, const plans::Facts& facts) {
   Json warnings = Json::array();
   const ClusterState& state = node.shared.current();
+  if (node.departure.is_passive()) {
+    const Error removed = node.departure.refusal();
+    warn(warnings, "removed-from-cluster", removed.message(), "nothing has to be done: its copies go into quarantine, then it is blank");
+    return warnings;
+  }
   if (!node.own_record().ok()) warn(warnings, "node-not-initialised", "this node is not initialised", "hvctl node init --all");
   const Link link = node.shared.link();
   const authority::Standpoint standpoint = node.authority.standpoint();
@@ -253,7 +260,9 @@ Json warnings_of(const Node& node, const plans::Facts& facts) {
     const VolumeFacts* here = seen_on(node.self(), volume.name, facts);
     const auto older = older_seen_by(state, node.self(), volume.name, here);
     if (older) warn(warnings, "disk-not-up-to-date", older->text, older->next);
-    else if (!held && (here == nullptr || !here->redundant())) warn(warnings, "disk-not-up-to-date", volume.name.str() + " is not redundant now", "hvctl drbd list");
+    else if (!held && !state.is_cluster() && !node.departure.is_passive()) {
+      warn(warnings, "disk-not-up-to-date", volume.name.str() + " has one leg: this copy is the only one", "hvctl cluster add-node --node NAME --ip-address IP, which makes the second one");
+    } else if (!held && (here == nullptr || !here->redundant())) warn(warnings, "disk-not-up-to-date", volume.name.str() + " is not redundant now", "hvctl drbd list");
     std::string closed = gate_text(volume, node.verify_gate);
     if (closed.empty()) continue;
     if (volume.verdict.kind == VerdictKind::mismatch) warn(warnings, "verify-mismatch", std::move(closed), "hvctl drbd list");

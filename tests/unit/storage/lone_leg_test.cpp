@@ -51,14 +51,16 @@ TEST(LoneLeg, AFileSaysHowManyLegsThereAre) {
 TEST(LoneLeg, NobodyIsFencedBeforeTheConnectionGoes) {
   Pair pair;
   bool fencing = true, connected_when_off = false, file_when_disconnected = false;
+  pair.machine.tools.forget(off);
+  pair.machine.tools.forget(pair.drbd.adm + "disconnect");
   pair.machine.tools.when(off, [&](const host::Command&) {
     fencing = false;
-    connected_when_off = pair.drbd.monitor.find(vm1)->facts.connection == ConnectionState::connected;
+    connected_when_off = connected_when_off || pair.drbd.monitor.find(vm1)->facts.connection == ConnectionState::connected;
     return host::ProcessResult{};
   });
   pair.machine.tools.when(pair.drbd.adm + "disconnect", [&](const host::Command&) {
     EXPECT_FALSE(fencing) << "the guest's writes would be held";
-    file_when_disconnected = !has_one_leg(pair.machine.files.texts.at(file));
+    file_when_disconnected = file_when_disconnected || !has_one_leg(pair.machine.files.texts.at(file));
     pair.drbd.tell("destroy connection " + pair.drbd.peer_key);
     return host::ProcessResult{};
   });
@@ -76,6 +78,7 @@ TEST(LoneLeg, NobodyIsFencedBeforeTheConnectionGoes) {
 TEST(LoneLeg, HeldWritesGoOn) {
   Pair pair;
   pair.drbd.tell("change resource name:mcv-vm1-0 suspended:fencing");
+  pair.machine.settle();
   ASSERT_TRUE(pair.machine.run(ensure_lone(pair.machine.host, pair.drbd.monitor, config(1))).ok());
   EXPECT_EQ(pair.machine.tools.count(pair.drbd.adm + "resume-io"), 1u);
 }
@@ -84,6 +87,7 @@ TEST(LoneLeg, ALegInDoubtIsAttachedAnew) {
   Pair pair;
   pair.drbd.set_role("Secondary");
   pair.drbd.set_disks("Consistent", "DUnknown");
+  pair.machine.settle();
   ASSERT_TRUE(pair.machine.run(ensure_lone(pair.machine.host, pair.drbd.monitor, config(1))).ok());
   EXPECT_EQ(pair.machine.tools.count("drbdsetup down"), 1u);
   ASSERT_TRUE(pair.machine.run(ensure_up(pair.machine.host, pair.drbd.monitor, vm1, false)).ok());
@@ -104,6 +108,7 @@ TEST(Paired, ALegThatIsNotTheGoodOneIsRefused) {
   for (const char* disk : {"Inconsistent", "Outdated", "Diskless", "Failed"}) {
     Pair pair;
     pair.drbd.set_disks(disk, "DUnknown");
+    pair.machine.settle();
     EXPECT_EQ(pair.machine.run(ensure_paired(pair.machine.host, pair.drbd.monitor, config(2))).error().code(), ErrorCode::not_up_to_date) << disk;
     EXPECT_EQ(pair.machine.tools.count(on), 0u) << disk;
   }

@@ -37,6 +37,7 @@ const std::vector<std::pair<std::string, Schedule>> kinds = {
     {"leave", leave_schedule},
     {"console", console_schedule},
     {"step", step_schedule},
+    {"removal", removal_schedule},
 };
 
 int usage() {

@@ -22,6 +22,7 @@ Cell connection_cell(const Json& volume) {
   const std::string connection = text_at(volume, "connection");
   const std::string replication = text_at(volume, "replication");
   const std::string suspended = text_at(volume, "suspended");
+  if (flag_at(volume, "one_leg")) return {"one leg", Tone::warning};
   std::string text = connection;
   if (!replication.empty() && replication != "established" && replication != "off") text += ", " + replication;
   if (!suspended.empty() && suspended != "no") text += ", I/O held: " + suspended;

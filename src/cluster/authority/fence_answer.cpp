@@ -16,6 +16,8 @@ bool may_promote(const Standpoint& standpoint, const VolumeName& volume, const V
   if (standpoint.consents.stands(standpoint.self, volume) && !standpoint.ledger.accepted(standpoint.self, volume)) return false;
   if (facts != nullptr && facts->connection == ConnectionState::connected) return true;
   if (may_run_alone(standpoint, volume, facts)) return true;
+  // The other one was removed: there is nobody left whose copy could be newer.
+  if (authority_over_peer(standpoint) == Authority::single) return true;
   const bool by_our_word = standpoint.link == LinkState::alone || standpoint.ledger.stands(standpoint.self, volume);
   return !by_our_word || (may_act_alone(standpoint) && freshness(standpoint, volume, facts) == Freshness::fresh);
 }

@@ -7,6 +7,7 @@
 
 #include "cluster/core/sha256.h"
 #include "cluster/model/ports.h"
+#include "cluster/model/removal.h"
 
 namespace mcv {
 namespace {
@@ -37,12 +38,35 @@ Status check_references(const ClusterState& state, const Mutation& mutation) {
       }
     }
   }
+  if (mutation.kind == Kind::node) {
+    for (const VmRecord& vm : state.vms()) {
+      if (vm.owner.str() == mutation.key) return refuse("VM " + vm.name.str());
+    }
+    for (const VolumeRecord& volume : state.volumes()) {
+      if (volume.kind == VolumeKind::local && volume.node == mutation.key) return refuse("volume " + volume.name.str());
+    }
+  }
   if (mutation.kind == Kind::pool) {
     for (const VolumeRecord& volume : state.volumes()) {
       if (volume.pool.str() == mutation.key) return refuse("volume " + volume.name.str());
     }
   }
   return success();
+}
+
+/// From the announcement of a removal to its end nothing new is made and no VM changes its owner: what the removal was planned
+/// for is what it finds, whichever node the change comes from.
+Status check_removal(const ClusterState& before, const ClusterState& after, const Mutation& mutation) {
+  const auto leaver = being_removed(before);
+  if (!leaver || being_removed(after) != leaver) return success();
+  const ClusterState::Entry* old_entry = before.find(mutation.kind, mutation.key);
+  const ClusterState::Entry* new_entry = after.find(mutation.kind, mutation.key);
+  if (mutation.kind == Kind::setting || new_entry == nullptr) return success();
+  const bool moves = mutation.kind == Kind::vm && old_entry != nullptr && old_entry->value.value("owner", "") != new_entry->value.value("owner", "");
+  if (old_entry != nullptr && !moves) return success();
+  return Error(ErrorCode::busy, fmt::format("{} is being removed from the cluster: the {} {} is not {} meanwhile", leaver->str(), to_text(mutation.kind), mutation.key, moves ? "moved" : "made"))
+      .with_safe("nothing was changed")
+      .with_next("hvctl op list");
 }
 
 Status check_value(const Mutation& mutation, const Json& value) {
@@ -189,7 +213,10 @@ Status ClusterState::apply(const Change& change, std::uint64_t index) {
   ClusterState result;
   result.objects_ = std::move(next);
   // After the whole change, so that a VM and its volumes may go in any order within one.
-  for (const Mutation& mutation : change.mutations) MCV_CHECK(check_references(result, mutation));
+  for (const Mutation& mutation : change.mutations) {
+    MCV_CHECK(check_references(result, mutation));
+    MCV_CHECK(check_removal(*this, result, mutation));
+  }
   objects_ = std::move(result.objects_);
   return success();
 }

@@ -130,6 +130,27 @@ Result<Mutation> delete_network(const ClusterState& state, const NetworkName& na
   return erase_at(state, Kind::network, name.str());
 }
 
+namespace {
+
+/// Volumes that have one leg here get their second one. Only this operation's fresh LVs and fresh metadata are ever the target: a
+/// leg with a history is refused before it could connect, and nothing is declared good or equal by us.
+void add_second_legs(Plan& plan, const ClusterState& state, const NodeName& here, const NodeName& joiner) {
+  for (const VolumeRecord& volume : state.volumes()) {
+    if (volume.kind != VolumeKind::drbd) continue;
+    if (plan.locks.empty()) plan.locks = {{"cluster", false}, {"verify", false}};
+    const LockNeed vm{"vm/" + volume.vm.str(), false};
+    if (std::find(plan.locks.begin(), plan.locks.end(), vm) == plan.locks.end()) plan.locks.push_back(vm);
+    const VolumeRef ref{volume, std::nullopt};
+    plan.steps.push_back(volume_backing(joiner, ref));
+    plan.steps.push_back(volume_configure(joiner, ref));
+    plan.steps.push_back(volume_pair(here, ref));
+    plan.steps.push_back(volume_up(joiner, ref));
+    plan.steps.push_back(volume_following(here, ref));
+  }
+}
+
+}  // namespace
+
 Plan join(const ClusterState& state, const NodeRecord& here, const NodeRecord& joiner, Json suitability) {
   Plan plan;
   plan.kind = join_kind;
@@ -145,6 +166,7 @@ Plan join(const ClusterState& state, const NodeRecord& here, const NodeRecord& j
   plan.steps.push_back(join_adopt(here.name, joiner));
   plan.steps.push_back(join_corosync(here.name, here, joiner));
   plan.steps.push_back(join_together(here.name, joiner, std::move(suitability)));
+  add_second_legs(plan, state, here.name, joiner.name);
   return plan;
 }
 

@@ -113,4 +113,20 @@ PlannedStep join_together(const NodeName& node, const NodeRecord& joiner, Json s
   return step("join.together", node, {{"joiner", joiner.to_json()}, {"suitability", std::move(suitability)}}, fmt::format("wait until {} shares the configuration", joiner.name.str()));
 }
 
+PlannedStep remove_ready(const NodeName& node, const NodeName& leaver) {
+  return step("remove.ready", node, {{"leaver", leaver.str()}}, node == leaver ? fmt::format("check that nothing runs on {}", leaver.str()) : fmt::format("check that every copy on {} is whole", node.str()));
+}
+PlannedStep remove_commit(const NodeName& node, const NodeRecord& leaver, bool dead) {
+  return step("remove.commit", node, {{"leaver", leaver.to_json()}, {"dead", dead}}, fmt::format("record that {} is no member any more", leaver.name.str()), /*commits=*/true);
+}
+PlannedStep remove_tell(const NodeName& node, const NodeRecord& leaver) {
+  return step("remove.tell", node, {{"leaver", leaver.to_json()}}, fmt::format("let {} put its copies aside and become blank", leaver.name.str()));
+}
+PlannedStep remove_alone(const NodeName& node, const NodeRecord& leaver) {
+  return step("remove.alone", node, {{"leaver", leaver.to_json()}}, "stop corosync and change the secrets of the pair");
+}
+PlannedStep volume_one_leg(const NodeName& node, const VolumeRef& ref) { return volume_step("volume.one_leg", node, ref, "go on with one leg:"); }
+PlannedStep volume_pair(const NodeName& node, const VolumeRef& ref) { return volume_step("volume.pair", node, ref, "fence again and look for the other leg of"); }
+PlannedStep volume_following(const NodeName& node, const VolumeRef& ref) { return volume_step("volume.following", node, ref, "wait until the other leg is copied from here:"); }
+
 }  // namespace mcv::plans

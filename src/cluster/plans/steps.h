@@ -64,4 +64,14 @@ PlannedStep join_corosync(const NodeName& node, const NodeRecord& here, const No
 PlannedStep join_adopt(const NodeName& node, const NodeRecord& joiner);                            ///< the joiner takes the configuration
 PlannedStep join_together(const NodeName& node, const NodeRecord& joiner, Json suitability);       ///< waits until both share the log
 
+// A removal runs on the node that stays. Up to its commit nothing but the announcement is made; after it both sides finish, each
+// by itself if need be.
+PlannedStep remove_ready(const NodeName& node, const NodeName& leaver);      ///< looks: nothing runs, every copy that stays is whole
+PlannedStep remove_commit(const NodeName& node, const NodeRecord& leaver, bool dead);  ///< the one commit record
+PlannedStep remove_tell(const NodeName& node, const NodeRecord& leaver);     ///< the leaver puts its copies aside and is blank; bounded
+PlannedStep remove_alone(const NodeName& node, const NodeRecord& leaver);    ///< corosync off, new secrets, its records forgotten
+PlannedStep volume_one_leg(const NodeName& node, const VolumeRef& ref);      ///< without a connection, nobody to fence
+PlannedStep volume_pair(const NodeName& node, const VolumeRef& ref);         ///< both legs again, fencing first; looks for the other
+PlannedStep volume_following(const NodeName& node, const VolumeRef& ref);    ///< waits until the new leg follows this one
+
 }  // namespace mcv::plans

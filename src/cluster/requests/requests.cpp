@@ -319,4 +319,14 @@ Result<AcceptCopy> accept_copy(const Json& body) {
   return request;
 }
 
+Result<RemoveNode> remove_node(const Json& body) {
+  Fields fields(body, "remove-node");
+  RemoveNode request;
+  const auto node = fields.required<std::string>("node");
+  request.dead = fields.optional_or("dead", false);
+  MCV_CHECK(fields.finish());
+  MCV_TRY(request.node, NodeName::parse(node));
+  return request;
+}
+
 }  // namespace mcv::requests

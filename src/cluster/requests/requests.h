@@ -128,6 +128,12 @@ struct AcceptCopy {
 };
 Result<AcceptCopy> accept_copy(const Json& body);
 
+struct RemoveNode {
+  NodeName node;
+  bool dead = false;  ///< it is gone for good: by the rules of confirm-down
+};
+Result<RemoveNode> remove_node(const Json& body);
+
 /// A literal IPv4 or IPv6 address in its canonical spelling, or `bad_request`.
 Result<std::string> parse_address(const std::string& text);
 

@@ -94,6 +94,9 @@ class LogMachine {
   /// `holds`, where given: asked of the state this generation would begin with, tentative entries adopted.
   void take_generation(Ticket ticket, const std::string& uuid, const std::string& proof, const std::function<bool(const ClusterState&)>& holds = {});
   void adopt(Ticket ticket, LogImage image);
+  /// Forgets all: a history of its own, of a cluster of one. The caller left the group, and has the proof that no member counts
+  /// on this node any more.
+  void begin_anew(Ticket ticket, const std::string& uuid);
   /// Who is in the group now. `nonce` is fresh at every call and names this node's side of the session to come.
   void members(std::vector<host::NodeId> members, const std::string& nonce);
   /// The connection to the group is gone.
@@ -148,6 +151,7 @@ class LogMachine {
 
   void pump();
   void persist(Persist step, After after);
+  void replace(Ticket ticket, LogImage image);
   Persist facts() const;
   void start_local(Ticket ticket);
   void start_head();

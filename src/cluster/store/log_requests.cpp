@@ -37,6 +37,24 @@ void LogMachine::adopt(Ticket ticket, LogImage image) {
   if (!allowed) {
     return answer(ticket, Error(ErrorCode::already_clustered, "this node is a member of a cluster: its configuration is not replaced").with_next("hvctl info"));
   }
+  replace(ticket, std::move(image));
+}
+
+void LogMachine::begin_anew(Ticket ticket, const std::string& uuid) {
+  if (failed_) return answer(ticket, *failed_);
+  if (!session_.empty() || image_.generations.empty()) {
+    return answer(ticket, Error(ErrorCode::busy, "this node is in contact with its cluster: its configuration is not replaced").with_next("hvctl info"));
+  }
+  LogImage image;
+  GenerationRecord first;
+  first.ref = {1, uuid};
+  first.taken_by = self_;
+  first.proof = "initialised";
+  image.generations.push_back(std::move(first));
+  replace(ticket, std::move(image));
+}
+
+void LogMachine::replace(Ticket ticket, LogImage image) {
   end_session();
   Persist step;
   step.replace_all = true;

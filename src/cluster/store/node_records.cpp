@@ -290,6 +290,39 @@ asio::awaitable<Status> NodeRecords::forget(std::vector<std::uint64_t> numbers) 
   co_return success();
 }
 
+asio::awaitable<Status> NodeRecords::begin_anew() {
+  const auto impl = impl_;
+  host::StoreBatch batch;
+  batch.may_use_reserve = true;
+  for (const auto& [key, record] : impl->records) batch.erase(record_table, Impl::row_key(key));
+  for (const auto& [name, number] : impl->have) batch.erase(meta_table, have_key(name.first, name.second));
+  const std::string stream = impl->host.random.uuid();
+  batch.put(meta_table, stream_key, stream + " 0");
+  MCV_CO_CHECK(co_await impl->host.store.commit(std::move(batch)));
+  impl->records.clear();
+  impl->have.clear();
+  impl->stream = stream;
+  impl->last = 0;
+  impl->peer_has = 0;
+  impl->push_until.reset();
+  co_return success();
+}
+
+asio::awaitable<Status> NodeRecords::forget_node(std::string node, std::set<std::string> kept) {
+  const auto impl = impl_;
+  std::vector<Impl::Key> gone;
+  for (const auto& [key, record] : impl->records) {
+    if (record.node == node && node != impl->host.hostname && !kept.contains(record.kind)) gone.push_back(key);
+  }
+  if (gone.empty()) co_return success();
+  host::StoreBatch batch;
+  batch.may_use_reserve = true;
+  for (const Impl::Key& key : gone) batch.erase(record_table, Impl::row_key(key));
+  MCV_CO_CHECK(co_await impl->host.store.commit(std::move(batch)));
+  for (const Impl::Key& key : gone) impl->records.erase(key);
+  co_return success();
+}
+
 std::vector<NodeOwnedRecord> NodeRecords::read(const std::string& kind) const {
   std::vector<NodeOwnedRecord> list;
   for (const auto& [key, record] : impl_->records) {

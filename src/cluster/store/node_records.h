@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,11 @@ class NodeRecords {
   boost::asio::awaitable<Result<bool>> append(std::string kind, Json body, bool may_use_reserve = true);
   /// Removes own records that are of no more use, here and at the peer. Unknown numbers are ignored.
   boost::asio::awaitable<Status> forget(std::vector<std::uint64_t> numbers);
+
+  /// Forgets every record of every node, here alone: this node was removed and begins anew.
+  boost::asio::awaitable<Status> begin_anew();
+  /// Forgets what a node that is no member any more had written, but for the kinds in `kept`.
+  boost::asio::awaitable<Status> forget_node(std::string node, std::set<std::string> kept);
 
   /// Both nodes' records of a kind, by node, stream and number. Those of the peer as far as they were shipped.
   std::vector<NodeOwnedRecord> read(const std::string& kind) const;

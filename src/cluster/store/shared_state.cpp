@@ -266,6 +266,17 @@ asio::awaitable<Status> SharedState::adopt(Json snapshot) {
   co_return success();
 }
 
+asio::awaitable<Status> SharedState::begin_anew() {
+  const auto impl = impl_;
+  if (!impl->machine) co_return not_loaded();
+  Ticket ticket = 0;
+  const auto answer = impl->open(ticket);
+  impl->inbox.push([ticket, uuid = impl->host.random.uuid()](LogMachine& log) { log.begin_anew(ticket, uuid); });
+  const Result<Committed> result = co_await answer->next();
+  if (!result.ok()) co_return result.error();
+  co_return success();
+}
+
 asio::awaitable<Result<Committed>> SharedState::take_generation(std::string proof) {
   std::function<bool(const ClusterState&)> always;
   Result<Committed> result = co_await take_generation_while(std::move(always), std::move(proof));

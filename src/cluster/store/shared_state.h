@@ -73,6 +73,10 @@ class SharedState {
   /// node is uninitialised, a cluster of one, removed or diverged.
   boost::asio::awaitable<Status> adopt(Json snapshot);
 
+  /// Forgets all: an empty configuration, a cluster of one. After `stop_group`, and only once this node is removed: nobody
+  /// counts on what it holds. `busy` while in contact.
+  boost::asio::awaitable<Status> begin_anew();
+
   /// Joins the corosync group and keeps reconnecting; the state must name two nodes, this one among them. Idempotent.
   boost::asio::awaitable<Status> start_group();
   /// Leaves the group; the link becomes `apart` (or stays `single`). Idempotent.

@@ -44,7 +44,8 @@ bool stands(const Suspect& suspect, const ClusterState& state) {
   if (!volume.ok()) return false;
   const auto vm = state.vm(volume->vm);
   if (vm.ok() && !suspect.vm_uuid.empty() && vm->uuid != suspect.vm_uuid) return false;
-  const bool decided = volume->verdict.kind == VerdictKind::clean || volume->verdict.kind == VerdictKind::mismatch;
+  // "Never" with a place in the log was decided, too: by the removal of the other side, which the differences were to.
+  const bool decided = volume->verdict.kind != VerdictKind::never || volume->verdict.after.counter != 0;
   return !decided || !is_at_or_after(volume->verdict.after, suspect.at);
 }
 

@@ -39,6 +39,7 @@ void add_actions(Node& node) {
   add_guest_actions(node);
   add_pool_actions(node);
   add_join_actions(node);
+  add_removal_actions(node);
 }
 
 }  // namespace mcv

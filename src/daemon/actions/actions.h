@@ -35,5 +35,6 @@ void add_volume_actions(Node& node);
 void add_guest_actions(Node& node);
 void add_pool_actions(Node& node);
 void add_join_actions(Node& node);
+void add_removal_actions(Node& node);
 
 }  // namespace mcv

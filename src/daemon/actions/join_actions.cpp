@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cluster/membership/corosync_config.h"
+#include "cluster/model/removal.h"
 #include "daemon/actions/actions.h"
 #include "daemon/join/hex.h"
 #include "daemon/join/join_service.h"
@@ -74,6 +75,7 @@ asio::awaitable<Result<Json>> commit(Node& node, StepContext context) {
   change.id = commit_id(context);
   change.summary = fmt::format("{} joins the cluster", joiner.name.str());
   change.mutations.push_back(put_new(joiner));
+  if (auto known = forget_removal(node.shared.current(), joiner.fingerprint)) change.mutations.push_back(std::move(*known));
   MCV_CO_CHECK(co_await node.shared.propose(std::move(change)));
   co_return Json();
 }

@@ -5,6 +5,7 @@
 #include "cluster/authority/takeover.h"
 #include "daemon/actions/actions.h"
 #include "daemon/node/node.h"
+#include "storage/drbd/lone_leg.h"
 #include "storage/drbd/verify_run.h"
 #include "storage/drbd/volume_life.h"
 #include "storage/lvm/backing.h"
@@ -74,7 +75,7 @@ asio::awaitable<Status> undo_backing(Node& node, StepContext context) {
   co_return co_await lvm::remove_backing(node.host, step.pool, step.volume.name);
 }
 
-/// Both legs, from the shared records: the file is the same on both nodes.
+/// A leg on each member, from the shared records: the file is the same on both nodes.
 Result<drbd::ResourceConfig> resource_config(const Node& node, const VolumeStep& step, Bytes discard_granularity) {
   const ClusterState& state = node.shared.current();
   MCV_TRY(const PoolRecord pool, state.pool(step.volume.pool));
@@ -166,6 +167,50 @@ asio::awaitable<Result<Json>> redundant(Node& node, StepContext context) {
   MCV_CO_CHECK(co_await still_up(node, step));
   // A first copy may take long; without one this is done at once.
   MCV_CO_CHECK(co_await drbd::wait_redundant(node.drbd, step.volume.name, minutes(24 * 60)));
+  co_return Json();
+}
+
+/// The configuration names this node alone by now, and so does the file.
+asio::awaitable<Result<Json>> one_leg(Node& node, StepContext context) {
+  MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  MCV_CO_CHECK(co_await node.ensure_drbd());
+  // A start of the daemon brings legs up by the file that still names both: it would fence and connect again.
+  co_await node.leave_down(step.volume.name);
+  MCV_CO_TRY(const std::optional<lvm::Backing> found, co_await lvm::find_backing(node.host, step.pool, step.volume.name));
+  if (!found) co_return Error(ErrorCode::not_found, fmt::format("the logical volume of {} is gone", step.volume.name.str()));
+  MCV_CO_TRY(drbd::ResourceConfig config, resource_config(node, step, found->discard_granularity));
+  MCV_CO_CHECK(co_await drbd::ensure_lone(node.host, node.drbd, std::move(config)));
+  if (node.drbd.find(step.volume.name) == nullptr) {
+    MCV_CO_CHECK(co_await node.bring_up(step.volume));
+  }
+  co_return Json();
+}
+
+/// The other leg is new and empty, and this one is asked whether it is the good one: the kernel copies from here or not at all.
+asio::awaitable<Result<Json>> pair(Node& node, StepContext context) {
+  MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  MCV_CO_CHECK(co_await node.ensure_drbd());
+  MCV_CO_TRY(const std::optional<lvm::Backing> found, co_await lvm::find_backing(node.host, step.pool, step.volume.name));
+  if (!found) co_return Error(ErrorCode::not_found, fmt::format("the logical volume of {} is gone", step.volume.name.str()));
+  MCV_CO_TRY(drbd::ResourceConfig config, resource_config(node, step, found->discard_granularity));
+  if (node.drbd.find(step.volume.name) == nullptr) {
+    MCV_CO_CHECK(co_await node.bring_up(step.volume));
+  }
+  MCV_CO_CHECK(co_await drbd::ensure_paired(node.host, node.drbd, std::move(config)));
+  MCV_CO_CHECK(co_await drbd::ensure_connecting(node.host, node.drbd, step.volume.name));
+  co_return Json();
+}
+
+/// Connected, and this side is the one that is whole. The copy itself may take hours: `hvctl drbd list` shows it.
+asio::awaitable<Result<Json>> following(Node& node, StepContext context) {
+  MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  MCV_CO_CHECK(co_await still_up(node, step));
+  drbd::Condition follows = [](const drbd::ResourceFacts* now) {
+    return now != nullptr && now->facts.connection == ConnectionState::connected && now->facts.disk == DiskState::up_to_date &&
+           (now->facts.redundant() || now->facts.replication == ReplicationState::sync_source || now->facts.replication == ReplicationState::paused_sync);
+  };
+  MCV_CO_TRY(const drbd::ResourceFacts reached, co_await node.drbd.wait_until(step.volume.name, std::move(follows), seconds(60), "the source of the other copy"));
+  static_cast<void>(reached);
   co_return Json();
 }
 
@@ -313,6 +358,9 @@ void add_volume_actions(Node& node) {
   add_action(node, "volume.configure", {configure, undo_configure, never_asked});
   add_action(node, "volume.up", {up, undo_up, never_asked});
   add_action(node, "volume.identical", {identical, nothing_to_undo, never_asked});
+  add_action(node, "volume.one_leg", {one_leg, nothing_to_undo, never_asked});
+  add_action(node, "volume.pair", {pair, nothing_to_undo, never_asked});
+  add_action(node, "volume.following", {following, nothing_to_undo, never_asked});
   add_action(node, "volume.redundant", {redundant, nothing_to_undo, never_asked});
   add_action(node, "volume.primary", {primary, demote, never_asked});
   add_action(node, "volume.secondary", {secondary, nothing_to_undo, never_asked});

@@ -95,7 +95,11 @@ asio::awaitable<void> AuthorityKeeper::run() {
 }
 
 asio::awaitable<void> AuthorityKeeper::look() {
-  if (!node_.shared.current().is_cluster()) co_return;
+  if (node_.departure.is_passive()) co_return;
+  if (!node_.shared.current().is_cluster()) {
+    co_await thaw_lone_legs();
+    co_return;
+  }
   co_await name_ended_generations();
   co_await go_on_after_leave();
   co_await come_back();
@@ -372,6 +376,17 @@ asio::awaitable<void> AuthorityKeeper::go_on_by_consent(VolumeName volume) {
   if (done.ok()) spdlog::info("{}: goes on", volume.str());
   say_once(volume.str(), done.ok() ? std::string() : fmt::format("no consent: {}", done.error().message()));
   look_again_in(retry_pause);
+}
+
+/// The other node was removed, and this leg has no connection: a hold that came just before that waits for nobody.
+asio::awaitable<void> AuthorityKeeper::thaw_lone_legs() {
+  if (!node_.drbd.complete() || node_.shared.link().state != LinkState::single) co_return;
+  const std::vector<VolumeRecord> volumes = node_.shared.current().volumes();
+  for (const VolumeRecord& volume : volumes) {
+    const drbd::ResourceFacts* seen = node_.drbd.find(volume.name);
+    const bool waits = seen != nullptr && seen->facts.suspended.words() == "fencing" && seen->facts.connection == ConnectionState::standalone;
+    if (waits) co_await take(volume.name, authority::LegStep::resume_io);
+  }
 }
 
 asio::awaitable<void> AuthorityKeeper::take(VolumeName volume, authority::LegStep step) {

@@ -95,6 +95,7 @@ class AuthorityKeeper {
   bool is_ours(const VolumeName& volume) const;
   boost::asio::awaitable<void> end_lost_guests();
   boost::asio::awaitable<void> look_at_legs();
+  boost::asio::awaitable<void> thaw_lone_legs();
   boost::asio::awaitable<void> take(VolumeName volume, authority::LegStep step);
   boost::asio::awaitable<void> reset_node(VmName vm);
   NodeName owner_of(const VolumeRecord& volume) const;

@@ -62,6 +62,7 @@ bool NodeLeave::keeps_closed() const {
 }
 
 Result<NodeLeave::Ticket> NodeLeave::begin(const std::string& what, bool is_replicated) {
+  if (node_.departure.is_passive()) return node_.departure.refusal();
   if (leaving_) {
     return Error(ErrorCode::no_authority, fmt::format("{}: {} is being shut down and leaves", what, node_.self().str()))
         .with_safe("nothing was started or opened here")

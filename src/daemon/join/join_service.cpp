@@ -60,9 +60,10 @@ asio::awaitable<Result<Json>> serve_hello(Node& node, host::KeyFingerprint calle
   // The way back is tried with the key that just proved itself, not with one from the body.
   record.fingerprint = caller;
   auto pong = co_await node.peer.post(record, "/peer/v1/ping", Json::object(), PeerClient::quick);
-  if (!pong.ok()) spdlog::warn("{} asks to add this node but is not reachable from here: {}", record.name.str(), pong.error().message());
+  if (!pong.ok() && pong.error().code() != ErrorCode::removed) spdlog::warn("{} asks to add this node but is not reachable from here: {}", record.name.str(), pong.error().message());
   MCV_CO_TRY(JoinFacts facts, co_await node.join_facts());
-  facts.calls_back = pong.ok();
+  // A node that removed this one says so, and nothing else.
+  facts.calls_back = pong.ok() || pong.error().code() == ErrorCode::removed;
   facts.reaches_drbd = co_await reaches_replication(node, record);
   co_return to_json(facts);
 }
@@ -111,7 +112,9 @@ asio::awaitable<Result<Json>> serve_pool(Node& node, Json body) {
     // A pool of this node's own configuration was here before the join.
     const bool own = !node.shared.current().is_cluster() && node.shared.current().pool(record.name).ok();
     if (own) co_return Json::object();
-    MCV_CO_CHECK(co_await lvm::remove_pool(node.host, pool));
+    const Status removed = co_await lvm::remove_pool(node.host, pool);
+    // Nothing of a join is in it yet: a pool that holds something, copies in quarantine say, was here before.
+    if (!removed.ok() && removed.error().code() != ErrorCode::in_use) co_return removed.error();
     MCV_CO_CHECK(co_await node.reservation.forget_pool(record.name));
     co_return Json::object();
   }

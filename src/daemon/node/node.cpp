@@ -51,6 +51,7 @@ Node::Node(host::Host& given_host, NodeSettings given_settings)
       consents(*this),
       run_alone(*this),
       leave(*this),
+      departure(*this),
       brought_up_(host.executor),
       committed_(host.executor) {
   add_actions(*this);

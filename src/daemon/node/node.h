@@ -34,6 +34,7 @@
 #include "daemon/node/verify_gate.h"
 #include "daemon/peer/peer_client.h"
 #include "daemon/peer/step_router.h"
+#include "daemon/removal/departure.h"
 #include "hv/guest_manager.h"
 #include "hv/wakeup.h"
 #include "storage/drbd/monitor.h"
@@ -125,6 +126,7 @@ class Node {
   RunAlone run_alone;
   NodeLeave leave;
   join::JoinWatch join_watch{*this};
+  Departure departure;
 
  private:
   void on_guest_change(const VmName& vm);

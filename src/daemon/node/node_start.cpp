@@ -43,6 +43,7 @@ asio::awaitable<Status> Node::start() {
   verify_gate.notice();
   records.on_arrival([this]() { verify_gate.notice(); });
   MCV_CO_CHECK(co_await reservation.load());
+  MCV_CO_CHECK(co_await departure.load());
   // Facts before intent: what runs and what the kernel holds is known before any journal is looked at.
   std::vector<VmName> known;
   for (const VmRecord& vm : shared.current().vms()) known.push_back(vm.name);
@@ -59,6 +60,7 @@ asio::awaitable<Status> Node::start() {
   has_resumed_ = true;
   join_watch.begin();
   release_what_ended_while_away();
+  departure.start();
   finish_start_soon();
   co_return success();
 }
@@ -161,7 +163,7 @@ asio::awaitable<Status> Node::realise_networks() {
 }
 
 asio::awaitable<Status> Node::start_cluster() {
-  if (!shared.current().is_cluster()) co_return success();
+  if (!shared.current().is_cluster() || departure.is_passive()) co_return success();
   const Status running = co_await ensure_corosync_running(host.processes, Written::no);
   MCV_CO_CHECK(co_await shared.start_group());
   co_return running;
@@ -169,8 +171,8 @@ asio::awaitable<Status> Node::start_cluster() {
 
 /// After a reboot nothing replicated is in the kernel. Each leg is attached and connected as Secondary, nothing is promoted.
 asio::awaitable<void> Node::bring_up_volumes() {
-  // Closed for good: this node left, and only another boot comes back.
-  if (leave.keeps_closed()) volumes_to_bring_up_.clear();
+  // Closed for good: this node left, and only another boot comes back. Or it was removed.
+  if (leave.keeps_closed() || departure.is_passive()) volumes_to_bring_up_.clear();
   const std::set<VolumeName> names = volumes_to_bring_up_;
   for (const VolumeName& name : names) {
     if (!volumes_to_bring_up_.contains(name)) continue;
@@ -220,6 +222,7 @@ asio::awaitable<Status> Node::ensure_up(VolumeRecord volume) {
         .with_safe("the other node's copy is not concerned")
         .with_next("systemctl reboot");
   }
+  if (departure.is_passive()) co_return departure.refusal();
   const bool apart = authority.must_stay_apart(volume);
   const Status up = co_await drbd::ensure_up(host, drbd, volume.name, apart);
   if (apart) authority.took_apart(volume.name);

@@ -5,6 +5,7 @@
 #include <map>
 #include <spdlog/spdlog.h>
 
+#include "cluster/model/removal.h"
 #include "cluster/plan/problem.h"
 #include "daemon/join/join_service.h"
 #include "daemon/node/node.h"
@@ -101,6 +102,19 @@ asio::awaitable<Result<Json>> consent(Node& node, Json body) {
   co_return answer;
 }
 
+/// The node that stays goes on without this one, for good.
+asio::awaitable<Result<Json>> be_removed(Node& node, Json body) {
+  Fields fields(body, "removed");
+  const Json* json = fields.object("removed");
+  MCV_CO_CHECK(fields.finish());
+  MCV_CO_TRY(RemovedNode removed, RemovedNode::from_json(*json));
+  if (removed.node.name != node.self() || removed.node.fingerprint != node.host.peers.own_fingerprint()) {
+    co_return Error(ErrorCode::bad_request, fmt::format("this is {}, not {}", node.self().str(), removed.node.name.str())).with_safe("nothing was changed");
+  }
+  MCV_CO_CHECK(co_await node.departure.finish(std::move(removed)));
+  co_return Json::object();
+}
+
 using Handler = asio::awaitable<Result<Json>> (*)(Node&, Json);
 
 struct Route {
@@ -119,6 +133,7 @@ const std::map<std::string, Route>& routes() {
       {"/peer/v1/steps/interrupt", {Standing::member, interrupt_step}},
       {"/peer/v1/consent", {Standing::member, consent}},
       {"/peer/v1/secret", {Standing::member, set_secret}},
+      {"/peer/v1/removed", {Standing::member, be_removed}},
       {"/peer/v1/api", {Standing::member, serve_forwarded}},
       {"/peer/v1/join/prepare", {Standing::joining, join::serve_prepare}},
       {"/peer/v1/join/abandon", {Standing::joining, join::serve_abandon}},
@@ -146,6 +161,13 @@ Error not_known(const Node& node, const host::KeyFingerprint& caller, const std:
       .with_next("hvctl info on both nodes shows their members");
 }
 
+/// All that a removed key is told.
+Error was_removed(const RemovedNode& removed) {
+  return Error(ErrorCode::removed, fmt::format("{} was removed from this cluster in generation {}", removed.node.name.str(), removed.generation))
+      .with_safe("nothing was changed")
+      .with_next(fmt::format("hvctl cluster add-node --node {} --ip-address {} adds it again", removed.node.name.str(), removed.node.cluster_address));
+}
+
 asio::awaitable<Result<Json>> answer(Node& node, host::KeyFingerprint caller, host::HttpRequest request) {
   if (request.method != "POST") co_return Error(ErrorCode::unknown_route, "peers only POST");
   MCV_CO_TRY(Json body, parse_json(request.body));
@@ -153,6 +175,9 @@ asio::awaitable<Result<Json>> answer(Node& node, host::KeyFingerprint caller, ho
   if (request.target == "/peer/v1/join/hello") co_return co_await join::serve_hello(node, std::move(caller), std::move(body));
   // A joiner asks how its join stands: nothing but that is said, and only of its own key.
   if (request.target == "/peer/v1/join/state") co_return co_await join::serve_state(node, std::move(caller));
+  if (request.target == "/peer/v1/membership") co_return node.departure.membership_of(caller);
+  const auto removed = standing_of(node, caller) == Standing::stranger ? removed_by_key(node.shared.current(), caller) : std::nullopt;
+  if (removed) co_return was_removed(*removed);
   const auto route = routes().find(request.target);
   if (route == routes().end()) co_return Error(ErrorCode::unknown_route, fmt::format("there is no {}", request.target.substr(0, 80)));
   if (!may(standing_of(node, caller), route->second.least)) co_return not_known(node, caller, request.target);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/routes/api.h"
 
+#include "cluster/plans/removal_plan.h"
 #include "daemon/node/node.h"
 #include "daemon/routes/command_log.h"
 
@@ -12,6 +13,7 @@ Api::Api(Node& node) : node_(node), router_(api::allow_root_only) {
   routes::add_node_routes(router_, node);
   routes::add_cluster_routes(router_, node);
   routes::add_authority_routes(router_, node);
+  routes::add_removal_routes(router_, node);
   routes::add_storage_routes(router_, node);
   routes::add_vm_routes(router_, node);
   routes::add_operation_routes(router_, node);
@@ -46,6 +48,7 @@ asio::awaitable<api::ApiReply> run_plan(Node& node, api::ApiCall call, Result<Pl
     Json body = {{"plan", dry_run_json(*plan)}};
     co_return api::reply(std::move(body));
   }
+  MCV_CO_CHECK(plans::may_begin(node.shared.current(), *plan));
   MCV_CO_TRY(const OperationId id, co_await node.operations.submit(std::move(*plan)));
   MCV_CO_TRY(const OperationView view, node.operations.get(id));
   Json body = {{"operation", view.to_json()}};

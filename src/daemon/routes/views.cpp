@@ -97,6 +97,7 @@ Json volume_json(const Node& node, const AloneView& alone, const VolumeRecord& v
     const VolumeFacts* seen = seen_on(vm.owner, volume.name, facts);
     const IoHold hold = seen != nullptr ? seen->suspended : IoHold();
     json["redundant"] = seen != nullptr && seen->redundant() && alone.is_settled(volume.name);
+    json["one_leg"] = !state.is_cluster();
     json["io_held"] = hold.held();
     json["holds"] = holds_json(hold, volume);
     if (const auto older = older_seen_by(state, vm.owner, volume.name, seen)) json["older_copy_on"] = older->node;
@@ -129,6 +130,7 @@ Json drbd(const ClusterState& state, const NodeName& self, const VerifyGate& gat
     if (const auto older = older_seen_by(state, self, volume.name, seen == volumes.end() ? nullptr : &seen->second)) {
       json["older_copy"] = {{"node", older->node}, {"text", older->text}, {"next", older->next}};
     }
+    json["one_leg"] = !state.is_cluster();
     json["volume"] = volume.name.str();
     json["vm"] = volume.vm.str();
     json["minor"] = volume.minor;
@@ -219,6 +221,11 @@ void warn(Json& warnings, const char* code, std::string text, std::string next) 
 Json warnings_of(const Node& node, const plans::Facts& facts) {
   Json warnings = Json::array();
   const ClusterState& state = node.shared.current();
+  if (node.departure.is_passive()) {
+    const Error removed = node.departure.refusal();
+    warn(warnings, "removed-from-cluster", removed.message(), "nothing has to be done: its copies go into quarantine, then it is blank");
+    return warnings;
+  }
   if (!node.own_record().ok()) warn(warnings, "node-not-initialised", "this node is not initialised", "hvctl node init --all");
   if (const auto& reserved = node.reservation.kept(); reserved && !state.is_cluster()) {
     const std::string inviter = reserved->inviter.name.str();
@@ -272,7 +279,9 @@ Json warnings_of(const Node& node, const plans::Facts& facts) {
     const auto went_on = alone.text(volume, here);
     if (went_on) warn(warnings, "disk-not-up-to-date", went_on->text, went_on->next);
     else if (older) warn(warnings, "disk-not-up-to-date", older->text, older->next);
-    else if (!held && (here == nullptr || !here->redundant() || !alone.is_settled(volume.name))) warn(warnings, "disk-not-up-to-date", volume.name.str() + " is not redundant now", "hvctl drbd list");
+    else if (!held && !state.is_cluster()) {
+      warn(warnings, "disk-not-up-to-date", volume.name.str() + " has one leg: this copy is the only one", "hvctl cluster add-node --node NAME --ip-address IP, which makes the second one");
+    } else if (!held && (here == nullptr || !here->redundant() || !alone.is_settled(volume.name))) warn(warnings, "disk-not-up-to-date", volume.name.str() + " is not redundant now", "hvctl drbd list");
     std::string closed = gate_text(volume, node.verify_gate);
     if (closed.empty()) continue;
     if (volume.verdict.kind == VerdictKind::mismatch) warn(warnings, "verify-mismatch", std::move(closed), "hvctl drbd list");

@@ -66,6 +66,10 @@ host::Command declare_good(const VolumeName& volume) { return drbdadm(volume, {"
 host::Command resume_io(const VolumeName& volume) { return drbdadm(volume, {"resume-io", resource_name(volume)}, quick); }
 host::Command outdate(const VolumeName& volume) { return drbdadm(volume, {"outdate", resource_name(volume)}, quick); }
 
+host::Command set_fencing(std::uint32_t minor, Fencing fencing) {
+  return {{"drbdsetup", "disk-options", minor_text(minor), fmt::format("--fencing={}", fencing == Fencing::on ? "resource-and-stonith" : "dont-care")}, quick, {}};
+}
+
 host::Command verify(std::uint32_t minor, std::uint64_t start, std::uint64_t stop) {
   host::Argv argv{"drbdsetup", "verify", minor_text(minor), fmt::format("--start={}", start)};
   if (stop != 0) argv.push_back(fmt::format("--stop={}", stop));

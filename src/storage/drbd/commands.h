@@ -46,6 +46,9 @@ host::Command new_current_uuid(const VolumeName& volume);
 host::Command declare_good(const VolumeName& volume);
 host::Command resume_io(const VolumeName& volume);
 host::Command outdate(const VolumeName& volume);
+enum class Fencing { on, off };
+/// By minor, through drbdsetup: only this option changes, at once, also under a guest that writes.
+host::Command set_fencing(std::uint32_t minor, Fencing fencing);
 /// By minor, through drbdsetup: this drbdadm does not take --start and --stop. Sectors of 512 bytes; stop 0 = the end.
 /// Exits 0 also when a verify is running already, and then changes that one's stop sector: look before you run it.
 host::Command verify(std::uint32_t minor, std::uint64_t start, std::uint64_t stop);

@@ -74,6 +74,12 @@ Result<VolumeName> volume_of_resource(const std::string& resource) {
 
 std::string resource_file_path(const VolumeName& volume) { return fmt::format("{}/{}.res", resource_directory, resource_name(volume)); }
 
+bool has_one_leg(std::string_view text) {
+  constexpr std::string_view leg = "\n  on \"";
+  const std::size_t first = text.find(leg);
+  return first != std::string_view::npos && text.find(leg, first + 1) == std::string_view::npos;
+}
+
 // Metadata is external, on a small LV of its own: the DRBD device then has exactly the size of the data LV, a local
 // volume becomes replicated in place (and back) without moving a byte, and growing does not move metadata. It is one
 // more LV to make, about as long as an lvcreate takes.

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cluster/core/names.h"
@@ -49,6 +50,9 @@ inline constexpr const char* resource_directory = "/etc/drbd.d";
 std::string resource_file_path(const VolumeName& volume);
 /// 0600: the file holds the secret.
 inline constexpr unsigned resource_file_mode = 0600;
+
+/// Whether a file that render_resource made names this node's leg alone.
+bool has_one_leg(std::string_view text);
 
 /// `bad_request` when the legs, the secret or a number cannot be rendered.
 Result<std::string> render_resource(const ResourceConfig& config);

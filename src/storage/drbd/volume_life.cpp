@@ -134,7 +134,8 @@ asio::awaitable<Status> ensure_metadata(host::Host& host, DrbdMonitor& monitor, 
 
 asio::awaitable<Status> ensure_up(host::Host& host, DrbdMonitor& monitor, VolumeName volume, bool one_leg) {
   MCV_CO_TRY(const std::optional<ResourceFacts> now, co_await look(monitor, volume));
-  if (one_leg) {
+  const Result<std::string> file = co_await host.files.read(resource_file_path(volume));
+  if (one_leg || (file.ok() && has_one_leg(*file))) {
     MCV_CO_CHECK(co_await bring_up_one_leg(host, volume, now));
   } else {
     host::Command adjust = commands::adjust(volume);

@@ -28,7 +28,7 @@ boost::asio::awaitable<Status> remove_resource_file(host::Host& host, VolumeName
 boost::asio::awaitable<Status> ensure_metadata(host::Host& host, DrbdMonitor& monitor, VolumeName volume, std::uint32_t minor, std::string meta_disk,
                                                bool created_by_this_operation);
 
-/// In the kernel, attached, and (two legs) connecting, with the options of the resource file. Does not wait for the peer.
+/// In the kernel, attached, and connecting unless `one_leg` or the resource file names no other leg. Does not wait for the peer.
 /// Undo: ensure_down.
 boost::asio::awaitable<Status> ensure_up(host::Host& host, DrbdMonitor& monitor, VolumeName volume, bool one_leg);
 

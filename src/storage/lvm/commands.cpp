@@ -82,6 +82,10 @@ host::Command remove(const std::string& volume_group, const std::string& name) {
   return lvm({"lvremove", "--yes", volume_group + "/" + name});
 }
 
+host::Command rename(const std::string& volume_group, const std::string& from, const std::string& to) { return lvm({"lvrename", volume_group, from, to}); }
+
+host::Command deactivate(const std::string& volume_group, const std::string& name) { return lvm({"lvchange", "--activate", "n", volume_group + "/" + name}); }
+
 host::Command allocate_file(const std::string& path, Bytes size) {
   return {{"fallocate", "--length", fmt::format("{}", size.count()), path}, writing_all_of(size), {}};
 }

@@ -35,6 +35,8 @@ host::Command zero_device(const std::string& device, Bytes size);
 host::Command add_tag(const std::string& volume_group, const std::string& name, const std::string& new_tag);
 host::Command activate(const std::string& volume_group, const std::string& name);
 host::Command remove(const std::string& volume_group, const std::string& name);
+host::Command rename(const std::string& volume_group, const std::string& from, const std::string& to);
+host::Command deactivate(const std::string& volume_group, const std::string& name);
 /// A raw file of that size whose blocks are allocated.
 host::Command allocate_file(const std::string& path, Bytes size);
 host::Command give_file(const std::string& path, const std::string& user);

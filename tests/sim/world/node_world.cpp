@@ -395,7 +395,16 @@ void NodeWorld::wait_idle() {
   std::string failed;
   for (int tries = 0; tries < 5 && report_.violations.empty(); ++tries) {
     if (!run_events(idle, 1800s)) {
-      violation("I6: an operation does not end after the faults healed");
+      std::string which;
+      for (const std::size_t node : both) {
+        if (!up(node)) continue;
+        const Link link = daemon(node).shared.link();
+        which += fmt::format("; {} is {} {}", node_name(node), to_text(link.state), link.reason);
+        for (const OperationView& view : daemon(node).operations.list()) {
+          if (!view.final()) which += fmt::format("; {} ({}): {}", view.id.str(), view.kind, view.progress);
+        }
+      }
+      violation("I6: an operation does not end after the faults healed" + which);
       return;
     }
     failed.clear();

@@ -45,5 +45,7 @@ ScheduleReport leave_schedule(std::uint64_t seed, bool print_trace);
 ScheduleReport console_schedule(std::uint64_t seed, bool print_trace);
 /// One fault at one step of one plan; seeds from 0 count through every command, step, moment, node and kind of fault.
 ScheduleReport step_schedule(std::uint64_t seed, bool print_trace);
+/// The same for a removal of a node and the join that follows, under a guest that writes on.
+ScheduleReport removal_schedule(std::uint64_t seed, bool print_trace);
 
 }  // namespace mcv::sim

@@ -82,6 +82,7 @@ class SimDrbd {
     bool has_minor = false;
     bool attached = false;
     bool two_legs = false;
+    bool fencing = false;         ///< resource-and-stonith: of the file, or set by disk-options
     bool primary = false;
     bool wants_peer = false;
     std::string connection = "StandAlone";

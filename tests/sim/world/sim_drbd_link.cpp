@@ -186,7 +186,7 @@ void SimDrbd::lose_connection(std::size_t node, Leg& leg, bool graceful) {
   leg.peer_disk = meta != nullptr && meta->peer_outdated ? "Outdated" : "DUnknown";
   tell_connection(node, leg);
   tell_peer_device(node, leg);
-  if (leg.primary && !(meta != nullptr && meta->peer_outdated)) {
+  if (leg.primary && leg.fencing && !(meta != nullptr && meta->peer_outdated)) {
     leg.held = true;
     tell_resource(node, leg);
     scheduler_.say(fmt::format("drbd {}: {} holds I/O", leg.resource, nodes_[node].name));

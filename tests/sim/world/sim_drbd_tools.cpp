@@ -12,6 +12,8 @@ namespace {
 
 ToolAnswer failed(const std::string& text) { return ToolAnswer{10, "", text + "\n"}; }
 ToolAnswer state_refused(int code, const std::string& text) { return ToolAnswer{code == -2 ? 17 : 11, "", fmt::format("0: State change failed: ({}) {}\n", code, text)}; }
+/// What drbdadm says of a file with one leg where a verb needs the other one.
+ToolAnswer missing_peer(const std::string& path) { return failed(path + ":2: in resource: Missing section 'on <PEER> { ... }'."); }
 std::uint64_t minor_of_path(const std::string& text) { return std::stoull(text); }
 
 }  // namespace
@@ -42,6 +44,7 @@ std::optional<SimDrbd::Leg> SimDrbd::parse(std::size_t node, const std::string& 
   std::size_t legs = 0;
   for (std::size_t at = text.find("  on \""); at != std::string::npos; at = text.find("  on \"", at + 1)) ++legs;
   leg.two_legs = legs == 2;
+  leg.fencing = text.find("fencing resource-and-stonith;") != std::string::npos;
   const std::regex section(fmt::format("on \"{}\" \\{{([^}}]*)\\}}", nodes_[node].name));
   if (!std::regex_search(text, found, section)) return std::nullopt;
   const std::string mine = found[1];
@@ -79,6 +82,7 @@ ToolAnswer SimDrbd::drbdadm(std::size_t node, const std::vector<std::string>& ar
   const auto wanted = parse(node, path);
   if (!wanted) return ToolAnswer{10, "", fmt::format("Can not open '{}': No such file or directory\n", path)};
   const std::string& verb = words.front();
+  if (verb == "adjust" && !wanted->two_legs) return missing_peer(path);
   if (verb == "adjust") return adjust(node, *wanted);
   if (verb == "new-resource") {
     if (find(node, wanted->resource) != nullptr) return failed("resource exists");
@@ -97,13 +101,16 @@ ToolAnswer SimDrbd::drbdadm(std::size_t node, const std::vector<std::string>& ar
   if (verb == "attach") {
     if (leg->attached) return failed(fmt::format("{}: Failure: (124) Device is attached to a disk (use detach first)", leg->minor));
     leg->two_legs = wanted->two_legs;
+    leg->fencing = wanted->fencing;
     if (nodes_[node].lvm->device(leg->data) == nullptr || meta_of(node, *leg) == nullptr) return failed(fmt::format("{}: Failure: (104) Can not open backing device.", leg->minor));
     attach_leg(node, *leg);
     return ToolAnswer{};
   }
   if (verb == "primary") return promote(node, *leg, flags.count("--force") != 0);
   if (verb == "secondary") return demote(node, *leg);
+  if ((verb == "connect" || verb == "disconnect") && !wanted->two_legs) return missing_peer(path);
   if (verb == "connect") {
+    leg->two_legs = true;
     if (leg->wants_peer) return failed(fmt::format("{}: Failure: (125) Device has a net-config (use disconnect first)", leg->minor));
     leg->wants_peer = true;
     leg->connection = "Connecting";
@@ -140,6 +147,14 @@ ToolAnswer SimDrbd::drbdadm(std::size_t node, const std::vector<std::string>& ar
 
 ToolAnswer SimDrbd::drbdsetup(std::size_t node, const std::vector<std::string>& argv) {
   if (!loaded_[node]) return failed("Could not connect to 'drbd' generic netlink family");
+  if (argv[1] == "disk-options") {
+    Leg* leg = find_minor(node, static_cast<std::uint32_t>(std::stoul(argv[2])));
+    if (leg == nullptr || !leg->attached) return failed("no disk");
+    for (const std::string& word : argv) {
+      if (word.starts_with("--fencing=")) leg->fencing = word == "--fencing=resource-and-stonith";
+    }
+    return ToolAnswer{};
+  }
   if (argv[1] == "down") return down(node, argv[2]);
   if (argv[1] == "verify") {
     std::uint64_t start = 0, stop = 0;
@@ -167,6 +182,7 @@ ToolAnswer SimDrbd::adjust(std::size_t node, const Leg& wanted) {
     tell_resource(node, *leg, "create");
   }
   leg->two_legs = wanted.two_legs;
+  leg->fencing = wanted.fencing;
   if (!leg->has_minor) {
     leg->has_minor = true;
     tell_device(node, *leg, "create");
@@ -193,7 +209,7 @@ void SimDrbd::attach_leg(std::size_t node, Leg& leg) {
   data->open_by = fmt::format("drbd{}", leg.minor);
   nodes_[node].lvm->device(leg.meta)->open_by = data->open_by;
   DrbdMeta* meta = meta_of(node, leg);
-  leg.uncertain = leg.two_legs && !meta->peer_outdated;
+  leg.uncertain = leg.fencing && !meta->peer_outdated;
   leg.peer_disk = meta->peer_outdated ? "Outdated" : "DUnknown";
   if (meta->primary) {
     // The crashed Primary's last writes may be on one leg only.
@@ -212,7 +228,7 @@ void SimDrbd::ask(std::size_t node, const std::string& resource, ExitCode done) 
 
 /// Whether a promotion would run the program.
 bool SimDrbd::must_ask(std::size_t node, const Leg& leg) const {
-  if (leg.primary || !leg.attached || !leg.two_legs || leg.connection == "Connected") return false;
+  if (leg.primary || !leg.attached || !leg.fencing || leg.connection == "Connected") return false;
   const std::string disk = disk_state(node, leg);
   const DrbdMeta* meta = meta_of(node, leg);
   return disk == "Consistent" || (disk == "UpToDate" && meta != nullptr && !meta->peer_outdated);
@@ -268,13 +284,13 @@ ToolAnswer SimDrbd::promote(std::size_t node, Leg& leg, bool force) {
     return state_refused(-2, "Need access to UpToDate data");
   } else if (disk != "UpToDate" && leg.connection != "Connected") {
     return state_refused(-2, "Need access to UpToDate data");
-  } else if (leg.two_legs && leg.connection != "Connected" && !meta->peer_outdated) {
+  } else if (leg.fencing && leg.connection != "Connected" && !meta->peer_outdated) {
     // fencing resource-and-stonith
     if (!peer_may_be_outdated(node, leg, leg.told.value_or(1))) return state_refused(-7, "Refusing to be Primary while peer is not outdated");
   }
   leg.primary = true;
   meta->primary = true;
-  if (leg.two_legs && leg.connection != "Connected") fresh_uuid(node, leg);
+  if (leg.connection != "Connected") fresh_uuid(node, leg);
   tell_resource(node, leg);
   if (leg.connection == "Connected") {
     if (Leg* peer = find(1 - node, leg.resource)) {

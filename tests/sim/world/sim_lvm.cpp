@@ -128,6 +128,19 @@ ToolAnswer SimLvm::remove(const std::vector<std::string>& argv) {
   return ToolAnswer{};
 }
 
+ToolAnswer SimLvm::rename(const std::vector<std::string>& argv) {
+  auto options = options_of(argv);
+  const std::vector<std::string>& words = options[""];
+  if (words.size() != 3) return refuse("Old and new logical volume names required");
+  const auto found = volumes.find(words[0] + "/" + words[1]);
+  if (found == volumes.end()) return refuse("Failed to find logical volume \"" + words[1] + "\"");
+  if (volumes.count(words[0] + "/" + words[2]) != 0) return refuse(fmt::format("Logical Volume \"{}\" already exists in volume group \"{}\"", words[2], words[0]));
+  auto moved = volumes.extract(found);
+  moved.key() = words[0] + "/" + words[2];
+  volumes.insert(std::move(moved));
+  return ToolAnswer{};
+}
+
 std::optional<ToolAnswer> SimLvm::run(const std::vector<std::string>& argv) {
   const std::string& tool = argv.front();
   if (tool == "vgs") return list_groups();
@@ -135,6 +148,7 @@ std::optional<ToolAnswer> SimLvm::run(const std::vector<std::string>& argv) {
   if (tool == "lvcreate") return create(argv);
   if (tool == "lvchange") return change(argv);
   if (tool == "lvremove") return remove(argv);
+  if (tool == "lvrename") return rename(argv);
   if (tool == "blkdiscard") {
     Lv* volume = device(argv.back());
     if (volume == nullptr) return ToolAnswer{1, "", "blkdiscard: cannot open " + argv.back()};

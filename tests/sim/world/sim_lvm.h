@@ -61,6 +61,7 @@ class SimLvm {
   ToolAnswer create(const std::vector<std::string>& argv);
   ToolAnswer change(const std::vector<std::string>& argv);
   ToolAnswer remove(const std::vector<std::string>& argv);
+  ToolAnswer rename(const std::vector<std::string>& argv);
 };
 
 }  // namespace mcv::sim

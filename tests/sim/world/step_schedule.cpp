@@ -27,6 +27,8 @@ struct Chapter {
   bool always = true;  ///< in a story that is disturbed elsewhere, too; else only when it is the one to disturb
 };
 
+bool is_join(const Chapter& chapter) { return chapter.name == "join" || chapter.name == "join again"; }
+
 enum class Moment { begins, runs, ended };
 enum class Blow { daemon_crash, power_cut, tools_fail, tools_hang };
 
@@ -61,6 +63,8 @@ class StepSchedule : public NodeWorld {
  public:
   using NodeWorld::NodeWorld;
   ScheduleReport run(std::uint64_t seed);
+  /// The same for a removal and the join that follows it, under a guest that writes.
+  ScheduleReport run_removal(std::uint64_t seed);
 
  private:
   const ClusterState& state(std::size_t node) { return daemon(node).shared.current(); }
@@ -68,6 +72,12 @@ class StepSchedule : public NodeWorld {
   bool runs_on(std::size_t node) { return up(node) && daemon(node).guests.facts(guest).state == RunState::running; }
   std::size_t owner() { return state(0).vm(guest)->owner.str() == "A" ? 0 : 1; }
   std::vector<Chapter> story();
+  std::vector<Chapter> removal_story();
+  void begin();
+  bool is_blank(std::size_t node);
+  bool is_redundant();
+  void delete_quarantined(std::size_t node);
+  void audit_removed();
   Json join_body();
   Answer ask(const Chapter& chapter);
   void achieve(const Chapter& chapter);
@@ -79,6 +89,8 @@ class StepSchedule : public NodeWorld {
 /// One configuration, known to both, or not a cluster yet.
 bool StepSchedule::agreed() {
   if (!up(0) || !up(1)) return false;
+  // Passive: it was removed, and does not know yet or is not blank yet.
+  if (daemon(0).departure.is_passive() || daemon(1).departure.is_passive()) return false;
   if (!state(0).is_cluster() && !state(1).is_cluster()) return true;
   for (const std::size_t node : both) {
     if (daemon(node).shared.link().state != LinkState::together) return false;
@@ -122,7 +134,7 @@ Json StepSchedule::join_body() {
 }
 
 NodeWorld::Answer StepSchedule::ask(const Chapter& chapter) {
-  const Json body = chapter.name == "join" ? join_body() : chapter.body;
+  const Json body = is_join(chapter) ? join_body() : chapter.body;
   return call(chapter.node, chapter.method, chapter.target, body, false);
 }
 
@@ -132,10 +144,10 @@ void StepSchedule::achieve(const Chapter& chapter) {
   for (int tries = 0; tries < 7 && well(); ++tries) {
     if (run_events(achieved, 5s)) return;
     // A bridge that no network needs yet goes with the power; the refusals say how to make it again.
-    if (chapter.name == "join" || chapter.name == "network create") {
+    if (is_join(chapter) || chapter.name == "network create") {
       for (const std::size_t node : both) command(node, "POST", "/v1/node/init", {{"all", true}});
     }
-    command(chapter.node, chapter.method, chapter.target, chapter.name == "join" ? join_body() : chapter.body);
+    command(chapter.node, chapter.method, chapter.target, is_join(chapter) ? join_body() : chapter.body);
     wait_idle();
     if (run_events(achieved, 20s)) return;
     pass(20s);
@@ -200,12 +212,89 @@ void StepSchedule::disturb(const Chapter& chapter, std::uint64_t number) {
   wait_idle();
 }
 
-ScheduleReport StepSchedule::run(std::uint64_t seed) {
+void StepSchedule::begin() {
   for (const std::size_t node : both) start_daemon(node);
   for (const std::size_t node : both) {
     insist(node, "POST", "/v1/node/init", {{"all", true}}, "node init");
     insist(node, "PUT", "/v1/node/addresses", {{"cluster_address", node_address(node)}}, "node set-ip-address");
   }
+}
+
+bool StepSchedule::is_blank(std::size_t node) {
+  return up(node) && daemon(node).shared.link().state == LinkState::single && daemon(node).own_record().ok() && join::own_objects(state(node)).empty();
+}
+
+bool StepSchedule::is_redundant() {
+  const auto volumes = daemon(0).drbd.volumes();
+  const auto seen = volumes.find("vm1-0");
+  return seen != volumes.end() && seen->second.redundant();
+}
+
+void StepSchedule::delete_quarantined(std::size_t node) {
+  const Answer listed = call(node, "GET", "/v1/quarantine", Json(), false);
+  if (!listed.ok()) return violation("the quarantine cannot be listed");
+  for (const Json& copy : listed.body["copies"]) insist(node, "DELETE", "/v1/quarantine/" + copy.value("name", ""), Json(), "quarantine delete");
+}
+
+std::vector<Chapter> StepSchedule::removal_story() {
+  std::vector<Chapter> chapters;
+  for (Chapter& chapter : story()) {
+    // Up to a guest that runs on A; the end of the story ends it.
+    const bool wanted = chapter.always && chapter.name != "verify";
+    if (wanted) chapters.push_back(std::move(chapter));
+    if (chapters.empty() || chapters.back().name != "vm start") continue;
+    const auto removed = [this] { return !state(0).is_cluster() && is_blank(1) && !disks_[0].files.there("/etc/corosync/corosync.conf"); };
+    const auto clean = [this] { return is_redundant() && state(0).volume(VolumeName::trusted("vm1-0"))->verdict.kind == VerdictKind::clean; };
+    const auto runs = [this] { return runs_on(0); };
+    const Chapter start = chapters.back();
+    chapters.push_back({"remove", 0, "POST", "/v1/cluster/remove-node", {{"node", "B"}}, removed});
+    // Whatever a power cut did: on one leg it starts again, with all it was told is there.
+    chapters.push_back({"vm start on one leg", 0, start.method, start.target, start.body, runs});
+    chapters.push_back({"join again", 0, "POST", "/v1/cluster/add-node", Json(), [this] { return state(0).is_cluster() && state(1).is_cluster() && is_redundant(); }});
+    chapters.push_back({"verify again", 1, "POST", "/v1/verify", {{"all", true}}, clean});
+  }
+  return chapters;
+}
+
+ScheduleReport StepSchedule::run_removal(std::uint64_t seed) {
+  begin();
+  const std::vector<Chapter> chapters = removal_story();
+  const std::string chosen = seed % 2 == 0 ? "remove" : "join again";
+  for (const Chapter& chapter : chapters) {
+    if (!well()) break;
+    if (chapter.name == chosen) {
+      disturb(chapter, seed / 2);
+      // Undone or done, and the same on both sides.
+      if (well() && state(0).is_cluster() && state(1).is_cluster()) check_configuration();
+    }
+    if (well()) achieve(chapter);
+    if (well() && chapter.name == "remove") audit_removed();
+    if (well() && chapter.name == "verify again") delete_quarantined(1);
+  }
+  if (well()) {
+    pass(10s);
+    check_configuration();
+    look_for_orphans();
+  }
+  return finish("removal", seed);
+}
+
+/// Nothing of the leaver can be opened by what it had, and the remainder has no connection to lose.
+void StepSchedule::audit_removed() {
+  for (const SimDrbd::Seen& seen : drbd_->look(1)) violation(fmt::format("{} is still in the kernel of B", seen.resource));
+  for (const auto& [name, volume] : machines_[1]->lvm.volumes) {
+    if (!volume.thin_pool && name.find("/mcvq-") == std::string::npos) violation(fmt::format("{} on B is not in quarantine", name));
+  }
+  if (corosync_.running(0) || corosync_.running(1)) violation("corosync runs after the removal");
+  for (const SimDrbd::Seen& seen : drbd_->look(0)) {
+    if (seen.held || seen.connection != "StandAlone") violation(fmt::format("{} on A: {}{}", seen.resource, seen.connection, seen.held ? ", held" : ""));
+  }
+  const auto volume = state(0).volume(VolumeName::trusted("vm1-0"));
+  if (!volume.ok() || volume->verdict.kind != VerdictKind::never) violation("the verdict is not never after a removal");
+}
+
+ScheduleReport StepSchedule::run(std::uint64_t seed) {
+  begin();
   const std::vector<Chapter> chapters = story();
   const std::size_t chosen = seed % chapters.size();
   for (std::size_t i = 0; i < chapters.size() && well(); ++i) {
@@ -233,5 +322,6 @@ ScheduleReport StepSchedule::run(std::uint64_t seed) {
 }  // namespace
 
 ScheduleReport step_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run(seed); }
+ScheduleReport removal_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run_removal(seed); }
 
 }  // namespace mcv::sim

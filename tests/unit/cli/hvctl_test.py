@@ -379,6 +379,37 @@ class Requests(Case):
         self.assertIn("A keeps its own record", shown)
         self.assertIn("hvctl vm start vm1", shown)
 
+    def test_removing_a_node_is_confirmed_and_says_what_is_left_to_do(self):
+        route = "/v1/cluster/remove-node"
+        told = {"removed": "B", "leaver": {"blank": False, "why": "no connection", "text": "B has not said that it is blank"}}
+        silent = operation("succeeded")
+        silent["result"] = told
+        self.serve({f"POST {route}": started(), "GET /v1/operations/A-17/events": Answer(events=[silent])})
+        self.assertIn("not-confirmed", self.run_hvctl("cluster", "remove-node", "--node", "B", expect=11).stderr)
+        self.assertEqual(self.fake.requests, [])
+        shown = self.run_hvctl("cluster", "--remove-node", "--node", "B", "--yes").stdout
+        self.assertIn("one leg", shown)
+        self.assertIn("B has not said that it is blank", shown)
+        self.run_hvctl("cluster", "remove-node", "--node", "B", "--dead", "--yes")
+        self.assertEqual(self.fake.bodies("POST", route), [{"node": "B", "dead": False}, {"node": "B", "dead": True}])
+        self.assertIn("bad-request", self.run_hvctl("cluster", "remove-node", "--yes", expect=2).stderr)
+
+    def test_copies_in_quarantine_are_listed_and_deleted_by_name(self):
+        copy = {"name": "mcvq-A-17-vm1-0", "volume": "vm1-0", "volume_group": "vg0", "removal": "A-17", "size": GIB}
+        deleted = Answer(body={"result": {"text": "gone"}, "durability": "single node"})
+        self.serve({"GET /v1/quarantine": Answer(body={"node": "B", "copies": [copy]}), "DELETE /v1/quarantine/mcvq-A-17-vm1-0": deleted})
+        self.assertEqual(self.run_hvctl("storage", "list-quarantined").stdout.splitlines()[1].split(), ["mcvq-A-17-vm1-0", "vm1-0", "1", "GiB", "vg0", "A-17"])
+        self.assertIn("not-confirmed", self.run_hvctl("storage", "delete-quarantined", copy["name"], expect=11).stderr)
+        self.assertEqual(self.fake.bodies("DELETE", "/v1/quarantine/mcvq-A-17-vm1-0"), [])
+        self.run_hvctl("storage", "delete-quarantined", copy["name"], "--yes")
+        self.assertEqual(len(self.fake.bodies("DELETE", "/v1/quarantine/mcvq-A-17-vm1-0")), 1)
+
+    def test_a_lone_leg_is_shown_as_one(self):
+        listed = {"volume": "vm1-0", "vm": "vm1", "minor": 100, "port": 7001, "size": GIB, "role": "Primary", "peer_role": "Unknown", "connection": "standalone", "replication": "off",
+                  "disk": "UpToDate", "peer_disk": "DUnknown", "out_of_sync_kib": 0, "suspended": "no", "verdict": {"kind": "never"}, "holds": [], "one_leg": True}
+        self.serve({"GET /v1/drbd": Answer(body={"enabled": True, "volumes": [listed]})})
+        self.assertIn("one leg", self.run_hvctl("drbd", "list").stdout)
+
     def test_no_daemon(self):
         done = self.run_hvctl("info", expect=7)
         self.assertIn("systemctl start mcvd", done.stderr)

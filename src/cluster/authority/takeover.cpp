@@ -19,7 +19,8 @@ std::string deciding_command(const Standpoint& standpoint) {
 namespace {
 
 std::string next_of(const VolumeName& volume, const std::string& owner, Freshness reason) {
-  const std::string back = fmt::format("bring {} back; it has the newer data", owner);
+  const bool is_certain = reason == Freshness::not_current || reason == Freshness::peer_went_on || reason == Freshness::set_aside || reason == Freshness::left_here;
+  const std::string back = fmt::format("bring {} back; it {} the newer data", owner, is_certain ? "has" : "may have");
   // A copy that is not whole is nobody's choice.
   if (reason == Freshness::not_current) return back + ". hvctl drbd list shows this copy";
   return fmt::format("{}. Only if {} is lost for good: {}", back, owner, accept_command(volume));

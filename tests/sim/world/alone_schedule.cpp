@@ -266,6 +266,7 @@ ScheduleReport AloneSchedule::run(std::uint64_t seed) {
       case 3: copies_lost(); break;
       default: truly_down(); break;
     }
+    if (!one_copy_is_left()) break;
     if (well()) come_together();
   }
   return finish("alone", seed);

@@ -55,6 +55,7 @@ class AloneSchedule : public NodeWorld {
   void accept_and_start(std::size_t survivor, const VmName& vm);
   void fork_lineage(std::size_t survivor, const VmName& vm);
   void meet();
+  bool one_copy_is_left();
   void one_node_lost();
   void both_alone();
   void accepted_by_a_false_word();

@@ -95,7 +95,11 @@ void AloneSchedule::owner_is_lost() {
   }
   if (!insist_on_confirming(survivor, false)) return;
   for (const VmName& vm : guests) must_go_on(survivor, vm);
-  for (const VmName& vm : guests) try_to_start(survivor, vm, owner(survivor, vm) == survivor ? "of an own VM" : "of a VM of the lost node");
+  for (const VmName& vm : guests) {
+    // For good, its operator thinks, and takes the older copy.
+    if (well() && is_set_aside(survivor, vm) && chance().one_in(3)) accept_and_start(survivor, vm);
+    else try_to_start(survivor, vm, owner(survivor, vm) == survivor ? "of an own VM" : "of a VM of the lost node");
+  }
   pass(milliseconds(chance().between(0, 10'000)));
   // The link may be back before the node is.
   if (chance().one_in(2)) drbd_->heal();
@@ -135,6 +139,7 @@ ScheduleReport AloneSchedule::run_consent(std::uint64_t seed) {
   if (well()) create_guests();
   for (std::uint64_t round = chance().between(1, 3); round > 0 && well(); --round) {
     copies_lost();
+    if (!one_copy_is_left()) break;
     if (well()) come_together();
   }
   return finish("consent", seed);

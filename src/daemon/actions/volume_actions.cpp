@@ -211,6 +211,10 @@ asio::awaitable<Result<Json>> following(Node& node, StepContext context) {
   };
   MCV_CO_TRY(const drbd::ResourceFacts reached, co_await node.drbd.wait_until(step.volume.name, std::move(follows), seconds(60), "the source of the other copy"));
   static_cast<void>(reached);
+  // What a join shows is what it found of the other node, not the last of its legs.
+  for (const Json& result : context.results) {
+    if (result.is_object() && result.contains("suitability")) co_return result;
+  }
   co_return Json();
 }
 

@@ -102,6 +102,7 @@ TEST_F(RemovalTest, AReplacementIsCopiedToFromTheNodeThatStayed) {
   EXPECT_TRUE(nodes.daemon(a).drbd.volumes().at("vm1-0").redundant());
   EXPECT_EQ(state_of_vm1(a), RunState::running);
   nodes.must(a, "POST", "/v1/verify", {{"all", true}});
+  nodes.pass(5s);
   EXPECT_EQ(nodes.daemon(b).shared.current().volume(VolumeName::trusted("vm1-0"))->verdict.kind, VerdictKind::clean);
   // Its word is asked for again, as of any pair.
   nodes.switch_off(b);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 
 #include "daemon/host/deadline.h"
 #include "daemon/host/http_wire.h"

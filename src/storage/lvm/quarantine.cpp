@@ -69,6 +69,11 @@ asio::awaitable<Status> quarantine_backing(host::Host& host, Pool pool, VolumeNa
   if (pool.kind == PoolKind::directory) co_return success();
   MCV_CO_TRY(const std::vector<LogicalVolume> volumes, co_await logical_volumes(host));
   const std::string kept = quarantine_name(removal, volume);
+  for (const std::string& name : {kept + std::string(metadata_ending), kept}) {
+    if (find(volumes, pool.volume_group, name) == nullptr) continue;
+    host::Command close = commands::deactivate(pool.volume_group, name);  // an attempt that was cut off renamed it
+    MCV_CO_CHECK(co_await run(host, std::move(close)));
+  }
   if (const LogicalVolume* metadata = find(volumes, pool.volume_group, metadata_name(volume))) {
     MCV_CO_CHECK(co_await put_aside(host, *metadata, kept + std::string(metadata_ending), volume, removal));
   }

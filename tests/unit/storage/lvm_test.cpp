@@ -5,6 +5,7 @@
 #include "storage/lvm/backing.h"
 #include "storage/lvm/commands.h"
 #include "storage/lvm/pool.h"
+#include "storage/lvm/quarantine.h"
 
 namespace mcv::lvm {
 namespace {
@@ -24,6 +25,7 @@ class FakeLvm {
     tools_.when("vgs", [](const host::Command& command) { return words(command.argv), host::ProcessResult{0, R"({"report":[{"vg":[{"vg_name":"vg0","vg_size":"21470642176","vg_free":"17167286272","vg_extent_size":"4194304"}]}]})", ""}; });
     tools_.when("lvcreate", [this](const host::Command& command) { return create(words(command.argv)); });
     tools_.when("lvchange", [this](const host::Command& command) { return change(words(command.argv)); });
+    tools_.when("lvrename", [this](const host::Command& command) { return rename(words(command.argv)); });
     tools_.when("lvremove", [this](const host::Command& command) { return remove(words(command.argv)); });
     tools_.succeed("blkdiscard");
   }
@@ -34,6 +36,7 @@ class FakeLvm {
   };
   std::map<std::string, Entry> volumes;
   bool die_after_create = false;
+  bool die_after_rename = false;
 
  private:
   /// What was asked for. Every tool is told not to read DRBD devices: one whose I/O is held never lets it go again.
@@ -83,6 +86,15 @@ class FakeLvm {
     Entry& entry = volumes.at(argv.back().substr(4));
     if (const std::string tag = after(argv, "--addtag"); !tag.empty()) entry.tags += "," + tag;
     if (argv[1] == "--errorwhenfull") entry.when_full = "error";
+    if (const std::string active = after(argv, "--activate"); !active.empty()) entry.attributes[4] = active == "y" ? 'a' : '-';
+    return {0, "", ""};
+  }
+  host::ProcessResult rename(const host::Argv& argv) {
+    auto moved = volumes.extract(argv[2]);
+    if (moved.empty()) return {5, "", "  Failed to find logical volume"};
+    moved.key() = argv[3];
+    volumes.insert(std::move(moved));
+    if (die_after_rename) return {137, "", "Killed"};
     return {0, "", ""};
   }
   host::ProcessResult remove(const host::Argv& argv) {
@@ -204,6 +216,44 @@ TEST(Backing, RemovalIsIdempotentAndRefusesAnOpenDevice) {
   EXPECT_EQ(lvm.volumes.size(), 1u);  // the pool
   EXPECT_TRUE(machine.run(remove_pool(machine.host, thin_pool())).ok());
   EXPECT_TRUE(lvm.volumes.empty());
+}
+
+TEST(Quarantine, KeepsTheDataUnderANameThatNothingStartsUntilItIsDeleted) {
+  Machine machine;
+  FakeLvm lvm(machine);
+  const OperationId removal = OperationId::trusted("A-17");
+  ASSERT_TRUE(machine.run(ensure_pool(machine.host, thin_pool(), std::nullopt)).ok());
+  ASSERT_TRUE(machine.run(ensure_backing(machine.host, BackingSpec{thin_pool(), vm1, Bytes::mib(256), "A-7", true})).ok());
+  ASSERT_TRUE(lvm.volumes.contains("mcv-vm1-0.md"));
+  EXPECT_TRUE(machine.run(quarantined(machine.host))->empty());
+
+  lvm.volumes.at("mcv-vm1-0.md").attributes = "Vwi-aotz--";
+  EXPECT_EQ(machine.run(quarantine_backing(machine.host, thin_pool(), vm1, removal)).error().code(), ErrorCode::device_busy);
+  EXPECT_TRUE(lvm.volumes.contains("mcv-vm1-0.md"));
+  lvm.volumes.at("mcv-vm1-0.md").attributes = "Vwi-a-tz--";
+
+  // Killed with the metadata renamed and the data not: the next attempt finishes, and one more finds nothing to do.
+  lvm.die_after_rename = true;
+  EXPECT_FALSE(machine.run(quarantine_backing(machine.host, thin_pool(), vm1, removal)).ok());
+  lvm.die_after_rename = false;
+  EXPECT_TRUE(machine.run(quarantine_backing(machine.host, thin_pool(), vm1, removal)).ok());
+  EXPECT_TRUE(machine.run(quarantine_backing(machine.host, thin_pool(), vm1, removal)).ok());
+  EXPECT_FALSE(lvm.volumes.contains("mcv-vm1-0")) << "a new leg of that name must not find old data";
+  EXPECT_FALSE(lvm.volumes.contains("mcv-vm1-0.md"));
+  const auto kept = machine.run(quarantined(machine.host));
+  ASSERT_EQ(kept->size(), 1u);
+  EXPECT_EQ(kept->front().name, "mcvq-A-17-vm1-0");
+  EXPECT_EQ(kept->front().volume, "vm1-0");
+  EXPECT_EQ(kept->front().removal, "A-17");
+  EXPECT_EQ(kept->front().size, Bytes::mib(256));
+  for (const char* name : {"mcvq-A-17-vm1-0", "mcvq-A-17-vm1-0.md"}) EXPECT_EQ(lvm.volumes.at(name).attributes[4], '-') << name << " is active";
+  EXPECT_EQ(machine.run(remove_pool(machine.host, thin_pool())).error().code(), ErrorCode::in_use);
+
+  for (const char* other : {"mcvq-A-17-vm1-0.md", "mcv-fast", "mcvq-A-18-vm1-0"}) {
+    EXPECT_EQ(machine.run(remove_quarantined(machine.host, other)).error().code(), ErrorCode::not_found) << other;
+  }
+  EXPECT_TRUE(machine.run(remove_quarantined(machine.host, "mcvq-A-17-vm1-0")).ok());
+  EXPECT_EQ(lvm.volumes.size(), 1u);  // the pool
 }
 
 TEST(Backing, MetadataHasRoomForTheBitmap) {

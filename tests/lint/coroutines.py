@@ -7,6 +7,7 @@
   coroutines.py BUILD_DIR FILE…      these
   coroutines.py --self-test          the query finds each of its known bad statements and none of the good ones
 """
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -22,14 +23,18 @@ TOOL = os.environ.get("CLANG_QUERY", "clang-query-14")
 FINDING = re.compile(r'^(.*?):(\d+):(\d+): note: "root" binds here')
 
 
+def ask(folder, entry):
+    return entry, subprocess.run([TOOL, "-p", folder, "-f", str(QUERY), entry["file"]], capture_output=True, text=True)
+
+
 def check(entries):
-    """Runs the query over all entries at once: the tool's start and the shared headers cost most."""
     findings = set()
     with tempfile.TemporaryDirectory() as folder:
         database = [{"directory": e["directory"], "file": e["file"], "arguments": arguments_of(e)} for e in entries]
         (pathlib.Path(folder) / "compile_commands.json").write_text(json.dumps(database))
-        for entry in entries:
-            done = subprocess.run([TOOL, "-p", folder, "-f", str(QUERY), entry["file"]], capture_output=True, text=True)
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            answers = list(pool.map(lambda entry: ask(folder, entry), entries))
+        for entry, done in answers:
             if "error:" in done.stdout + done.stderr:
                 lines = [line for line in (done.stdout + done.stderr).splitlines() if "error:" in line]
                 print(f"{entry['file']}: clang could not read it: {lines[0]}")

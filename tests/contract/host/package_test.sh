@@ -59,7 +59,7 @@ mkdir -p "$root/etc/drbd.d" "$root/var/lib/mcv/images"
 echo resource >"$root/etc/drbd.d/mcv-vm1-0.res"
 echo data >"$root/var/lib/mcv/images/vm1.raw"
 # What mcvd writes there beside its store and keys: every path of src/daemon/node/paths.h.
-ours=$(sed -n 's,.*"/var/lib/mcv/\([^"]*\)".*,\1,p' "$(dirname "$0")/../../../src/daemon/node/paths.h")
+ours=$(sed -n 's,.*return state_directory + "/\([^"]*\)".*,\1,p' "$(dirname "$0")/../../../src/daemon/node/paths.h")
 [ -n "$ours" ] || fail "no path of mcvd's own files was found"
 for file in $ours; do
     echo secret >"$root/var/lib/mcv/$file"

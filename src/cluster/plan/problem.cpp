@@ -26,12 +26,7 @@ Json to_problem(const Error& error) {
 
 Error error_from_problem(const Json& problem) {
   if (!problem.is_object()) return Error(ErrorCode::internal, fmt::format("an error that cannot be read: {}", problem.dump()));
-  Error error(error_code_from_text(text_at(problem, "code")), text_at(problem, "detail"));
-  const std::string safe = text_at(problem, "safe");
-  const std::string next = text_at(problem, "next");
-  if (!safe.empty()) std::move(error).with_safe(safe);
-  if (!next.empty()) std::move(error).with_next(next);
-  return error;
+  return Error(error_code_from_text(text_at(problem, "code")), text_at(problem, "detail")).with_safe(text_at(problem, "safe")).with_next(text_at(problem, "next"));
 }
 
 }  // namespace mcv

@@ -27,10 +27,10 @@ std::string describe(const PlannedStep& step) { return step.text.empty() ? fmt::
 
 JournalEntry stuck(const OperationState& state, std::size_t index, std::string_view doing, const Error& cause) {
   const PlannedStep& step = state.plan().steps[index];
-  Error error(ErrorCode::operation_stuck, fmt::format("{} '{}' failed: {}", doing, describe(step), cause.message()));
-  std::move(error).with_safe(fmt::format("{} steps of {} are as `hvctl op show` lists them; no other step was touched", state.plan().steps.size(), state.plan().summary));
   const std::string retry = fmt::format("hvctl op retry {}", state.plan().id.str());
-  std::move(error).with_next(cause.next().empty() ? retry : cause.next() + "; then " + retry);
+  Error error = Error(ErrorCode::operation_stuck, fmt::format("{} '{}' failed: {}", doing, describe(step), cause.message()))
+                    .with_safe(fmt::format("{} steps of {} are as `hvctl op show` lists them; no other step was touched", state.plan().steps.size(), state.plan().summary))
+                    .with_next(cause.next().empty() ? retry : cause.next() + "; then " + retry);
   return JournalEntry::with_error(EntryKind::stuck, index, std::move(error));
 }
 
@@ -45,8 +45,8 @@ Reaction insist(const OperationState& state, std::size_t index, const Attempt& a
 }
 
 Error as_undone(Error error) {
-  if (error.safe().empty()) std::move(error).with_safe("everything done so far is undone");
-  return error;
+  if (!error.safe().empty()) return error;
+  return std::move(error).with_safe("everything done so far is undone");
 }
 
 }  // namespace

@@ -71,13 +71,7 @@ Error from_problem(const Json& problem) {
   std::string message = text_of(problem, "detail");
   if (message.empty()) message = "the daemon gave no detail";
   if (to_text(code) != spelling) message = fmt::format("{} (code '{}', unknown to this build)", message, spelling);
-  Error error(code, std::move(message));
-  std::string safe = text_of(problem, "safe");
-  std::string next = text_of(problem, "next");
-  // In place: assigning the returned reference would move the error onto itself.
-  if (!safe.empty()) static_cast<void>(std::move(error).with_safe(std::move(safe)));
-  if (!next.empty()) static_cast<void>(std::move(error).with_next(std::move(next)));
-  return error;
+  return Error(code, std::move(message)).with_safe(text_of(problem, "safe")).with_next(text_of(problem, "next"));
 }
 
 Error error_from_reply(int status, std::string_view body) {

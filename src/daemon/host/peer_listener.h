@@ -25,7 +25,7 @@ class PeerListener : public std::enable_shared_from_this<PeerListener> {
   /// No further connection; those that are being answered go on to their end.
   void close();
 
-  explicit PeerListener(boost::asio::any_io_executor loop) : acceptor_(std::move(loop)) {}
+  explicit PeerListener(const boost::asio::any_io_executor& loop) : acceptor_(loop) {}
 
  private:
   static boost::asio::awaitable<void> accept_all(std::shared_ptr<PeerListener> self, TaskGroup* tasks);

@@ -197,7 +197,7 @@ void PlanSimDispatcher::interrupt(NodeName node, OperationId operation, std::siz
   if (sim_.up(target)) sim_.daemons_[target]->steps.interrupt(operation, step);
 }
 
-PlanSim::PlanSim(std::uint64_t seed, PlanFaults faults) : scheduler_(seed), faults_(std::move(faults)) {}
+PlanSim::PlanSim(std::uint64_t seed, PlanFaults faults) : scheduler_(seed), faults_(faults) {}
 
 Operations& PlanSim::operations(std::size_t node) { return *daemons_[node]->operations; }
 TaskGroup& PlanSim::clients(std::size_t node) { return daemons_[node]->clients; }

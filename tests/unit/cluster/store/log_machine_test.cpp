@@ -4,6 +4,8 @@
 // More: MCV_SEEDS=5000 store_test --gtest_filter='LogMachineFuzz*'; one again: MCV_SEED=17.
 #include <gtest/gtest.h>
 
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <deque>
 #include <random>

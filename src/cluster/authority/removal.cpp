@@ -37,7 +37,7 @@ Status may_remove_dead(const DeadRemoval& question) {
   if (older.empty()) return success();
   return Error(ErrorCode::not_up_to_date, fmt::format("{} may have the newer data: {}", peer, older))
       .with_safe("nothing was changed; the copies are kept")
-      .with_next(fmt::format("bring {} back and wait for the resync; or give up what is on them: hvctl vm delete VM", peer));
+      .with_next(fmt::format("bring {} back and wait for the resync. Only if it is lost for good: hvctl cluster accept-copy DISK and hvctl vm start VM, or hvctl vm delete VM; then the same command again", peer));
 }
 
 Status copies_may_stay_alone(const Standpoint& standpoint, const ClusterState& state, const std::map<std::string, VolumeFacts>& here) {

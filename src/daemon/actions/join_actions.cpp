@@ -25,6 +25,13 @@ asio::awaitable<Status> tell(Node& node, NodeRecord joiner, std::string target, 
   co_return success();
 }
 
+/// Of an undo: a joiner that does not know this node was never reserved, lost the invitation in a restart, or is free again, and
+/// then it has removed itself what the join made there.
+Status unless_free(const Status& told) {
+  if (!told.ok() && told.error().code() == ErrorCode::permission_denied) return success();
+  return told;
+}
+
 asio::awaitable<Result<Json>> prepare(Node& node, StepContext context) {
   MCV_CO_TRY(const NodeRecord joiner, joiner_of(context));
   MCV_CO_TRY(const NodeRecord here, node.own_record());
@@ -36,9 +43,7 @@ asio::awaitable<Result<Json>> prepare(Node& node, StepContext context) {
 asio::awaitable<Status> undo_prepare(Node& node, StepContext context) {
   MCV_CO_TRY(const NodeRecord joiner, joiner_of(context));
   const Status told = co_await tell(node, joiner, "/peer/v1/join/abandon", Json::object());
-  // It does not know this node: it was never reserved, lost the invitation in a restart, or is free again already.
-  if (!told.ok() && told.error().code() == ErrorCode::permission_denied) co_return success();
-  co_return told;
+  co_return unless_free(told);
 }
 
 asio::awaitable<Result<Json>> pool(Node& node, StepContext context) {
@@ -59,7 +64,8 @@ asio::awaitable<Status> undo_pool(Node& node, StepContext context) {
   MCV_CO_TRY(const NodeRecord joiner, joiner_of(context));
   // Also when nobody heard whether it was made. What belongs to the joiner, the joiner keeps.
   Json body = {{"pool", context.params.value("pool", Json::object())}, {"remove", true}};
-  co_return co_await tell(node, joiner, "/peer/v1/join/pool", std::move(body));
+  const Status told = co_await tell(node, joiner, "/peer/v1/join/pool", std::move(body));
+  co_return unless_free(told);
 }
 
 std::string commit_id(const StepContext& context) { return context.operation.str() + "/join"; }

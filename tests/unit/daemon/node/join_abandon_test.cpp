@@ -2,6 +2,7 @@
 // A join whose other node went away in the middle, seen from the node that was to be added.
 #include <gtest/gtest.h>
 
+#include "cluster/plans/cluster_plans.h"
 #include "two_nodes.h"
 
 namespace mcv::test {
@@ -80,6 +81,11 @@ TEST_F(JoinAbandon, AReservedNodeSaysSoTakesNoChangesAndIsBlankByAPersonsWord) {
   nodes.run_events([&] { return nodes.daemon(a).operations.running() == 0; }, 300s);
   nodes.pass(60s);
   expect_blank();
+  ASSERT_EQ(nodes.daemon(a).operations.list().size(), 2u);
+  for (const OperationView& view : nodes.daemon(a).operations.list()) {
+    const OperationOutcome expected = view.kind == plans::join_kind ? OperationOutcome::undone : OperationOutcome::succeeded;
+    EXPECT_EQ(view.outcome, expected) << view.to_json().dump();
+  }
   EXPECT_FALSE(nodes.daemon(a).shared.current().is_cluster());
   expect_that_a_join_works();
 }

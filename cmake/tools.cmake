@@ -1,10 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-# Compiler flags and the mcv_module() helper every folder under src/ uses. No ccache: with GCC's precompiled headers it
-# never hits and only costs.
+# Compiler flags and the mcv_module() helper every folder under src/ uses.
 
 find_program(MCV_LLD ld.lld)
 if(MCV_LLD)
   add_link_options(-fuse-ld=lld)
+endif()
+
+# ccache hits with GCC's precompiled headers only when it may look past them and the compiler names them in what it preprocesses.
+# A build from nothing is slower with it: for who builds again and again (-DMCV_CCACHE=ON).
+option(MCV_CCACHE "Compile through ccache" OFF)
+if(MCV_CCACHE)
+  find_program(MCV_CCACHE_PROGRAM ccache REQUIRED)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${MCV_CCACHE_PROGRAM})
+  add_compile_options($<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-fpch-preprocess>)
 endif()
 
 add_library(mcv_flags INTERFACE)

@@ -88,7 +88,10 @@ asio::awaitable<Result<Json>> commit(Node& node, StepContext context) {
 
 asio::awaitable<Result<Landed>> commit_landed(Node& node, StepContext context) {
   MCV_CO_TRY(const NodeRecord joiner, joiner_of(context));
-  co_return node.member(joiner.name).ok() ? Landed::yes : Landed::no;
+  if (node.member(joiner.name).ok()) co_return Landed::yes;
+  // A store that failed in the commit may hold it all the same: only the next start of mcvd reads which.
+  MCV_CO_TRY(const Outcome outcome, co_await node.shared.outcome(commit_id(context)));
+  co_return outcome.state == ChangeOutcome::undecided ? Landed::not_yet : Landed::no;
 }
 
 asio::awaitable<Result<Json>> corosync(Node& node, StepContext context) {

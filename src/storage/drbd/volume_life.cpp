@@ -264,8 +264,11 @@ asio::awaitable<Status> ensure_outdated(host::Host& host, DrbdMonitor& monitor, 
   if (!now) co_return not_configured(volume);
   if (now->facts.disk == DiskState::outdated || now->facts.disk == DiskState::inconsistent) co_return success();
   host::Command mark = commands::outdate(volume);
-  const Status marked = co_await run(host, volume, std::move(mark));
-  co_return marked;
+  MCV_CO_CHECK(co_await run(host, volume, std::move(mark)));
+  // drbdadm ends with 0 where the kernel refused, while the leg is connected (measured: tests/data/drbd/session).
+  Condition marked = [](const ResourceFacts* facts) { return facts != nullptr && (facts->facts.disk == DiskState::outdated || facts->facts.disk == DiskState::inconsistent); };
+  const Status reached = co_await wait_for(monitor, volume, std::move(marked), event_lag, "outdated");
+  co_return reached;
 }
 
 asio::awaitable<Status> resume_io(host::Host& host, DrbdMonitor& monitor, VolumeName volume) {

@@ -31,6 +31,7 @@ const std::vector<std::pair<std::string, Schedule>> kinds = {
     {"plan", plan_schedule},
     {"node", node_schedule},
     {"job", main_job_schedule},
+    {"rough", rough_schedule},
     {"alone", alone_schedule},
     {"consent", consent_schedule},
     {"run-alone", run_alone_schedule},

@@ -17,7 +17,10 @@ constexpr const char* guest_path = "/v1/vms/vm1";
 
 class MainJobSchedule : public NodeWorld {
  public:
-  MainJobSchedule(std::uint64_t seed, bool print) : NodeWorld(seed, print) { faults_at_events_ = true; }
+  MainJobSchedule(std::uint64_t seed, bool print, bool rough) : NodeWorld(seed, print) {
+    faults_at_events_ = true;
+    rough_ = rough;
+  }
   ScheduleReport run(std::uint64_t seed);
 
  private:
@@ -241,11 +244,12 @@ ScheduleReport MainJobSchedule::run(std::uint64_t seed) {
   // By the seed and not by chance: the seeds that failed once keep their faults.
   if (well() && seed % 7 == 5) close_the_gate();
   if (well()) take_down();
-  return finish("job", seed);
+  return finish(rough_ ? "rough" : "job", seed);
 }
 
 }  // namespace
 
-ScheduleReport main_job_schedule(std::uint64_t seed, bool print_trace) { return MainJobSchedule(seed, print_trace).run(seed); }
+ScheduleReport main_job_schedule(std::uint64_t seed, bool print_trace) { return MainJobSchedule(seed, print_trace, false).run(seed); }
+ScheduleReport rough_schedule(std::uint64_t seed, bool print_trace) { return MainJobSchedule(seed, print_trace, true).run(seed); }
 
 }  // namespace mcv::sim

@@ -91,6 +91,13 @@ void NodeWorld::run_helper(std::size_t node, const std::string& resource, SimDrb
   };
   const std::uint64_t boots = machines_[node]->boots();
   const auto same_kernel = [this, node, boots] { return machines_[node]->powered() && machines_[node]->boots() == boots; };
+  if (helpers_lost_) {
+    // Killed: the kernel hears of a program that did not say anything.
+    scheduler_.after(0, 1s, [once, same_kernel]() {
+      if (same_kernel()) once(1);
+    });
+    return;
+  }
   scheduler_.after(0, drbd::fence::answer_bound, [once, same_kernel]() {
     if (same_kernel()) once(1);
   });
@@ -297,25 +304,28 @@ bool NodeWorld::set_up_pair() {
          command(0, "POST", "/v1/networks", {{"name", "lan"}, {"bridge", "br0"}});
 }
 
+void NodeWorld::begin_fault(const char* name, std::size_t node) {
+  fault_ = name;
+  scheduler_.say(fmt::format("FAULT {} ({})", name, node_name(node)));
+  if (!in_flight_.empty()) ++report_.covered[fmt::format("{} × {}", in_flight_, name)];
+  for (const std::size_t side : both) {
+    if (!up(side)) continue;
+    for (const OperationView& view : daemon(side).operations.list()) {
+      if (view.final()) continue;
+      for (const StepView& step : view.steps) {
+        if (step.state == StepState::running) ++report_.covered[fmt::format("{}{} × {}", step.action, view.progress == "undoing" ? " undo" : "", name)];
+      }
+    }
+  }
+}
+
 void NodeWorld::maybe_fault() {
   if (!chance().percent(70)) return;
   std::size_t node = chance().below(2);
   const bool one_is_off = !machines_[0]->powered() || !machines_[1]->powered();
   if (one_is_off) node = machines_[0]->powered() ? 0 : 1;
-  const auto begin = [&](const char* name) {
-    fault_ = name;
-    scheduler_.say(fmt::format("FAULT {} ({})", name, node_name(node)));
-    if (!in_flight_.empty()) ++report_.covered[fmt::format("{} × {}", in_flight_, name)];
-    for (const std::size_t side : both) {
-      if (!up(side)) continue;
-      for (const OperationView& view : daemon(side).operations.list()) {
-        if (view.final()) continue;
-        for (const StepView& step : view.steps) {
-          if (step.state == StepState::running) ++report_.covered[fmt::format("{}{} × {}", step.action, view.progress == "undoing" ? " undo" : "", name)];
-        }
-      }
-    }
-  };
+  if (rough_ && chance().percent(60)) return rough_fault(node, one_is_off);
+  const auto begin = [&](const char* name) { begin_fault(name, node); };
   switch (chance().below(10)) {
     case 0:
     case 1:
@@ -386,6 +396,7 @@ void NodeWorld::end_faults() {
     disk.store.full = false;
     disk.files.full = false;
   }
+  if (rough_) end_rough_faults();
 }
 
 void NodeWorld::wait_idle() {

@@ -111,6 +111,11 @@ class NodeWorld {
   bool insist(std::size_t node, const std::string& method, const std::string& target, const Json& body, const char* what);
   bool set_up_pair();
   void maybe_fault();
+  void begin_fault(const char* name, std::size_t node);
+  /// What a network, a clock, a disk and a system do besides: one-way links, late requests, steps of the clock, fsyncs that fail,
+  /// slow tools, corosync or the kernel's helper killed.
+  void rough_fault(std::size_t node, bool one_is_off);
+  void end_rough_faults();
   void heal();
   /// The same on one node, while the other one is off.
   void heal_node(std::size_t node);
@@ -138,6 +143,8 @@ class NodeWorld {
   std::set<std::size_t> resets_;   ///< nodes that reset themselves and are to boot again
   /// A person said of a living node that it is off: its guest may execute, with every write held, until it hears of that.
   bool false_word_ = false;
+  bool rough_ = false;             ///< those faults, too
+  bool helpers_lost_ = false;      ///< the programs the kernel calls are killed
   bool faults_at_events_ = false;  ///< after some events, so between any two steps; else after some time
   std::map<std::string, std::map<std::uint64_t, std::uint64_t>> acknowledged_;  ///< VM -> block -> value
   /// A person accepted a copy that may be older, on this node: the guest's disk is that one, and what the other copy has more is

@@ -31,6 +31,9 @@ ScheduleReport node_schedule(std::uint64_t seed, bool print_trace);
 /// The same from two bare machines, faults in every command: init, addresses, join, pool, replication, network, VM, start,
 /// migrate, stop, verify, and the way back.
 ScheduleReport main_job_schedule(std::uint64_t seed, bool print_trace);
+/// The same, and besides: one-way links, requests that come late or twice, steps of the clock, fsyncs that fail, slow tools, corosync
+/// and the kernel's helper killed.
+ScheduleReport rough_schedule(std::uint64_t seed, bool print_trace);
 /// One node loses the other, and an operator confirms it down, rightly or wrongly: writes go on, VMs are taken over, nodes
 /// are booted alone, come back and are lost again meanwhile.
 ScheduleReport alone_schedule(std::uint64_t seed, bool print_trace);

@@ -45,7 +45,7 @@ std::string SimDrbd::disk_state(std::size_t node, const Leg& leg) const {
 std::uint64_t SimDrbd::out_of_sync(std::size_t node, const Leg& leg) const {
   const DrbdMeta* meta = meta_of(node, leg);
   if (meta == nullptr) return 0;
-  if (meta->full_sync) return data_of(node, leg)->size / 1024;
+  if (meta->full_sync || (meta->current == DrbdMeta::just_created && !meta->consistent)) return data_of(node, leg)->size / 1024;
   return meta->dirty.size() * 4;
 }
 

@@ -85,6 +85,7 @@ class SimDrbd {
     bool fencing = false;         ///< resource-and-stonith: of the file, or set by disk-options
     bool primary = false;
     bool wants_peer = false;
+    bool had_connection = false;  ///< since it is in the kernel
     std::string connection = "StandAlone";
     std::string replication = "Off";
     std::string peer_disk = "DUnknown";

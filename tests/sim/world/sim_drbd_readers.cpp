@@ -43,7 +43,8 @@ std::vector<std::string> SimDrbd::dump(std::size_t node) const {
   for (const auto& [name, leg] : legs_[node]) {
     self->tell_resource(node, leg, "exists");
     if (leg.has_minor) self->tell_device(node, leg, "exists");
-    if (!leg.two_legs || leg.connection == "StandAlone") continue;
+    // A connection that was ended is told as destroyed, and still is in every later dump, alone.
+    if (!leg.two_legs || (leg.connection == "StandAlone" && !leg.had_connection)) continue;
     self->tell_connection(node, leg, "exists");
     self->tell_peer_device(node, leg, "exists");
   }

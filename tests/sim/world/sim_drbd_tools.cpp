@@ -15,6 +15,11 @@ ToolAnswer state_refused(int code, const std::string& text) { return ToolAnswer{
 /// What drbdadm says of a file with one leg where a verb needs the other one.
 ToolAnswer missing_peer(const std::string& path) { return failed(path + ":2: in resource: Missing section 'on <PEER> { ... }'."); }
 std::uint64_t minor_of_path(const std::string& text) { return std::stoull(text); }
+/// As `get-gi` says it: identifiers, then consistent, up to date, primary, connected, setting all bits, peer outdated, crashed primary.
+std::string identifiers(const DrbdMeta& meta) {
+  return fmt::format("{:016X}:{:016X}:0000000000000000:0000000000000000:{:d}:{:d}:{:d}:0:{:d}:{:d}:0\n", meta.current, meta.bitmap, meta.consistent,
+                     meta.consistent && !meta.outdated, meta.primary, meta.full_sync, meta.peer_outdated);
+}
 
 }  // namespace
 
@@ -66,7 +71,7 @@ ToolAnswer SimDrbd::drbdmeta(std::size_t node, const std::vector<std::string>& a
     return ToolAnswer{0, "New drbd meta data block successfully created.\n", ""};
   }
   if (!volume->meta) return ToolAnswer{1, "", "No valid meta data found\n"};
-  return ToolAnswer{0, fmt::format("{:016X}:{:016X}:0000000000000000:0000000000000000:1:1:0:0:0:0:0:0:0:0\n", volume->meta->current, volume->meta->bitmap), ""};
+  return ToolAnswer{0, identifiers(*volume->meta), ""};
 }
 
 ToolAnswer SimDrbd::drbdadm(std::size_t node, const std::vector<std::string>& argv) {
@@ -112,7 +117,7 @@ ToolAnswer SimDrbd::drbdadm(std::size_t node, const std::vector<std::string>& ar
   if (verb == "connect") {
     leg->two_legs = true;
     if (leg->wants_peer) return failed(fmt::format("{}: Failure: (125) Device has a net-config (use disconnect first)", leg->minor));
-    leg->wants_peer = true;
+    leg->wants_peer = leg->had_connection = true;
     leg->connection = "Connecting";
     tell_connection(node, *leg, "create");
     tell_peer_device(node, *leg, "create");
@@ -135,7 +140,8 @@ ToolAnswer SimDrbd::drbdadm(std::size_t node, const std::vector<std::string>& ar
   }
   if (verb == "outdate") {
     if (leg->primary) return state_refused(-2, "Need access to UpToDate data");
-    if (leg->connection == "Connected") return state_refused(-6, "Refusing to be Outdated while Connected");
+    // The kernel refuses, drbdadm tries the metadata then, and calls that a success: nothing is outdated.
+    if (leg->connection == "Connected") return ToolAnswer{};
     DrbdMeta* meta = meta_of(node, *leg);
     if (!leg->attached || meta == nullptr || !meta->consistent) return ToolAnswer{5, "", "0: State change failed: (-16) Disk state is lower than outdated\n"};
     meta->outdated = true;
@@ -168,7 +174,7 @@ ToolAnswer SimDrbd::drbdsetup(std::size_t node, const std::vector<std::string>& 
     const Leg* leg = find_minor(node, static_cast<std::uint32_t>(std::stoul(argv[2])));
     const DrbdMeta* meta = leg != nullptr ? meta_of(node, *leg) : nullptr;
     if (meta == nullptr) return failed("no disk");
-    return ToolAnswer{0, fmt::format("{:016X}:{:016X}:0000000000000000:0000000000000000:1:1:0:0:0:0:0:0:0:0\n", meta->current, meta->bitmap), ""};
+    return ToolAnswer{0, identifiers(*meta), ""};
   }
   return failed("unknown command " + argv[1]);
 }
@@ -194,7 +200,7 @@ ToolAnswer SimDrbd::adjust(std::size_t node, const Leg& wanted) {
     attach_leg(node, *leg);
   }
   if (leg->two_legs && !leg->wants_peer) {
-    leg->wants_peer = true;
+    leg->wants_peer = leg->had_connection = true;
     leg->connection = "Connecting";
     tell_connection(node, *leg, "create");
     tell_peer_device(node, *leg, "create");
@@ -349,12 +355,12 @@ void SimDrbd::goodbye(std::size_t node, Leg& leg) {
   leg.wants_peer = false;
   if (leg.connection == "Connected") {
     if (Leg* peer = find(1 - node, leg.resource)) {
-      // An orderly goodbye of a Secondary outdates itself where the other side is Primary: that one goes on.
+      // An orderly goodbye outdates the side that is Secondary where the other one is Primary: that one goes on.
       DrbdMeta* mine = meta_of(node, leg);
       DrbdMeta* theirs = meta_of(1 - node, *peer);
-      if (!leg.primary && peer->primary && mine != nullptr && theirs != nullptr) {
-        mine->outdated = true;
-        theirs->peer_outdated = true;
+      if (leg.primary != peer->primary && mine != nullptr && theirs != nullptr) {
+        (leg.primary ? theirs : mine)->outdated = true;
+        (leg.primary ? mine : theirs)->peer_outdated = true;
       }
       lose_connection(1 - node, *peer, true);
     }

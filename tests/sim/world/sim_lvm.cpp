@@ -69,11 +69,13 @@ ToolAnswer SimLvm::list_volumes() const {
       }
     }
     const bool thin = !volume.pool.empty();
+    // A pool is open while a volume of it is active, and here they all are.
+    const bool open = !volume.open_by.empty() || (volume.thin_pool && std::any_of(volumes.begin(), volumes.end(), [&](const auto& other) { return other.second.pool == path.substr(slash + 1); }));
     const double percent = volume.thin_pool && volume.size > 0 ? 100.0 * static_cast<double>(used) / static_cast<double>(volume.size) : 0.0;
     rows.push_back(fmt::format(
         R"({{"lv_name":"{}", "vg_name":"{}", "lv_size":"{}", "lv_attr":"{}", "lv_tags":"{}", "pool_lv":"{}", "data_percent":"{}", "metadata_percent":"{}", "zero":"{}", "chunk_size":"{}", "lv_when_full":"{}"}})",
         path.substr(slash + 1), path.substr(0, slash), volume.size,
-        fmt::format("{}wi-a{}{}z--", volume.thin_pool ? 't' : thin ? 'V' : '-', volume.open_by.empty() ? '-' : 'o', volume.thin_pool || thin ? 't' : '-'),
+        fmt::format("{}wi-a{}{}z--", volume.thin_pool ? 't' : thin ? 'V' : '-', open ? 'o' : '-', volume.thin_pool || thin ? 't' : '-'),
         fmt::join(volume.tags, ","), volume.pool, volume.thin_pool || thin ? fmt::format("{:.2f}", percent) : "", volume.thin_pool ? "11.43" : "",
         volume.thin_pool || thin ? "zero" : "", volume.thin_pool ? 65536 : 0, volume.thin_pool ? (volume.fails_when_full ? "error" : "queue") : ""));
   }

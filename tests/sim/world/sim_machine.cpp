@@ -352,14 +352,25 @@ void SimMachine::monitor_says(SimVmm& vmm, const std::string& line) {
   const auto json = parse_json(line);
   if (!json.ok() || !vmm.to_client) return;
   const std::string command = json->value("execute", "");
+  static const std::set<std::string> known = {"qmp_capabilities", "query-status", "cont", "system_reset", "system_powerdown", "quit"};
   Json reply = {{"return", Json::object()}, {"id", json->value("id", Json())}};
-  if (command == "query-status") reply["return"] = {{"status", vmm.phase}, {"running", vmm.phase == "running"}};
-  if (command == "cont" && (vmm.phase == "prelaunch" || vmm.phase == "paused")) start_guest(vmm);
+  if (known.count(command) == 0) {
+    reply.erase("return");
+    reply["error"] = {{"class", "CommandNotFound"}, {"desc", fmt::format("The command {} has not been found", command)}};
+  }
+  if (command == "query-status") reply["return"] = {{"status", vmm.phase}, {"singlestep", false}, {"running", vmm.phase == "running"}};
+  if (command == "cont" && (vmm.phase == "prelaunch" || vmm.phase == "paused")) {
+    start_guest(vmm);
+    vmm.to_client("{\"event\":\"RESUME\"}\n");
+  }
   if (command == "system_reset" && vmm.phase == "running") {
     start_guest(vmm);
     vmm.to_client("{\"event\":\"RESET\",\"data\":{\"guest\":false}}\n");
   }
-  if (command == "system_powerdown") power_down(vmm);
+  if (command == "system_powerdown") {
+    power_down(vmm);
+    vmm.to_client("{\"event\":\"POWERDOWN\"}\n");
+  }
   vmm.to_client(reply.dump() + "\n");
   if (command == "quit") {
     const std::string unit = vmm.unit;
@@ -378,7 +389,10 @@ bool SimMachine::power_down(SimVmm& vmm) {
     found->second->life = 0;
     found->second->booted = false;
     scheduler_.say(fmt::format("{}: guest {} powered off", name_, found->second->vm));
-    if (found->second->to_client) found->second->to_client("{\"event\":\"SHUTDOWN\",\"data\":{\"guest\":true}}\n");
+    if (!found->second->to_client) return;
+    found->second->to_client("{\"event\":\"SHUTDOWN\",\"data\":{\"guest\":true,\"reason\":\"guest-shutdown\"}}\n");
+    // The client may have gone by that.
+    if (found->second->to_client) found->second->to_client("{\"event\":\"STOP\"}\n");
   };
   scheduler_.after(0, milliseconds(scheduler_.chance().between(500, 4000)), [off]() { off(); });
   return true;

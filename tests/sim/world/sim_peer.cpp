@@ -71,7 +71,7 @@ void SimPeer::arrive(const std::string& where, host::PeerEndpoint peer, host::Ht
 /// A machine with power answers also where no daemon listens: it refuses.
 boost::asio::awaitable<bool> SimPeer::answers(host::PeerEndpoint peer, milliseconds deadline) {
   std::function<void(Reply<bool>)> begin = [this, peer, deadline](Reply<bool> reply) {
-    const bool silent = world_.cut || world_.powered_off.contains(peer.address);
+    const bool silent = world_.cut || world_.powered_off.contains(peer.address) || is_mute(peer.address) || is_mute(own_address());
     const Time after = silent ? Time(deadline) : Time(milliseconds(scheduler_.chance().between(1, world_.slowest_ms)));
     scheduler_.after(owner_, after, [reply, silent]() { reply(!silent); });
   };
@@ -84,8 +84,17 @@ boost::asio::awaitable<Result<host::PeerReply>> SimPeer::upgrade(host::PeerEndpo
     const std::string where = fmt::format("{}:{}", peer.address, peer.port);
     const milliseconds there(chance.between(1, world_.slowest_ms));
     const bool refuse = chance.percent(world_.refuse_percent);
-    const bool lose_request = chance.percent(world_.lose_request_percent);
-    const bool lose_answer = chance.percent(world_.lose_answer_percent);
+    const bool lose_request = chance.percent(world_.lose_request_percent) || is_mute(own_address());
+    const bool lose_answer = chance.percent(world_.lose_answer_percent) || is_mute(peer.address);
+    if (world_.late_percent != 0 && chance.percent(world_.late_percent)) {
+      // The first copy is lost half of the time; the one that comes late is carried out, and nobody waits for its answer.
+      const Time late = Time(deadline) + milliseconds(chance.between(1, 20'000));
+      scheduler_.after(owner_, late, [this, where, peer, request]() { arrive(where, peer, request, true, Answer(std::shared_ptr<Answer::State>())); });
+      if (chance.one_in(2)) {
+        scheduler_.after(owner_, deadline, [reply]() { reply(unknown()); });
+        return;
+      }
+    }
     if (refuse || world_.cut) {
       scheduler_.after(owner_, there, [reply]() { reply(unreachable()); });
       return;
@@ -105,7 +114,8 @@ boost::asio::awaitable<Result<host::HttpResponse>> SimPeer::call(host::PeerEndpo
 }
 
 std::shared_ptr<SimPeerConnection> SimPeerWorld::connect(Owner calls, Owner answers) {
-  SimPeerConnection::Link link{[this]() { return cut; }, slowest_ms};
+  // A stream is acknowledged both ways: one way that is lost stops it.
+  SimPeerConnection::Link link{[this]() { return cut || !mute.empty(); }, slowest_ms};
   auto made = std::make_shared<SimPeerConnection>(scheduler_, std::array{calls, answers}, std::move(link));
   made->watch();
   return made;

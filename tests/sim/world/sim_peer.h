@@ -24,7 +24,10 @@ class SimPeerWorld {
   unsigned refuse_percent = 0;        ///< no connection comes about
   unsigned lose_request_percent = 0;  ///< sent, never arrives
   unsigned lose_answer_percent = 0;   ///< carried out, the answer is lost
-  std::uint64_t slowest_ms = 20;
+  unsigned late_percent = 0;          ///< arrives long after the caller gave up, or twice
+  std::string mute;                   ///< an address that nothing gets out of; empty: none
+  static constexpr std::uint64_t usual_ms = 20;
+  std::uint64_t slowest_ms = usual_ms;
 
  private:
   friend class SimPeer;
@@ -50,6 +53,9 @@ class SimPeer final : public host::PeerNetwork {
   using Answer = Reply<Result<host::PeerReply>>;
   static constexpr SimPeerConnection::Side calling = 0;
   static constexpr SimPeerConnection::Side answering = 1;
+  /// The own side's and the other side's words are lost where a link works one way only.
+  bool is_mute(const std::string& address) const { return !world_.mute.empty() && world_.mute == address; }
+  std::string own_address() const { return listening_.substr(0, listening_.rfind(':')); }
   void arrive(const std::string& where, host::PeerEndpoint peer, host::HttpRequest request, bool lose_answer, Answer reply);
   boost::asio::awaitable<void> serve(host::PeerHandler handler, host::KeyFingerprint caller, Owner callers_life, host::HttpRequest request,
                                      std::function<void(host::PeerReply)> done);

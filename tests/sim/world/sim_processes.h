@@ -15,7 +15,8 @@ namespace mcv::sim {
 struct ToolFaults {
   unsigned fail_percent = 0;   ///< exit 5, before or after the effect
   unsigned hang_percent = 0;   ///< `timed_out` at the deadline, with or without the effect
-  std::uint64_t slowest_ms = 60;
+  static constexpr std::uint64_t usual_ms = 60;
+  std::uint64_t slowest_ms = usual_ms;
   /// Coverage: called for each run with what was injected ("ok", "fails before", …).
   std::function<void(const host::Argv& argv, const std::string& fault)> seen;
 };

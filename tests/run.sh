@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests from nothing, on a fresh Debian 12, as root: installs what it needs, builds twice (sanitizers for unit tests and
 # simulation, release for the package, contract and lab) and runs everything. Prints the minutes each stage took.
-#   tests/run.sh              install image sanitizers package contract lab
+#   tests/run.sh              install image sanitizers package simulation contract lab
 #   tests/run.sh STAGE...     one of these; or unit (debug build without sanitizers), tsan, tidy (every file), lab-all (every lab
 #                             test; the lab stage runs the main job and a sample chosen by the commit), guests (every case of
 #                             the drivers' suite; the lab stage runs one), mutations (deliberate bugs that the simulation must
@@ -76,6 +76,24 @@ package() {
     build release mcvd hvctl mcv-drbd-helper contract_tests
     (cd build-release && cpack -G DEB)
 }
+# Two processes side by side, seeds apart. What they print of coverage is in build-release/simulation-*.log.
+simulation() {
+    build release mcv_sim
+    half=5000
+    pids=
+    for part in 0 1; do
+        build-release/tests/sim/mcv_sim --seed $((1 + part * half)) --schedules $half >"build-release/simulation-$part.log" 2>&1 &
+        pids="$pids $!"
+    done
+    failed=0
+    for pid in $pids; do wait "$pid" || failed=1; done
+    if [ $failed != 0 ]; then
+        grep -h -A 60 '^FAILED' build-release/simulation-*.log | head -300
+        echo "the traces are in build-release/simulation-*.log" >&2
+    fi
+    tail -q -n 2 build-release/simulation-*.log
+    return $failed
+}
 contract() { ctest --test-dir build-release --output-on-failure -L '^contract$'; }
 # Beside the main job, these take turns: one in each run of the lab stage, so that it stays within a quarter of an hour.
 lab_tests="join_test peer_loss_test takeover_test leave_test run_alone_test full_disk_test remove_test"
@@ -101,11 +119,11 @@ lab_run() {
 guests() { lab_run guest_contract_test; }
 mutations() { tests/sim/mutations.py; }
 
-for name in ${*:-install image sanitizers package contract lab}; do
+for name in ${*:-install image sanitizers package simulation contract lab}; do
     case $name in
         install) stage install install_packages ;;
-        image | unit | sanitizers | tsan | tidy | package | contract | lab | guests | mutations) stage "$name" "$name" ;;
+        image | unit | sanitizers | tsan | tidy | package | simulation | contract | lab | guests | mutations) stage "$name" "$name" ;;
         lab-all) stage lab-all lab_all ;;
-        *) echo "tests/run.sh: no stage is called $name (install image sanitizers package contract lab unit tsan tidy lab-all guests mutations)" >&2; exit 2 ;;
+        *) echo "tests/run.sh: no stage is called $name (install image sanitizers package simulation contract lab unit tsan tidy lab-all guests mutations)" >&2; exit 2 ;;
     esac
 done

@@ -12,43 +12,21 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from harness import LabTest, wait_until  # noqa: E402
-from harness.case import evidence_directory  # noqa: E402
-from main_job import MainJob  # noqa: E402
+from harness import wait_until  # noqa: E402
+from running_pair import RunningPair  # noqa: E402
+
+FILES = "/usr/share/mcv-lab/guest"
 
 
-class PeerLoss(LabTest):
-    """Steps of one story, in the order of their names; a later one stands on the earlier ones."""
-
+class PeerLoss(RunningPair):
     @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.job = MainJob(cls.lab, show=lambda text: print(text, file=sys.stderr, flush=True))
-        try:
-            cls.job.install()
-            cls.job.init_nodes()
-            cls.job.join()
-            cls.job.storage_and_network()
-            cls.job.create()
-            cls.job.create_local("here", "B")
-            cls.job.start()
-        except Exception:
-            cls.lab.collect(evidence_directory() / cls.__name__)
-            raise
+    def prepare(cls):
+        cls.job.create_local("here", "B")
 
-    def refused(self, node, code, *words):
-        result = self.job.hvctl(node, *words, check=False)
-        self.assertNotEqual(0, result.returncode, result.stdout)
-        self.assertIn(f"[{code}]", result.stderr)
-        self.assertIn("next:", result.stderr)
-        self.assertIn("safe:", result.stderr)
-
-    def is_held(self, node):
-        return any(volume["suspended"] != "no" for volume in self.job.ask(node, "drbd", "list")["volumes"])
-
-    def is_redundant(self, node):
-        volumes = self.job.ask(node, "drbd", "list")["volumes"]
-        return volumes and all((v["disk"], v["peer_disk"], v["suspended"]) == ("UpToDate", "UpToDate", "no") for v in volumes)
+    def refused(self, node, codes, *words):
+        said = super().refused(node, codes, *words)
+        self.assertIn("safe:", said)
+        return said
 
     def test_1_the_other_node_loses_power(self):
         before = self.job.records("A")
@@ -86,13 +64,6 @@ class PeerLoss(LabTest):
         self.assertEqual("stopped", self.job.vm("A")["state"])
         self.job.start("A")
         self.assertGreater(self.job.records("A"), announced, "the guest went on where it had said it was")
-
-    def said(self, node, *words):
-        """Without the line breaks."""
-        return " ".join(self.job.hvctl(node, *words, check=False).stdout.split())
-
-    def volume(self, node, name="vm1-0"):
-        return next(v for v in self.job.ask_partial(node, "drbd", "list")["volumes"] if v["volume"] == name)
 
     def goes_on_by_consent(self):
         """A's guest writes on after the replication link was cut, without B's copy."""
@@ -144,30 +115,50 @@ class PeerLoss(LabTest):
         self.job.writes_on("A", before)
         self.job.verify("A")
 
-    def test_6_who_went_on_by_consent_loses_power(self):
-        """B's copy is the older one, and stays closed whatever is typed."""
+    def test_6_who_went_on_by_consent_is_lost_and_the_older_copy_is_accepted(self):
+        """B's copy stays closed, to the kernel as well, until it is accepted by name. When A is back both copies are there."""
         self.goes_on_by_consent()
-        announced = self.job.records("A")
+        at_consent = self.job.records("A")
+        # So much that the guest on the older copy does not come so far.
+        announced = wait_until(lambda: self.job.records("A") > at_consent + 60 and self.job.records("A"), 300, "A writes on alone", interval=2)
         self.lab.kill("A")
-        wait_until(lambda: self.lab.run("B", ["hvctl", "info"], check=False).returncode == 22, 120, "B sees that A is away")
+        self.sees_no_other("B", "A")
         self.refused("B", "peer-unreachable", "vm", "start", "vm1")
-
-        def confirmed():
-            result = self.job.hvctl("B", "cluster", "confirm-down", "A", "--yes", check=False)
-            return result.returncode == 0 and result
-
-        said = wait_until(confirmed, 120, "A is confirmed down", interval=2).stdout
-        self.assertIn("vm1-0 stays closed", " ".join(said.split()))
-        self.refused("B", "disk-not-up-to-date", "vm", "start", "vm1")
-        self.assertEqual("", self.lab.text("B", "systemctl list-units --plain --no-legend 'mcv-vm-*'"))
+        self.assertIn("vm1-0 stays closed", self.confirm_down("B", "A"))
+        self.assertIn("hvctl cluster accept-copy vm1-0", self.refused("B", "disk-not-up-to-date", "vm", "start", "vm1"))
+        self.runs_no_guest("B")
         # The kernel does not open it either.
         self.assertNotEqual(0, self.lab.run("B", "drbdadm primary mcv-vm1-0", check=False).returncode)
+        self.refused("B", "not-confirmed", "cluster", "accept-copy", "vm1-0")
+        self.assertIn("A keeps its own record of vm1-0", self.said("B", "cluster", "accept-copy", "vm1-0", "--yes"))
+        self.assertEqual("Outdated", self.volume("B")["disk"], "accepted is not opened")
+        self.job.hvctl("B", "vm", "start", "vm1")
+        self.lab.expect("B", "journalctl -b -u mcvd --no-pager", lambda text: "this older copy is opened, as a person accepted" in text, 60, "B opened it by force")
+        self.job.writes_on("B", 0)
+        self.job.hvctl("B", "vm", "kill", "vm1")
+        console = self.lab.text("B", "cat /var/log/mcv/console/vm1.log")
+        self.assertLess(int(re.findall(r"found (\d+) records", console)[-1]), announced, "the copy on B is the older one")
+        self.assertLess(self.job.records("B"), announced)
         self.lab.heal()
         self.lab.start("A")
+        for node in ("A", "B"):
+            wait_until(lambda node=node: "vm1-0 has two copies" in self.said(node, "info"), 300, f"{node} says that there are two copies", interval=2)
+            self.runs_no_guest(node)
+        self.assertNotEqual("connected", self.volume("B")["connection"].lower())
+        # Nothing was discarded: what A wrote by consent is on its disk.
+        records = self.lab.run("A", f"blockdev --flushbufs /dev/vg0/mcv-vm1-0 && {FILES}/records /dev/vg0/mcv-vm1-0", check=False).stdout
+        self.assertGreaterEqual(int(re.search(r'"consecutive": *(\d+)', records).group(1)), announced)
+        # The person keeps A's.
+        for words in ("drbdadm disconnect mcv-vm1-0", "drbdadm connect --discard-my-data mcv-vm1-0"):
+            self.lab.run("B", words)
         wait_until(lambda: self.is_redundant("A") and self.is_redundant("B"), 300, "both copies are current again", interval=2)
-        self.job.start("A")
-        self.assertGreater(self.job.records("A"), announced, "what was acknowledged on one copy is there")
-        self.job.verify("A")
+        self.are_equal()
+        for node in ("A", "B"):
+            self.assertNotIn("two copies", self.said(node, "info"))
+        self.job.hvctl("B", "vm", "start", "vm1")
+        self.job.writes_on("B", announced)
+        self.assertGreaterEqual(int(re.findall(r"found (\d+) records", self.lab.text("B", "cat /var/log/mcv/console/vm1.log"))[-1]), announced, "no acknowledged record was lost")
+        self.job.verify("B")
 
 
 if __name__ == "__main__":

@@ -12,50 +12,23 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from harness import LabTest, wait_until  # noqa: E402
-from harness.case import evidence_directory  # noqa: E402
-from main_job import MainJob  # noqa: E402
+from harness import wait_until  # noqa: E402
+from running_pair import RunningPair  # noqa: E402
 
 HOLDS = "journalctl -b -k --no-pager | grep -c 'susp( 0 -> 1 )'"
 
 
-class Remove(LabTest):
-    """Steps of one story, in the order of their names; a later one stands on the earlier ones."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.job = MainJob(cls.lab, show=lambda text: print(text, file=sys.stderr, flush=True))
-        try:
-            cls.job.install()
-            cls.job.init_nodes()
-            cls.job.join()
-            cls.job.storage_and_network()
-            cls.job.create()
-            cls.job.start()
-        except Exception:
-            cls.lab.collect(evidence_directory() / cls.__name__)
-            raise
-
-    def volume(self, node="A"):
-        return self.job.ask_partial(node, "drbd", "list")["volumes"][0]
-
+class Remove(RunningPair):
     def holds(self):
         return int(self.lab.run("A", HOLDS, check=False).stdout.strip() or 0)
 
-    def refused(self, code, node, *words):
-        result = self.job.hvctl(node, *words, check=False)
-        self.assertNotEqual(0, result.returncode)
-        self.assertIn(f"[{code}]", result.stderr)
-        self.assertIn("next:", result.stderr)
-
     def test_1_what_would_be_lost_is_refused(self):
-        self.refused("bad-request", "B", "cluster", "remove-node", "--node", "B", "--yes")
+        self.refused("B", "bad-request", "cluster", "remove-node", "--node", "B", "--yes")
         self.job.create_local("alone", "B")
-        self.refused("in-use", "A", "cluster", "remove-node", "--node", "B", "--yes")
-        self.refused("guest-running", "B", "cluster", "remove-node", "--node", "A", "--yes")
+        self.refused("A", "in-use", "cluster", "remove-node", "--node", "B", "--yes")
+        self.refused("B", "guest-running", "cluster", "remove-node", "--node", "A", "--yes")
         self.job.hvctl("A", "vm", "delete", "alone", "--yes")
-        self.refused("peer-answers", "A", "cluster", "remove-node", "--node", "B", "--dead", "--yes")
+        self.refused("A", "peer-answers", "cluster", "remove-node", "--node", "B", "--dead", "--yes")
         self.job.are_together()
 
     def test_2_the_guest_writes_on_while_the_other_node_goes(self):
@@ -68,7 +41,7 @@ class Remove(LabTest):
         print(f"largest gap between acknowledged records while B was removed: {self.job.largest_gap('A'):.2f} s", file=sys.stderr)
         self.assertEqual(holds, self.holds(), "A held writes")
         self.assertEqual(pid, self.lab.text("A", "systemctl show -p MainPID --value mcv-vm-vm1.service"))
-        volume = self.volume()
+        volume = self.volume("A")
         self.assertTrue(volume["one_leg"], volume)
         self.assertEqual(("UpToDate", "no", "never"), (volume["disk"], volume["suspended"], volume["verdict"]["kind"]))
         self.assertIn("one leg", self.lab.text("A", "hvctl drbd list"))
@@ -86,7 +59,7 @@ class Remove(LabTest):
         self.assertNotRegex(self.lab.text("B", "lvs --noheadings -o lv_name vg0"), r"(?m)^\s*mcv-vm1-0")
         self.assertEqual("", self.lab.text("B", "lvs --noheadings -o lv_active vg0/" + copies[0]["name"]).replace("inactive", "").strip())
         options = ["--cpus", "1", "--memory", "128M", "--disk-size", "64M", "--storage-type", "drbd"]
-        self.refused("drbd-disabled", "A", "vm", "create", "vm2", *options, "--kernel", "/usr/share/mcv-lab/guest/vmlinuz")
+        self.refused("A", "drbd-disabled", "vm", "create", "vm2", *options, "--kernel", "/usr/share/mcv-lab/guest/vmlinuz")
 
     def test_3_one_leg_survives_a_reboot(self):
         boot = "cat /proc/sys/kernel/random/boot_id"

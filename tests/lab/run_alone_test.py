@@ -12,87 +12,11 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from harness import LabTest, wait_until  # noqa: E402
-from harness.case import evidence_directory  # noqa: E402
-from main_job import MainJob  # noqa: E402
-
-LONGEST_GAP = 30  # seconds, under emulation
+from harness import wait_until  # noqa: E402
+from runs_alone import RunsAlone  # noqa: E402
 
 
-class RunAlone(LabTest):
-    """Steps of one story, in the order of their names; a later one stands on the earlier ones."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.job = MainJob(cls.lab, show=lambda text: print(text, file=sys.stderr, flush=True))
-        try:
-            cls.job.install()
-            cls.job.init_nodes()
-            cls.job.join()
-            cls.job.storage_and_network()
-            cls.job.create()
-            cls.job.start()
-            cls.job.hvctl("A", "cluster", "update", "--peer-loss", "run-alone", "--yes")
-        except Exception:
-            cls.lab.collect(evidence_directory() / cls.__name__)
-            raise
-
-    def refused(self, node, code, *words):
-        result = self.job.hvctl(node, *words, check=False)
-        self.assertNotEqual(0, result.returncode, result.stdout)
-        self.assertIn(f"[{code}]", result.stderr)
-        self.assertIn("next:", result.stderr)
-        return " ".join(result.stderr.split())
-
-    def volume(self, node):
-        return self.job.ask_partial(node, "drbd", "list")["volumes"][0]
-
-    def said(self, node, *words):
-        """Without the line breaks."""
-        return " ".join(self.job.hvctl(node, *words, check=False).stdout.split())
-
-    def is_redundant(self):
-        for node in ("A", "B"):
-            try:
-                volume, vm = self.volume(node), self.job.ask_partial(node, "vm", "info", "vm1")
-            except ValueError:  # its daemon is not up yet
-                return False
-            if (volume["disk"], volume["peer_disk"], volume["suspended"]) != ("UpToDate", "UpToDate", "no"):
-                return False
-            # Both daemons know that nobody is alone any more.
-            if not vm["volumes"][0].get("redundant"):
-                return False
-        return True
-
-    def comes_together(self):
-        wait_until(self.is_redundant, 300, "both copies are equal again, and both daemons know", interval=2)
-        wait_until(lambda: self.job.ask("A", "info")["hash"] == self.job.ask("B", "info")["hash"], 60, "both configurations are equal")
-        for node in ("A", "B"):
-            self.assertNotIn("alone", self.said(node, "info").replace("run-alone", ""))
-            self.assertNotIn("two copies", self.said(node, "info"))
-
-    def runs_alone(self, node, before, what):
-        """The guest on `node` writes on without anybody's word, and every status says what that means."""
-        wait_until(lambda: "vm1-0 runs alone since" in self.said(node, "info"), 120, f"{node} goes on alone", interval=1)
-        self.assertEqual("no", self.volume(node)["suspended"])
-        written = self.job.writes_on(node, max(before, self.job.records(node)))
-        gap = self.job.largest_gap(node)
-        print(f"{what}: the largest gap between two acknowledged records was {gap:.1f} s", file=sys.stderr, flush=True)
-        self.assertLess(gap, LONGEST_GAP)
-        self.assertIn("is lost if this node is", self.said(node, "info"))
-        self.assertIn("not redundant: vm1-0", self.said(node, "vm", "list"))
-        return written
-
-    def confirm_down(self, survivor, dead):
-        """Typed again until the kernel has noticed that the other one is gone."""
-
-        def confirmed():
-            result = self.job.hvctl(survivor, "cluster", "confirm-down", dead, "--yes", check=False)
-            return result.returncode == 0 and result
-
-        return " ".join(wait_until(confirmed, 120, f"{dead} is confirmed down", interval=2).stdout.split())
-
+class RunAlone(RunsAlone):
     def test_1_the_other_node_loses_power(self):
         self.assertIn("run-alone", self.said("B", "info"))
         self.job.stamp_records("A")
@@ -128,19 +52,7 @@ class RunAlone(LabTest):
         self.job.writes_on("B", written)
         self.job.verify("B")
 
-    def test_3_every_link_between_the_nodes_is_cut(self):
-        self.job.stamp_records("B")
-        before = self.job.writes_on("B", self.job.records("B"))
-        for link in ("cluster", "drbd"):
-            self.lab.cut("A", link)
-        written = self.runs_alone("B", before, "all links cut")
-        self.refused("A", "peer-unreachable", "vm", "start", "vm1")
-        self.lab.heal()
-        self.comes_together()
-        self.job.writes_on("B", written)
-        self.job.verify("B")
-
-    def test_4_two_copies_are_kept_until_a_person_chooses(self):
+    def test_3_two_copies_are_kept_until_a_person_chooses(self):
         for link in ("cluster", "drbd"):
             self.lab.cut("A", link)
         wait_until(lambda: "vm1-0 runs alone since" in self.said("B", "info"), 120, "B goes on alone", interval=1)

@@ -15,15 +15,6 @@ from running_pair import RunningPair  # noqa: E402
 
 
 class TakeOver(RunningPair):
-    def confirm_down(self, survivor, dead):
-        """Typed again until the kernel has noticed that the other one is gone."""
-
-        def confirmed():
-            result = self.job.hvctl(survivor, "cluster", "confirm-down", dead, "--yes", check=False)
-            return result.returncode == 0 and result
-
-        return wait_until(confirmed, 120, f"{dead} is confirmed down", interval=2)
-
     def comes_back(self, returned, survivor, written):
         self.lab.start(returned)
         wait_until(lambda: self.is_redundant("A") and self.is_redundant("B"), 300, "both copies are equal again", interval=2)

@@ -20,6 +20,25 @@ std::string contact_text(const Json& answer) {
   return fmt::format("{:%Y-%m-%d %H:%M:%S} ({} ago)", fmt::localtime(then), age_text(then, now));
 }
 
+/// This node left in order, so the other one was let go on: another second fact, and nothing to go on with.
+std::string question_after_leave(const std::string& node, const Json& answer) {
+  std::string left = "at a time that is not known";
+  if (answer.contains("left_at") && answer["left_at"].is_number_integer()) {
+    const auto then = static_cast<std::time_t>(answer["left_at"].get<std::int64_t>());
+    left = fmt::format("at {:%Y-%m-%d %H:%M:%S} ({} ago)", fmt::localtime(then), age_text(then, static_cast<std::time_t>(std::time(nullptr))));
+  }
+  std::string text = fmt::format(
+      "This node left in order {1} and let {0} go on. It will decide alone without what {0} wrote and decided since: only for a {0} that is lost for good.\n"
+      "Confirm two facts. If the first is false, or {0} is ever switched on again, two histories stand and a person has to choose:\n"
+      "  1. {0} is powered off. Not \"does not answer\": switched off, looked at, by you.\n"
+      "  2. {0} was let go on when this node left. What it wrote since is not here.\n"
+      "Nothing is started or opened by that.\n",
+      node, left);
+  if (!list_at(answer, "covered").empty()) text += fmt::format("This node wrote alone itself, before it left, and goes on with: {}\n", joined(list_at(answer, "covered")));
+  for (const Json& reason : list_at(answer, "left_out")) text += fmt::format("Note: {}\n", printable(reason.is_string() ? reason.get<std::string>() : ""));
+  return text;
+}
+
 std::string question(const std::string& node, const Json& answer) {
   std::string text = fmt::format(
       "This node will decide alone and go on with its copies of: {}.\n"
@@ -31,12 +50,13 @@ std::string question(const std::string& node, const Json& answer) {
   return text;
 }
 
-void print_result(Session& session, const std::string& node, const Json& result) {
+void print_result(Session& session, const std::string& node, const Json& result, bool after_leave) {
   std::string text = fmt::format("{} counts as down; this node decides alone until it is back (generation {}).\n", node, number_at(result, "generation"));
   if (!list_at(result, "resumed").empty()) text += fmt::format("Held writes go on: {}\n", joined(list_at(result, "resumed")));
   if (!list_at(result, "still_held").empty()) text += fmt::format("Still held, tried again by itself: {} (hvctl drbd list)\n", joined(list_at(result, "still_held")));
   for (const Json& reason : list_at(result, "left_out")) text += fmt::format("{}\n", printable(reason.is_string() ? reason.get<std::string>() : ""));
-  text += fmt::format("VMs of {} are started here one by one: hvctl vm start VM\n", node);
+  if (after_leave) text += "Each disk is opened by its name, its VM is started after that: hvctl cluster accept-copy DISK; hvctl vm start VM\n";
+  else text += fmt::format("VMs of {} are started here one by one: hvctl vm start VM\n", node);
   session.out() << text;
 }
 
@@ -46,13 +66,14 @@ Result<int> run(Session& session, const Arguments& arguments) {
   // Refused before anybody has to type anything; with --dry-run this is all.
   MCV_TRY(const Outcome checked, session.submit("POST", "/v1/cluster/confirm-down", {}, body));
   if (checked.kind == Outcome::Kind::planned) return session.finish(checked, "");
-  MCV_CHECK(confirm_typed(session, question(node, checked.body), node));
-  body = {{"node", node}, {"is_powered_off", true}, {"nobody_let_it_carry_on", true}};
+  const bool after_leave = checked.body.value("after_leave", false);
+  MCV_CHECK(confirm_typed(session, after_leave ? question_after_leave(node, checked.body) : question(node, checked.body), node));
+  body = {{"node", node}, {"is_powered_off", true}, {after_leave ? "was_let_go_on" : "nobody_let_it_carry_on", true}};
   MCV_TRY(const Outcome outcome, session.change("POST", "/v1/cluster/confirm-down", {}, body));
   if (session.json()) {
     session.print(outcome.body);
   } else if (!session.globals().quiet) {
-    print_result(session, node, object_at(outcome.body, "result"));
+    print_result(session, node, object_at(outcome.body, "result"), after_leave);
   }
   return 0;
 }
@@ -67,6 +88,9 @@ Command cluster_confirm_down() {
                      "since the last contact. It is refused while the other node answers on any path.\n\n"
                      "Afterwards held writes go on, changes are stored on this node alone, and 'hvctl vm start VM' takes over a VM of the other node. When that node is "
                      "back it takes over what was decided here and its disks are resynchronised from this node. After a reboot of this node the facts are asked again.\n\n"
+                     "On a node that left in order (an orderly reboot or power-off) and was not in contact since, the second fact is another one: the other node was let go "
+                     "on, and what it wrote since is not here. That is for a node that is lost for good. Every replicated disk stays closed until its copy is accepted by "
+                     "name: 'hvctl cluster accept-copy DISK'.\n\n"
                      "--yes confirms both facts without asking.",
           .operands = {.name = "NODE", .min = 1, .max = 1, .completes = Completes::node},
           .routes = {{"POST", "/v1/cluster/confirm-down"}},

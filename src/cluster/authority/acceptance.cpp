@@ -32,7 +32,7 @@ Result<AcceptAnswer> may_accept_copy(const AcceptQuestion& question) {
   if (volume.kind != VolumeKind::drbd) {
     return Error(ErrorCode::bad_request, fmt::format("{} is not replicated: there is one copy only", name)).with_safe(nothing_changed).with_next(fmt::format("hvctl vm info {}", volume.vm.str()));
   }
-  if (question.peer_answers || standpoint.peer_in_group || (question.here != nullptr && question.here->connection == ConnectionState::connected)) {
+  if (answering_path(standpoint, question.paths)) {
     return Error(ErrorCode::peer_answers, fmt::format("{} answers, and has the other copy of {}", standpoint.peer.str(), name))
         .with_safe(nothing_changed)
         .with_next(fmt::format("on {}: hvctl info; hvctl drbd list", standpoint.peer.str()));

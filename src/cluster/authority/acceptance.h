@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "cluster/authority/peer_paths.h"
 #include "cluster/authority/standpoint.h"
 #include "cluster/model/cluster_state.h"
 
@@ -18,7 +19,7 @@ struct AcceptQuestion {
   const ClusterState& state;
   VolumeName volume;
   const VolumeFacts* here = nullptr;
-  bool peer_answers = false;  ///< on any path, asked just now
+  PathsToPeer paths;  ///< asked just now
 };
 
 struct AcceptAnswer {

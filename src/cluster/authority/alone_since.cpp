@@ -2,7 +2,9 @@
 #include "cluster/authority/alone_since.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
+#include <utility>
 
 namespace mcv::authority {
 namespace {
@@ -21,6 +23,17 @@ std::vector<VolumeName> names_from(const std::vector<std::string>& texts) {
 
 bool contains(const std::vector<VolumeName>& list, const VolumeName& volume) { return std::find(list.begin(), list.end(), volume) != list.end(); }
 
+/// What cannot be read withdraws nothing.
+std::optional<std::vector<VolumeName>> withdrawn_by(const NodeOwnedRecord& record) {
+  Fields fields(record.body, alone_withdrawn_kind);
+  auto texts = fields.required<std::vector<std::string>>("volumes");
+  return fields.finish_lenient().ok() ? std::optional(names_from(texts)) : std::nullopt;
+}
+
+bool names_a_generation(const AloneSince& since, const std::vector<GenerationRecord>& known) {
+  return since.cause != cause_policy && std::any_of(known.begin(), known.end(), [&](const GenerationRecord& record) { return record.ref == since.generation; });
+}
+
 }  // namespace
 
 Json AloneSince::to_json() const {
@@ -32,7 +45,8 @@ Json AloneSince::to_json() const {
           {"by", by},
           {"volumes", names_to_json(volumes)},
           {"wall_seconds", wall_seconds},
-          {"peer_may_run_alone", peer_may_run_alone}};
+          {"peer_may_run_alone", peer_may_run_alone},
+          {"after_leave", after_leave}};
 }
 
 Result<AloneSince> AloneSince::from_json(const Json& json) {
@@ -47,6 +61,7 @@ Result<AloneSince> AloneSince::from_json(const Json& json) {
   since.volumes = names_from(fields.required<std::vector<std::string>>("volumes"));
   since.wall_seconds = fields.optional_or<std::int64_t>("wall_seconds", 0);
   since.peer_may_run_alone = fields.optional_or("peer_may_run_alone", false);
+  since.after_leave = fields.optional_or("after_leave", false);
   MCV_CHECK(fields.finish_lenient());
   return since;
 }
@@ -62,10 +77,7 @@ AloneLedger::AloneLedger(const std::vector<NodeOwnedRecord>& since, const std::v
     entries_.push_back(std::move(entry));
   }
   for (const NodeOwnedRecord& record : withdrawn) {
-    Fields fields(record.body, alone_withdrawn_kind);
-    auto texts = fields.required<std::vector<std::string>>("volumes");
-    // What cannot be read withdraws nothing.
-    if (fields.finish_lenient().ok()) withdrawn_.push_back({record.node, record.stream, record.number, names_from(texts)});
+    if (auto volumes = withdrawn_by(record)) withdrawn_.push_back({record.node, record.stream, record.number, std::move(*volumes)});
   }
 }
 
@@ -114,6 +126,41 @@ const AloneSince* AloneLedger::standing_record(const NodeName& node, const Volum
 
 bool AloneLedger::ever_named(const NodeName& node, const VolumeName& volume) const {
   return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.node == node.str() && (!entry.readable || contains(entry.since.volumes, volume)); });
+}
+
+std::vector<std::uint64_t> ended_alone(const std::vector<NodeOwnedRecord>& since, const std::vector<NodeOwnedRecord>& withdrawn, const std::vector<GenerationRecord>& known) {
+  std::vector<std::uint64_t> numbers;
+  std::vector<std::pair<std::uint64_t, AloneSince>> kept;
+  std::optional<std::uint64_t> oldest_unreadable;
+  std::vector<GenerationRef> named;
+  // From the newest: it is the one that a generation is looked up by.
+  for (auto record = since.rbegin(); record != since.rend(); ++record) {
+    auto read = AloneSince::from_json(record->body);
+    if (!read.ok()) {
+      oldest_unreadable = record->number;
+      continue;
+    }
+    const AloneLedger only({*record}, withdrawn);
+    const bool stands = !only.standing(NodeName::trusted(record->node)).empty();
+    const bool is_latest = names_a_generation(*read, known) && std::find(named.begin(), named.end(), read->generation) == named.end();
+    if (is_latest) named.push_back(read->generation);
+    if (stands || is_latest) kept.emplace_back(record->number, std::move(*read));
+    else numbers.push_back(record->number);
+  }
+  // Of withdrawals the newest of each volume says all there is to say.
+  std::set<VolumeName> said;
+  for (auto record = withdrawn.rbegin(); record != withdrawn.rend(); ++record) {
+    const auto volumes = withdrawn_by(*record);
+    if (!volumes) continue;
+    bool is_needed = false;
+    for (const VolumeName& volume : *volumes) {
+      if (!said.insert(volume).second) continue;
+      const bool ends_a_kept_one = std::any_of(kept.begin(), kept.end(), [&](const auto& item) { return item.first < record->number && contains(item.second.volumes, volume); });
+      is_needed = is_needed || ends_a_kept_one || (oldest_unreadable && *oldest_unreadable < record->number);
+    }
+    if (!is_needed) numbers.push_back(record->number);
+  }
+  return numbers;
 }
 
 bool AloneLedger::names(const NodeName& node, const GenerationRef& generation) const { return latest(node, generation) != nullptr; }

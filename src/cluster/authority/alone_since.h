@@ -31,11 +31,16 @@ struct AloneSince {
   std::vector<VolumeName> volumes;
   std::int64_t wall_seconds = 0;  ///< for people; 0: not known
   bool peer_may_run_alone = false; ///< the policy let the other node go on with its own volumes when the authority was taken
+  bool after_leave = false;        ///< the writer had left in order and let the other node go on: no word covers any copy here
 
   Json to_json() const;
   static Result<AloneSince> from_json(const Json& json);
   friend bool operator==(const AloneSince&, const AloneSince&) = default;
 };
+
+/// Numbers of one node's own records that say nothing any more: whatever they named was withdrawn and no generation of `known` needs
+/// them to be named, and withdrawals of nothing that is kept. For a moment when both nodes hold all of them and the same generations.
+std::vector<std::uint64_t> ended_alone(const std::vector<NodeOwnedRecord>& since, const std::vector<NodeOwnedRecord>& withdrawn, const std::vector<GenerationRecord>& known);
 
 Json withdrawal_to_json(const std::vector<VolumeName>& volumes);
 

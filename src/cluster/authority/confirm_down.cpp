@@ -40,8 +40,11 @@ Status check_link(const Standpoint& standpoint) {
   }
 }
 
-/// Its own consent outweighs what a person knows of the other node: that one was let go on.
-Status check_own_leave(const Standpoint& standpoint) { return may_open_replicated(standpoint, fmt::format("{} is not confirmed down", standpoint.peer.str())); }
+/// A machine that is going down decides nothing any more.
+Status check_own_leave(const Standpoint& standpoint) {
+  if (!is_leaving_now(standpoint)) return success();
+  return may_open_replicated(standpoint, fmt::format("{} is not confirmed down", standpoint.peer.str()));
+}
 
 Error answers(const NodeName& peer, const std::string& how, const std::string& next) {
   return Error(ErrorCode::peer_answers, fmt::format("{} is not down: {}", peer.str(), how)).with_safe(nothing_changed).with_next(next);
@@ -50,13 +53,16 @@ Error answers(const NodeName& peer, const std::string& how, const std::string& n
 Status check_paths(const Standpoint& standpoint, const PathsToPeer& paths) {
   const NodeName& peer = standpoint.peer;
   const std::string look = fmt::format("on {}: systemctl status mcvd corosync; hvctl info", peer.str());
-  if (paths.daemon_in_group || standpoint.peer_in_group) return answers(peer, "its mcvd is in contact", look);
-  if (paths.answers_on_peer_link) return answers(peer, "it answers on the daemons' link", look);
-  if (!paths.connected.empty()) {
-    return answers(peer, fmt::format("the replication of {} is connected", paths.connected.front().str()),
-                   "hvctl drbd list; a node that lost its power is noticed within seconds: then the same command again");
+  if (const auto path = answering_path(standpoint, paths)) {
+    switch (*path) {
+      case AnsweringPath::daemon: return answers(peer, "its mcvd is in contact", look);
+      case AnsweringPath::peer_link: return answers(peer, "it answers on the daemons' link", look);
+      case AnsweringPath::replication:
+        return answers(peer, fmt::format("the replication of {} is connected", paths.connected.front().str()),
+                       "hvctl drbd list; a node that lost its power is noticed within seconds: then the same command again");
+      case AnsweringPath::corosync: return answers(peer, "its corosync answers", look);
+    }
   }
-  if (paths.in_membership.value_or(false)) return answers(peer, "its corosync answers", look);
   if (paths.in_membership) return success();
   return Error(ErrorCode::no_authority, fmt::format("whether corosync still sees {} cannot be told: corosync does not answer here", peer.str()))
       .with_safe(nothing_changed)
@@ -73,6 +79,13 @@ Status check_taken(const ConfirmQuestion& question) {
 }
 
 Status check_facts(const ConfirmQuestion& question) {
+  if (asks_about_leave(question.standpoint)) {
+    if (!question.facts || (question.facts->is_powered_off && question.facts->was_let_go_on)) return success();
+    return Error(ErrorCode::not_confirmed, fmt::format("both facts have to be confirmed: {0} is powered off, and {0} was let go on when {1} left in order, so that what it wrote since is not here",
+                                                       question.node, question.standpoint.self.str()))
+        .with_safe(nothing_changed)
+        .with_next(fmt::format("hvctl cluster confirm-down {}", question.node));
+  }
   if (!question.facts || (question.facts->is_powered_off && question.facts->nobody_let_it_carry_on)) return success();
   return Error(ErrorCode::not_confirmed, fmt::format("both facts have to be confirmed: {} is powered off, and nobody let it carry on alone since the last contact", question.node))
       .with_safe(nothing_changed)
@@ -80,6 +93,8 @@ Status check_facts(const ConfirmQuestion& question) {
 }
 
 }  // namespace
+
+bool asks_about_leave(const Standpoint& standpoint) { return is_away(standpoint) || decides_after_leave(standpoint); }
 
 Status may_confirm_down(const ConfirmQuestion& question) {
   MCV_CHECK(check_name(question));

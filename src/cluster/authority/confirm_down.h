@@ -7,24 +7,20 @@
 #include <string>
 #include <vector>
 
+#include "cluster/authority/peer_paths.h"
 #include "cluster/authority/standpoint.h"
 #include "cluster/model/cluster_state.h"
 
 namespace mcv::authority {
 
-/// Every way on which the other node could answer, as of one look made for this question.
-struct PathsToPeer {
-  bool daemon_in_group = false;             ///< corosync's process group
-  std::optional<bool> in_membership;        ///< corosync's ring; nullopt: corosync here does not say
-  bool answers_on_peer_link = false;        ///< anything but "no connection": also a wrong key, also silence after it
-  std::vector<VolumeName> connected;        ///< volumes whose DRBD connection stands
-};
-
-/// The two facts that have to be typed.
+/// What has to be typed: the first fact, and the one of the others that is true.
 struct TypedFacts {
   bool is_powered_off = false;
   bool nobody_let_it_carry_on = false;      ///< alone, since the last contact
+  bool was_let_go_on = false;               ///< by this node, which left: what the other one wrote since is not here
 };
+/// Whether the second fact cannot be true, because this node left in order and was not in contact since.
+bool asks_about_leave(const Standpoint& standpoint);
 
 struct ConfirmQuestion {
   const Standpoint& standpoint;

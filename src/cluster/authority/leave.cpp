@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <set>
 
 #include "cluster/authority/consent.h"
 #include "cluster/authority/standpoint.h"
@@ -151,7 +152,7 @@ Change back_change(const NodeName& self, const LeftRecord& left) {
 
 ReturnStep next_return_step(const Standpoint& standpoint, const ClusterState& state) {
   const Leave* leave = standpoint.own_leave.standing();
-  if (standpoint.link != LinkState::together || standpoint.boot.empty()) return ReturnStep::none;
+  if (standpoint.boot.empty() || (standpoint.link != LinkState::together && !decides_after_leave(standpoint))) return ReturnStep::none;
   if (leave != nullptr && leave->boot == standpoint.boot) return ReturnStep::none;
   if (has_left(state, standpoint.self)) return ReturnStep::say_it;
   return leave == nullptr ? ReturnStep::none : ReturnStep::write_it;
@@ -176,6 +177,29 @@ bool may_go_on_by_consent(const Standpoint& standpoint) {
 
 bool is_away(const Standpoint& standpoint) { return standpoint.own_leave.standing() != nullptr || standpoint.own_left; }
 
+bool is_leaving_now(const Standpoint& standpoint) {
+  const Leave* leave = standpoint.own_leave.standing();
+  return leave != nullptr && !standpoint.boot.empty() && leave->boot == standpoint.boot;
+}
+
+std::vector<std::uint64_t> ended_leaves(const std::vector<NodeOwnedRecord>& leaves, const std::vector<NodeOwnedRecord>& ended) {
+  std::vector<std::uint64_t> numbers;
+  std::set<std::string> kept;
+  for (const NodeOwnedRecord& record : leaves) {
+    const auto leave = Leave::from_json(record.body);
+    const LeaveLedger alone({record}, ended);
+    if (alone.standing() == nullptr && alone.barred().empty()) numbers.push_back(record.number);
+    else kept.insert(leave.ok() ? leave->id : std::string());
+  }
+  for (const NodeOwnedRecord& record : ended) {
+    Fields fields(record.body, leave_ended_kind);
+    const auto id = fields.required<std::string>("id");
+    const bool is_read = fields.finish_lenient().ok();
+    if (is_read && !kept.contains(id)) numbers.push_back(record.number);
+  }
+  return numbers;
+}
+
 std::vector<VolumeName> newly_covered(const Standpoint& standpoint, const std::map<std::string, VolumeFacts>& here) {
   std::vector<VolumeName> result;
   if (authority_over_peer(standpoint) != Authority::by_consent) return result;
@@ -188,9 +212,8 @@ std::vector<VolumeName> newly_covered(const Standpoint& standpoint, const std::m
 }
 
 Status may_open_replicated(const Standpoint& standpoint, const std::string& what) {
-  const Leave* leave = standpoint.own_leave.standing();
   if (!is_away(standpoint)) return success();
-  if (leave != nullptr && !standpoint.boot.empty() && leave->boot == standpoint.boot) {
+  if (is_leaving_now(standpoint)) {
     return Error(ErrorCode::no_authority, fmt::format("{}: {} left in order and is being shut down; {} may go on with its replicated disks", what, standpoint.self.str(), standpoint.peer.str()))
         .with_safe("nothing was opened for writing here")
         .with_next(fmt::format("on {}: hvctl vm list; if this machine stays on after all: systemctl reboot", standpoint.peer.str()));

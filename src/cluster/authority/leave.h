@@ -88,10 +88,11 @@ Change back_change(const NodeName& self, const LeftRecord& left);
 
 enum class ReturnStep {
   none,
-  say_it,     ///< both nodes commit that this one is back
-  write_it,   ///< they have: this node's own record ends
+  say_it,     ///< it is committed that this one is back: by both nodes, or by this one, which decides alone
+  write_it,   ///< it has been: this node's own record ends
 };
-/// On the way back. Nothing in the boot that left, and nothing without contact. An entry without a record ends as well.
+/// On the way back. Nothing in the boot that left; and nothing without contact, unless a person typed that the other node is lost
+/// for good. An entry without a record ends as well.
 ReturnStep next_return_step(const Standpoint& standpoint, const ClusterState& state);
 
 /// Volumes of own leaves whose copies are equal again, or that are gone. Nothing while the daemons do not agree.
@@ -106,6 +107,11 @@ std::vector<VolumeName> newly_covered(const Standpoint& standpoint, const std::m
 
 /// This node left, by its own record or by the entry, and is not back.
 bool is_away(const Standpoint& standpoint);
+/// ... and its machine is still the one that is going down.
+bool is_leaving_now(const Standpoint& standpoint);
+
+/// Numbers of own records that say nothing any more: leaves that ended in both ways, and what ended them.
+std::vector<std::uint64_t> ended_leaves(const std::vector<NodeOwnedRecord>& leaves, const std::vector<NodeOwnedRecord>& ended);
 /// Whether this node may open a replicated volume for writing at all: not after it left.
 Status may_open_replicated(const Standpoint& standpoint, const std::string& what);
 

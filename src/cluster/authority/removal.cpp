@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "cluster/authority/acceptance.h"
+#include "cluster/authority/confirm_down.h"
 #include "cluster/authority/takeover.h"
 
 namespace mcv::authority {
@@ -18,7 +20,7 @@ const VolumeFacts* seen_of(const std::map<std::string, VolumeFacts>& here, const
 Status may_remove_dead(const DeadRemoval& question) {
   const Standpoint& standpoint = question.standpoint;
   const std::string& peer = standpoint.peer.str();
-  if (question.peer_answers || standpoint.link == LinkState::together || standpoint.link == LinkState::syncing) {
+  if (answering_path(standpoint, question.paths) || standpoint.link == LinkState::together || standpoint.link == LinkState::syncing) {
     return Error(ErrorCode::peer_answers, fmt::format("{} answers: a node that lives is removed with its help", peer))
         .with_safe("nothing was changed")
         .with_next(fmt::format("hvctl cluster remove-node --node {}", peer));

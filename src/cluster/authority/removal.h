@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "cluster/authority/confirm_down.h"
+#include "cluster/authority/peer_paths.h"
 #include "cluster/authority/standpoint.h"
 #include "cluster/model/cluster_state.h"
 
@@ -17,7 +17,7 @@ struct DeadRemoval {
   const Standpoint& standpoint;
   const ClusterState& state;
   const std::map<std::string, VolumeFacts>& here;
-  bool peer_answers = false;  ///< on any path
+  PathsToPeer paths;  ///< asked just now
 };
 Status may_remove_dead(const DeadRemoval& question);
 

@@ -15,6 +15,9 @@ bool is_whole(const VolumeFacts* facts) {
   return facts != nullptr && (facts->disk == DiskState::up_to_date || facts->disk == DiskState::consistent);
 }
 
+/// The kernel marked a whole copy as older, and no record says why: at an orderly shutdown it does that to the copy that is taken down.
+Freshness why_older(const Standpoint& standpoint) { return is_away(standpoint) || decides_after_leave(standpoint) ? Freshness::left_here : Freshness::not_current; }
+
 /// The other node took it, and its record of the volumes it went on with never arrived.
 bool has_unknown_volumes(const Standpoint& standpoint, const GenerationRecord& record) {
   return !is_first(record) && record.taken_by != standpoint.self.str() && !standpoint.ledger.names(NodeName::trusted(record.taken_by), record.ref);
@@ -69,9 +72,10 @@ Freshness freshness(const Standpoint& standpoint, const VolumeName& volume, cons
   // Whatever else is known of it, a person chose this copy. One that is not whole nobody can choose.
   if (standpoint.ledger.accepted(standpoint.self, volume)) return may_be_accepted(facts) ? Freshness::fresh : Freshness::not_current;
   if (standpoint.consents.stands(standpoint.self, volume)) return Freshness::set_aside;
-  if (!is_whole(facts)) return Freshness::not_current;
+  if (!may_be_accepted(facts)) return Freshness::not_current;
   if (standpoint.ledger.stands(standpoint.peer, volume)) return Freshness::peer_went_on;
   if (standpoint.own_leave.bars(volume)) return Freshness::left_here;
+  if (!is_whole(facts)) return why_older(standpoint);
   return standpoint.ledger.stands(standpoint.self, volume) ? Freshness::fresh : Freshness::not_covered;
 }
 
@@ -80,9 +84,10 @@ namespace {
 /// What speaks against a copy before the last contact.
 Freshness freshness_before(const Standpoint& standpoint, const VolumeName& volume, const VolumeFacts* facts) {
   if (standpoint.consents.stands(standpoint.self, volume)) return Freshness::set_aside;
-  if (!is_whole(facts)) return Freshness::not_current;
+  if (!may_be_accepted(facts)) return Freshness::not_current;
   if (standpoint.ledger.stands(standpoint.peer, volume)) return Freshness::peer_went_on;
   if (standpoint.own_leave.bars(volume)) return Freshness::left_here;
+  if (!is_whole(facts)) return why_older(standpoint);
   const auto& generations = standpoint.generations;
   const bool unknown = std::any_of(generations.begin(), generations.end(), [&](const GenerationRecord& record) { return has_unknown_volumes(standpoint, record); });
   return unknown ? Freshness::peer_may_have : Freshness::fresh;
@@ -92,6 +97,8 @@ Freshness freshness_before(const Standpoint& standpoint, const VolumeName& volum
 
 Freshness freshness_by_word(const Standpoint& standpoint, const VolumeName& volume, const VolumeFacts* facts) {
   const Freshness before = freshness_before(standpoint, volume, facts);
+  // Also of a volume that the leave did not name: whoever was told that this node left may have gone on with it.
+  if (before == Freshness::fresh && (is_away(standpoint) || decides_after_leave(standpoint))) return Freshness::left_here;
   return before == Freshness::fresh && policy_lets_peer_run_alone(standpoint) && !standpoint.own_volumes.contains(volume) ? Freshness::peer_may_run_alone : before;
 }
 
@@ -107,11 +114,25 @@ Freshness freshness_by_consent(const Standpoint& standpoint, const VolumeName& v
   return named ? freshness_before(standpoint, volume, facts) : Freshness::not_covered;
 }
 
+namespace {
+
+/// This node's record of the generation it decides alone in; nullptr while it does not.
+const AloneSince* record_of_now(const Standpoint& standpoint) {
+  if (standpoint.link != LinkState::alone || standpoint.generations.empty()) return nullptr;
+  return standpoint.ledger.latest(standpoint.self, standpoint.generations.back().ref);
+}
+
+}  // namespace
+
 bool policy_lets_peer_run_alone(const Standpoint& standpoint) {
   if (standpoint.peer_loss.at_peer == PeerLoss::run_alone) return true;
-  if (standpoint.link != LinkState::alone || standpoint.generations.empty()) return false;
-  const AloneSince* taken = standpoint.ledger.latest(standpoint.self, standpoint.generations.back().ref);
+  const AloneSince* taken = record_of_now(standpoint);
   return taken != nullptr && taken->peer_may_run_alone;
+}
+
+bool decides_after_leave(const Standpoint& standpoint) {
+  const AloneSince* taken = record_of_now(standpoint);
+  return taken != nullptr && taken->after_leave;
 }
 
 bool peer_decided_last(const Standpoint& standpoint) {

@@ -57,7 +57,7 @@ enum class Freshness {
   not_covered,      ///< nobody said that this copy is the last one
   set_aside,        ///< the other node went on with it by this node's consent
   peer_may_run_alone,  ///< the other node's VM, and the policy lets it go on by itself: no word covers that
-  left_here,        ///< this node left and let the other one go on with it, and the copies were not equal since
+  left_here,        ///< this node left and let the other one go on, and the copies were not equal since
 };
 std::string_view to_text(Freshness freshness);
 
@@ -76,6 +76,10 @@ Freshness freshness_by_consent(const Standpoint& standpoint, const VolumeName& v
 /// Whether the other node may go on with its own VMs by policy, as it is now or was when this node took the generation it
 /// decides alone in: a change of the policy made alone changes nothing of what the other node did before.
 bool policy_lets_peer_run_alone(const Standpoint& standpoint);
+
+/// Whether this node decides alone although it had left in order: a person typed that the other one is lost for good. What that one
+/// wrote since is not here, so no word covers a copy.
+bool decides_after_leave(const Standpoint& standpoint);
 
 /// Whether the last generation was taken by the other node: what it recorded since was decided without this one.
 bool peer_decided_last(const Standpoint& standpoint);

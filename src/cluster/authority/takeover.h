@@ -21,6 +21,9 @@ struct TakeOverQuestion {
 /// Success, or why not, with the command that decides: `peer_unreachable`, `no_authority`, `peer_answers`, `not_up_to_date`.
 Status may_take_over(const TakeOverQuestion& question);
 
+/// The same of a VM of this node's own, while it decides alone: each copy that is up here is one it may open, or why not.
+Status may_start_alone(const Standpoint& standpoint, const ClusterState& state, const VmRecord& vm, const std::map<std::string, VolumeFacts>& here);
+
 /// What a node that cannot reach the other one and may not decide alone tells its operator to type.
 std::string deciding_command(const Standpoint& standpoint);
 

@@ -295,6 +295,7 @@ Result<ConfirmDown> confirm_down(const Json& body) {
   request.node = fields.required<std::string>("node");
   request.is_powered_off = fields.optional_or("is_powered_off", false);
   request.nobody_let_it_carry_on = fields.optional_or("nobody_let_it_carry_on", false);
+  request.was_let_go_on = fields.optional_or("was_let_go_on", false);
   request.check_only = fields.optional_or("check_only", false);
   MCV_CHECK(fields.finish());
   return request;

@@ -110,6 +110,7 @@ struct ConfirmDown {
   std::string node;
   bool is_powered_off = false;
   bool nobody_let_it_carry_on = false;
+  bool was_let_go_on = false;  ///< when this node left in order: instead of the second fact
   bool check_only = false;
 };
 Result<ConfirmDown> confirm_down(const Json& body);

@@ -62,21 +62,12 @@ Change change_of(const Node& node, const StepContext& context, const NodeRecord&
   return change;
 }
 
-asio::awaitable<Status> dead_enough(Node& node) {
-  const authority::PathsToPeer paths = co_await node.authority.look_for_peer();
-  const bool answers = paths.answers_on_peer_link || paths.in_membership.value_or(false) || paths.daemon_in_group || !paths.connected.empty();
-  const authority::Standpoint now = node.authority.standpoint();
-  const std::map<std::string, VolumeFacts> here = node.drbd.volumes();
-  const authority::DeadRemoval question{now, node.shared.current(), here, answers};
-  co_return authority::may_remove_dead(question);
-}
-
 asio::awaitable<Result<Json>> commit(Node& node, StepContext context) {
   MCV_CO_TRY(const NodeRecord leaver, leaver_of(context));
   if (!node.member(leaver.name).ok()) co_return Json();
   const bool dead = context.params.value("dead", false);
   if (dead) {
-    MCV_CO_CHECK(co_await dead_enough(node));
+    MCV_CO_CHECK(co_await node.authority.may_remove_dead());
   }
   Change change = change_of(node, context, leaver);
   if (dead) {

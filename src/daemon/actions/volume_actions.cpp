@@ -97,11 +97,20 @@ Result<drbd::ResourceConfig> resource_config(const Node& node, const VolumeStep&
   return config;
 }
 
+/// Somebody or something took it away behind mcvd's back: a person puts it back, or gives the VM up, and the operation goes on.
+Error backing_gone(const Node& node, const VolumeStep& step) {
+  const std::string& group = step.pool.volume_group;
+  return Error(ErrorCode::not_found, fmt::format("the logical volume of {} is gone on {}", step.volume.name.str(), node.self().str()))
+      .with_safe("nothing was changed by this step; no other copy was touched")
+      .with_next(fmt::format("on {}: lvs -a {} shows what is there, vgcfgrestore --list {} what was; when {}/{} is back: hvctl op list, then hvctl op retry ID", node.self().str(), group, group, group,
+                             lvm::data_name(step.volume.name)));
+}
+
 asio::awaitable<Result<Json>> configure(Node& node, StepContext context) {
   MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
   MCV_CO_CHECK(co_await node.ensure_drbd());
   MCV_CO_TRY(const std::optional<lvm::Backing> found, co_await lvm::find_backing(node.host, step.pool, step.volume.name));
-  if (!found) co_return Error(ErrorCode::not_found, fmt::format("the logical volume of {} is gone", step.volume.name.str()));
+  if (!found) co_return backing_gone(node, step);
   MCV_CO_TRY(drbd::ResourceConfig config, resource_config(node, step, found->discard_granularity));
   const std::string meta_disk = found->metadata_path;
   MCV_CO_CHECK(co_await drbd::ensure_resource_file(node.host, std::move(config)));
@@ -170,6 +179,17 @@ asio::awaitable<Result<Json>> redundant(Node& node, StepContext context) {
   co_return Json();
 }
 
+/// A person accepted this copy, and nobody opened it yet: now that it is the only one the kernel takes it for the good one, too.
+/// Otherwise no partner could ever be copied to from it.
+asio::awaitable<Status> settle_accepted(Node& node, VolumeName volume) {
+  const drbd::ResourceFacts* now = node.drbd.complete() ? node.drbd.find(volume) : nullptr;
+  if (now == nullptr || now->facts.disk != DiskState::outdated || now->facts.role != DiskRole::secondary) co_return success();
+  MCV_CO_TRY(const NodeLeave::Ticket ticket, node.leave.begin(fmt::format("volume {}", volume.str()), /*is_replicated=*/true));
+  MCV_CO_CHECK(co_await node.authority.promote(volume));
+  const Status closed = co_await drbd::ensure_secondary(node.host, node.drbd, volume, seconds(8));
+  co_return closed;
+}
+
 /// The configuration names this node alone by now, and so does the file.
 asio::awaitable<Result<Json>> one_leg(Node& node, StepContext context) {
   MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
@@ -177,12 +197,13 @@ asio::awaitable<Result<Json>> one_leg(Node& node, StepContext context) {
   // A start of the daemon brings legs up by the file that still names both: it would fence and connect again.
   co_await node.leave_down(step.volume.name);
   MCV_CO_TRY(const std::optional<lvm::Backing> found, co_await lvm::find_backing(node.host, step.pool, step.volume.name));
-  if (!found) co_return Error(ErrorCode::not_found, fmt::format("the logical volume of {} is gone", step.volume.name.str()));
+  if (!found) co_return backing_gone(node, step);
   MCV_CO_TRY(drbd::ResourceConfig config, resource_config(node, step, found->discard_granularity));
   MCV_CO_CHECK(co_await drbd::ensure_lone(node.host, node.drbd, std::move(config)));
   if (node.drbd.find(step.volume.name) == nullptr) {
     MCV_CO_CHECK(co_await node.bring_up(step.volume));
   }
+  MCV_CO_CHECK(co_await settle_accepted(node, step.volume.name));
   co_return Json();
 }
 
@@ -191,7 +212,7 @@ asio::awaitable<Result<Json>> pair(Node& node, StepContext context) {
   MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
   MCV_CO_CHECK(co_await node.ensure_drbd());
   MCV_CO_TRY(const std::optional<lvm::Backing> found, co_await lvm::find_backing(node.host, step.pool, step.volume.name));
-  if (!found) co_return Error(ErrorCode::not_found, fmt::format("the logical volume of {} is gone", step.volume.name.str()));
+  if (!found) co_return backing_gone(node, step);
   MCV_CO_TRY(drbd::ResourceConfig config, resource_config(node, step, found->discard_granularity));
   if (node.drbd.find(step.volume.name) == nullptr) {
     MCV_CO_CHECK(co_await node.bring_up(step.volume));

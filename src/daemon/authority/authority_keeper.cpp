@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include "cluster/authority/acceptance.h"
+#include "cluster/authority/removal.h"
 #include "cluster/authority/takeover.h"
 #include "cluster/membership/ring_members.h"
 #include "daemon/node/node.h"
@@ -106,6 +107,7 @@ asio::awaitable<void> AuthorityKeeper::look() {
   co_await withdraw();
   co_await withdraw_consent();
   co_await note_equal_again();
+  co_await prune();
   co_await end_lost_guests();
   co_await look_at_legs();
 }
@@ -232,7 +234,7 @@ asio::awaitable<void> AuthorityKeeper::come_back() {
       Json body = authority::leave_returned_to_json(now.own_leave.standing()->id, "back");
       auto written = co_await node_.records.append(authority::leave_ended_kind, std::move(body));
       if (!written.ok()) done = std::move(written).error();
-      else spdlog::info("this node is back: it may open replicated disks again");
+      else spdlog::info("this node takes part again: it may open replicated disks that are current here");
     }
     if (done.ok()) continue;
     say_once("return", done.error().message());
@@ -292,6 +294,20 @@ asio::awaitable<void> AuthorityKeeper::withdraw_consent() {
   const Status withdrawn = co_await node_.consents.withdraw();
   if (withdrawn.ok()) co_return;
   say_once("consent-withdrawn", withdrawn.error().message());
+  look_again_in(retry_pause);
+}
+
+/// Every loss and every reboot leaves records: those that are over go, once both nodes hold the same.
+asio::awaitable<void> AuthorityKeeper::prune() {
+  if (node_.shared.link().state != LinkState::together || !node_.records.shipped()) co_return;
+  std::vector<std::uint64_t> numbers =
+      authority::ended_alone(node_.records.read_own(authority::alone_since_kind), node_.records.read_own(authority::alone_withdrawn_kind), node_.shared.generations());
+  const std::vector<std::uint64_t> leaves = authority::ended_leaves(node_.records.read_own(authority::leave_kind), node_.records.read_own(authority::leave_ended_kind));
+  numbers.insert(numbers.end(), leaves.begin(), leaves.end());
+  if (numbers.empty()) co_return;
+  const Status forgotten = co_await node_.records.forget(std::move(numbers));
+  if (forgotten.ok()) co_return;
+  say_once("records that are over", forgotten.error().message());
   look_again_in(retry_pause);
 }
 
@@ -500,6 +516,14 @@ asio::awaitable<authority::PathsToPeer> AuthorityKeeper::look_for_peer() {
   co_return paths;
 }
 
+asio::awaitable<Status> AuthorityKeeper::may_remove_dead() {
+  authority::PathsToPeer paths = co_await look_for_peer();
+  const authority::Standpoint now = standpoint();
+  const std::map<std::string, VolumeFacts> here = node_.drbd.volumes();
+  const authority::DeadRemoval question{now, node_.shared.current(), here, std::move(paths)};
+  co_return authority::may_remove_dead(question);
+}
+
 asio::awaitable<Result<std::vector<VolumeName>>> AuthorityKeeper::covered_or_refused(std::string node, std::optional<authority::TypedFacts> facts) {
   const bool replicates = node_.shared.current().setting("drbd") == "enabled";
   if (replicates && !node_.drbd.complete()) {
@@ -519,10 +543,14 @@ asio::awaitable<Result<AuthorityKeeper::Confirmed>> AuthorityKeeper::confirm_dow
   MCV_CO_TRY(const std::vector<VolumeName> covered, co_await covered_or_refused(node, facts));
   Confirmed result;
   result.covered = covered;
-  result.left_out = authority::coverage(standpoint(), node_.shared.current(), node_.drbd.volumes()).left_out;
+  const authority::Standpoint before = standpoint();
+  result.left_out = authority::coverage(before, node_.shared.current(), node_.drbd.volumes()).left_out;
+  result.after_leave = authority::asks_about_leave(before);
+  if (const authority::Leave* leave = before.own_leave.standing()) result.left_at = leave->wall_seconds;
+  else if (before.own_left) result.left_at = before.own_left->wall_seconds;
   if (!facts) co_return result;
   // As it was before the generation adopts what is tentative here.
-  const bool peer_may_run_alone = authority::policy_lets_peer_run_alone(standpoint());
+  const bool peer_may_run_alone = authority::policy_lets_peer_run_alone(before);
   // At once when it was taken before this boot.
   std::string proof = "confirm-down: " + by;
   MCV_CO_TRY(const Committed taken, co_await node_.shared.take_generation(std::move(proof)));
@@ -536,9 +564,12 @@ asio::awaitable<Result<AuthorityKeeper::Confirmed>> AuthorityKeeper::confirm_dow
   since.volumes = covered;
   since.wall_seconds = node_.host.clock.wall_seconds();
   since.peer_may_run_alone = peer_may_run_alone;
+  since.after_leave = result.after_leave;
   Json body = since.to_json();
   MCV_CO_TRY(const bool at_peer, co_await node_.records.append(authority::alone_since_kind, std::move(body)));
   static_cast<void>(at_peer);
+  // From the record on this also ends by itself, should this daemon end here.
+  if (result.after_leave) co_await come_back();
   look_soon();
   for (const VolumeName& volume : covered) {
     const drbd::ResourceFacts* seen = node_.drbd.find(volume);
@@ -551,11 +582,10 @@ asio::awaitable<Result<AuthorityKeeper::Confirmed>> AuthorityKeeper::confirm_dow
 }
 
 asio::awaitable<Result<AuthorityKeeper::Accepted>> AuthorityKeeper::accept_copy(VolumeName volume, std::string by) {
-  const authority::PathsToPeer paths = co_await look_for_peer();
+  authority::PathsToPeer paths = co_await look_for_peer();
   const authority::Standpoint now = standpoint();
   const drbd::ResourceFacts* seen = node_.drbd.complete() ? node_.drbd.find(volume) : nullptr;
-  authority::AcceptQuestion question{now, node_.shared.current(), volume, seen == nullptr ? nullptr : &seen->facts};
-  question.peer_answers = paths.daemon_in_group || paths.answers_on_peer_link || paths.in_membership.value_or(false) || !paths.connected.empty();
+  const authority::AcceptQuestion question{now, node_.shared.current(), volume, seen == nullptr ? nullptr : &seen->facts, std::move(paths)};
   MCV_CO_TRY(const authority::AcceptAnswer answer, authority::may_accept_copy(question));
   Accepted accepted{answer.volume.vm, authority::reason_text(volume, now.peer, answer.reason), authority::known_limit(volume, now.self, now.peer)};
   if (by.empty()) co_return accepted;
@@ -567,7 +597,9 @@ asio::awaitable<Result<AuthorityKeeper::Accepted>> AuthorityKeeper::accept_copy(
   since.by = by;
   since.volumes = {volume};
   since.wall_seconds = node_.host.clock.wall_seconds();
+  // It becomes the newest record of the generation, and says all that the one before did.
   since.peer_may_run_alone = authority::policy_lets_peer_run_alone(now);
+  since.after_leave = authority::decides_after_leave(now);
   Json body = since.to_json();
   MCV_CO_TRY(const bool at_peer, co_await node_.records.append(authority::alone_since_kind, std::move(body)));
   static_cast<void>(at_peer);

@@ -48,7 +48,12 @@ class AuthorityKeeper {
   /// Whether anything of the other node answers on the daemons' link.
   boost::asio::awaitable<bool> peer_answers();
 
+  /// Whether the other node may be removed without being asked, by what is seen now on every path.
+  boost::asio::awaitable<Status> may_remove_dead();
+
   struct Confirmed {
+    bool after_leave = false;            ///< this node had left in order: the other one was let go on
+    std::int64_t left_at = 0;            ///< ... by its wall clock; 0: not known
     std::vector<VolumeName> covered;
     std::map<VolumeName, authority::Freshness> left_out;
     std::vector<VolumeName> resumed;     ///< held I/O that went on
@@ -91,6 +96,7 @@ class AuthorityKeeper {
   boost::asio::awaitable<void> name_ended_generations();
   boost::asio::awaitable<void> withdraw();
   boost::asio::awaitable<void> withdraw_consent();
+  boost::asio::awaitable<void> prune();
   boost::asio::awaitable<void> go_on_by_consent(VolumeName volume);
   bool is_ours(const VolumeName& volume) const;
   boost::asio::awaitable<void> end_lost_guests();

@@ -56,7 +56,10 @@ std::optional<RemovedNode> Departure::in_own_log() const {
 
 Json Departure::membership_of(const host::KeyFingerprint& caller) const {
   Json answer = {{"removed", nullptr}, {"passive", nullptr}};
+  // To a removed key its own record, and to the member that goes on this node's. A stranger learns nothing.
   if (const auto removed = removed_by_key(node_.shared.current(), caller)) answer["removed"] = removed->to_json();
+  const auto peer = node_.peer_record();
+  if (!peer || peer->fingerprint != caller) return answer;
   if (const auto own = told_ ? told_ : in_own_log()) answer["passive"] = own->to_json();
   return answer;
 }

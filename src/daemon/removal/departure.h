@@ -31,7 +31,7 @@ class Departure {
   /// Why nothing is opened or started; only while passive.
   Error refusal() const;
 
-  /// What this node answers about membership: to a key it removed, and of itself.
+  /// What this node answers about membership: to a key it removed, and to the member that goes on without it.
   Json membership_of(const host::KeyFingerprint& caller) const;
   /// The remainder says so, over the pinned link. Returns when this node is blank; an error says what it waits for.
   boost::asio::awaitable<Status> finish(RemovedNode told);

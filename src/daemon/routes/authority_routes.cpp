@@ -30,7 +30,10 @@ Json answer_of(const Node& node, const AuthorityKeeper::Confirmed& confirmed) {
                  {"resumed", names(confirmed.resumed)},
                  {"still_held", names(confirmed.still_held)},
                  {"generation", node.shared.position().generation.counter},
-                 {"last_contact", nullptr}};
+                 {"last_contact", nullptr},
+                 {"after_leave", confirmed.after_leave},
+                 {"left_at", nullptr}};
+  if (confirmed.left_at != 0) answer["left_at"] = confirmed.left_at;
   const LastContact last = node.authority.last_contact();
   if (last.known) answer["last_contact"] = last.wall_seconds;
   return answer;
@@ -43,10 +46,11 @@ asio::awaitable<api::ApiReply> confirm_down(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const requests::ConfirmDown request, requests::confirm_down(body));
   MCV_CO_CHECK(node.own_record());
   std::optional<authority::TypedFacts> facts;
-  if (!request.check_only && !dry_run) facts = authority::TypedFacts{request.is_powered_off, request.nobody_let_it_carry_on};
+  if (!request.check_only && !dry_run) facts = authority::TypedFacts{request.is_powered_off, request.nobody_let_it_carry_on, request.was_let_go_on};
   const LastContact last = node.authority.last_contact();
   const std::string since = last.known ? fmt::format("{} (seconds since 1970)", last.wall_seconds) : std::string("a time before this daemon was started");
-  std::string by = fmt::format("uid {} on {} typed that {} is powered off and that nobody let it carry on alone since {}", call.caller.uid, node.self().str(), request.node, since);
+  const std::string second = request.was_let_go_on ? fmt::format("it was let go on when {} left in order", node.self().str()) : fmt::format("nobody let it carry on alone since {}", since);
+  std::string by = fmt::format("uid {} on {} typed that {} is powered off and that {}", call.caller.uid, node.self().str(), request.node, second);
   std::string name = request.node;
   MCV_CO_TRY(const AuthorityKeeper::Confirmed confirmed, co_await node.authority.confirm_down(std::move(name), facts, std::move(by)));
   if (dry_run) {

@@ -91,7 +91,8 @@ asio::awaitable<api::ApiReply> add_node(Node& node, api::ApiCall call) {
   }
   if (join::has_failure(rows)) co_return join::to_error(rows, facts_there.node.name);
   NodeRecord joiner = facts_there.node;
-  joiner.id = 2;
+  // The node that stayed after a removal keeps the id it had.
+  joiner.id = here.id == 2 ? 1 : 2;
   joiner.fingerprint = target.fingerprint;
   auto plan = plans::with_peer_loss(plans::join(node.shared.current(), here, joiner, join::to_json(rows)), node.shared.current(), node.self(), request.peer_loss);
   co_return co_await run_plan(node, std::move(call), std::move(plan));

@@ -14,15 +14,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// Asked here so that nobody waits for a refusal, and again by the step that commits.
-asio::awaitable<Status> may_remove_dead(Node& node) {
-  const bool answers = co_await node.authority.peer_answers();
-  const authority::Standpoint now = node.authority.standpoint();
-  const std::map<std::string, VolumeFacts> here = node.drbd.volumes();
-  const authority::DeadRemoval question{now, node.shared.current(), here, answers};
-  co_return authority::may_remove_dead(question);
-}
-
 asio::awaitable<api::ApiReply> remove_node(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const requests::RemoveNode request, requests::remove_node(body));
@@ -34,7 +25,8 @@ asio::awaitable<api::ApiReply> remove_node(Node& node, api::ApiCall call) {
   }
   auto plan = plans::remove_node(node.shared.current(), facts, node.self(), request);
   if (plan.ok() && request.dead) {
-    MCV_CO_CHECK(co_await may_remove_dead(node));
+    // Asked here so that nobody waits for a refusal, and again by the step that commits.
+    MCV_CO_CHECK(co_await node.authority.may_remove_dead());
   }
   if (plan.ok() && !request.dead && node.shared.current().setting("drbd") == "enabled") {
     MCV_CO_CHECK(authority::copies_may_stay_alone(node.authority.standpoint(), node.shared.current(), node.drbd.volumes()));

@@ -106,7 +106,8 @@ Status may_start(const Node& node, const VmRecord& vm, const plans::Facts& facts
   const authority::Standpoint now = node.authority.standpoint();
   question.is_fresh_alone = [&now, &here](const VolumeName& volume) {
     const auto seen = here->second.volumes.find(volume.str());
-    return authority::may_act_alone(now) && seen != here->second.volumes.end() && authority::freshness(now, volume, &seen->second) == authority::Freshness::fresh;
+    const bool decides = authority::may_act_alone(now) || authority::authority_over_peer(now) == authority::Authority::single;
+    return decides && seen != here->second.volumes.end() && authority::freshness(now, volume, &seen->second) == authority::Freshness::fresh;
   };
   return hv::to_status(vm.name, hv::start_checks(question));
 }
@@ -147,6 +148,7 @@ asio::awaitable<api::ApiReply> start(Node& node, api::ApiCall call) {
   if (node.guests.facts(vm.name).state == RunState::running) {
     co_return Error(ErrorCode::guest_running, fmt::format("{} runs already", vm.name.str())).with_safe("it goes on").with_next(fmt::format("hvctl vm console {}", vm.name.str()));
   }
+  MCV_CO_CHECK(authority::may_start_alone(node.authority.standpoint(), node.shared.current(), vm, node.drbd.volumes()));
   Look wanted;
   wanted.files = boot_files(vm.boot);
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "cluster/authority/acceptance.h"
 #include "cluster/authority/leave.h"
 #include "world/node_world.h"
 
@@ -36,10 +37,20 @@ class LeaveSchedule : public NodeWorld {
   void start_here(std::size_t stays, const VmName& vm, bool must_work);
   void stays_is_booted(std::size_t stays);
   void leaver_alone(std::size_t leaver);
+  void other_one_lost_for_good(std::size_t leaver);
+  bool accept(std::size_t node, const VmName& vm);
+  bool remove_dead(std::size_t stays, const char* what);
+  bool retry_failed(std::size_t node);
+  void goes_on_alone(std::size_t node);
+  void becomes_blank(std::size_t node);
+  void two_histories(std::size_t leaver);
+  std::uint64_t on_disk(std::size_t node, const VmName& vm, std::uint64_t block);
   void cut_on_the_way_back(std::size_t leaver);
   void round();
   void come_together();
   void check_copies();
+
+  bool is_one_left_ = false;  ///< a node was lost for good, or removed: the story ends there
 };
 
 std::uint64_t LeaveSchedule::highest(const VmName& vm) {
@@ -171,7 +182,178 @@ void LeaveSchedule::leaver_alone(std::size_t leaver) {
   }
   ++report_.covered["boot of the leaver alone × the other one is off"];
   pass(milliseconds(chance().between(0, 10'000)));
+  if (well() && chance().one_in(2)) return other_one_lost_for_good(leaver);
   if (well()) power_on(stays);
+}
+
+std::uint64_t LeaveSchedule::on_disk(std::size_t node, const VmName& vm, std::uint64_t block) {
+  const auto record = state(node).volume(VolumeName::trusted(vm.str() + "-0"));
+  return record.ok() ? drbd_->read(node, record->minor, block) : 0;
+}
+
+/// A person accepts the copy by name. What the other one has more is another story from here on.
+bool LeaveSchedule::accept(std::size_t node, const VmName& vm) {
+  const VolumeName volume = VolumeName::trusted(vm.str() + "-0");
+  for (int tries = 0; tries < 6 && well(); ++tries) {
+    heal_node(node);
+    const Answer answer = call(node, "POST", "/v1/cluster/accept-copy", {{"volume", volume.str()}, {"may_be_older", true}}, tries == 0 && chance().one_in(3));
+    heal_node(node);
+    if (answer.error && answer.error->code() == ErrorCode::not_up_to_date) return false;
+    if (daemon(node).authority.standpoint().ledger.accepted(daemon(node).self(), volume)) {
+      auto& told = acknowledged_[vm.str()];
+      other_lineage_[vm.str()] = told;
+      for (auto& [block, value] : told) value = std::min(value, on_disk(node, vm, block));
+      accepted_on_[vm.str()] = node;
+      return true;
+    }
+    if (answer.error && answer.error->code() == ErrorCode::already_exists) return true;
+    // A power cut meanwhile: the word is of that boot.
+    const Json typed = {{"node", node_name(1 - node)}, {"is_powered_off", true}, {"was_let_go_on", true}};
+    if (!acts_alone(node)) call(node, "POST", "/v1/cluster/confirm-down", typed, false);
+    pass(5s);
+  }
+  if (well()) violation(fmt::format("I4: the copy of {} on {} cannot be accepted", vm.str(), node_name(node)));
+  return false;
+}
+
+/// The leaver is all there is. One typed fact makes it decide alone, and opens nothing; each copy is opened by its name.
+void LeaveSchedule::other_one_lost_for_good(std::size_t leaver) {
+  is_one_left_ = true;
+  fault_ = "the other one is lost for good";
+  const Json typed = {{"node", node_name(1 - leaver)}, {"is_powered_off", true}, {"was_let_go_on", true}};
+  bool decides = false;
+  for (int tries = 0; tries < 12 && well() && !decides; ++tries) {
+    call(leaver, "POST", "/v1/cluster/confirm-down", typed, tries < 3);
+    heal_node(leaver);
+    // What was written down before a crash is finished without being asked again.
+    decides = run_events([&] { return acts_alone(leaver); }, 10s);
+  }
+  if (!decides && well()) violation("I4: a node whose partner is lost for good cannot be made to decide alone");
+  pass(milliseconds(chance().between(0, 10'000)));
+  std::vector<VmName> closed;
+  for (const VmName& vm : guests) {
+    if (!well()) return;
+    const authority::Standpoint now = daemon(leaver).authority.standpoint();
+    // Written here alone before it left: nobody else had it whole.
+    if (now.ledger.stands(now.self, VolumeName::trusted(vm.str() + "-0"))) continue;
+    closed.push_back(vm);
+    if (runs_on(leaver, vm)) violation(fmt::format("I5: {} runs on a copy that nobody accepted", vm.str()));
+    const Answer started = call(leaver, "POST", path(vm) + "/start", Json::object(), false);
+    run_events([&] { return up(leaver) && daemon(leaver).operations.running() == 0; }, 300s);
+    if (started.ok() || runs_on(leaver, vm)) violation(fmt::format("I5: {} starts on a copy that nobody accepted", vm.str()));
+    // Half a copy is nobody's choice.
+    const drbd::ResourceFacts* leg = daemon(leaver).drbd.find(VolumeName::trusted(vm.str() + "-0"));
+    if (!authority::may_be_accepted(leg == nullptr ? nullptr : &leg->facts)) continue;
+    if (well() && (!started.error || started.error->next().find("accept-copy " + vm.str() + "-0") == std::string::npos)) violation("I4: a closed copy does not name the command that opens it: " + (started.error ? started.error->next() : std::string()));
+  }
+  const bool removes = chance().one_in(2);
+  bool all = true;
+  for (const VmName& vm : closed) {
+    if (well() && (removes || !chance().one_in(3))) all = accept(leaver, vm) && all;
+  }
+  if (!well()) return;
+  if (chance().one_in(2)) goes_on_alone(leaver);
+  if (removes && well()) {
+    const bool removed = remove_dead(leaver, "by a leaver");
+    if (well() && removed != all) violation(fmt::format("a dead node is {}removed although {} copy was accepted", removed ? "" : "not ", all ? "every" : "not every"));
+    if (removed && well()) goes_on_alone(leaver);
+    if (removed && well() && chance().one_in(2)) {
+      power_cut(leaver);
+      heal_node(leaver);
+      run_events([&] { return up(leaver) && daemon(leaver).operations.running() == 0; }, 300s);
+      pass(10s);
+      goes_on_alone(leaver);
+    }
+    if (well()) power_on(1 - leaver);
+    if (removed) return becomes_blank(1 - leaver);
+  } else if (well()) {
+    power_on(1 - leaver);
+  }
+  two_histories(leaver);
+}
+
+/// Every VM whose copy is open here can be started here, with all it was told on that copy.
+void LeaveSchedule::goes_on_alone(std::size_t node) {
+  for (const VmName& vm : guests) {
+    if (!well() || (!accepted_on_.contains(vm.str()) && state(node).is_cluster())) continue;
+    for (int tries = 0; tries < 6 && well() && !runs_on(node, vm); ++tries) {
+      const Json typed = {{"node", node_name(1 - node)}, {"is_powered_off", true}, {"was_let_go_on", true}};
+      if (state(node).is_cluster() && !acts_alone(node)) call(node, "POST", "/v1/cluster/confirm-down", typed, false);
+      call(node, "POST", path(vm) + "/start", Json::object(), false);
+      heal_node(node);
+      run_events([&] { return up(node) && daemon(node).operations.running() == 0; }, 600s);
+      if (!runs_on(node, vm)) pass(5s);
+    }
+    if (well() && !runs_on(node, vm)) violation(fmt::format("I4: {} does not start on {}, the only node there is", vm.str(), node_name(node)));
+    must_go_on(node, vm);
+  }
+}
+
+bool LeaveSchedule::retry_failed(std::size_t node) {
+  bool any = false;
+  for (const OperationView& view : daemon(node).operations.list()) {
+    if (view.outcome != OperationOutcome::failed) continue;
+    const auto retried = start(lives_[node]->clients, daemon(node).operations.retry(view.id));
+    run_events([&] { return retried->has_value(); }, 60s);
+    any = any || (retried->has_value() && (*retried)->ok());
+  }
+  return any;
+}
+
+/// False where a copy is not fresh here.
+bool LeaveSchedule::remove_dead(std::size_t stays, const char* what) {
+  for (int tries = 0; tries < 8 && well(); ++tries) {
+    heal_node(stays);
+    if (!state(stays).is_cluster()) break;
+    // A power cut ends the word, not a consent.
+    const Json typed = {{"node", node_name(1 - stays)}, {"is_powered_off", true}, {"was_let_go_on", true}};
+    if (!acts_alone(stays)) call(stays, "POST", "/v1/cluster/confirm-down", typed, false);
+    const Answer answer = call(stays, "POST", "/v1/cluster/remove-node", {{"node", node_name(1 - stays)}, {"dead", true}}, tries == 0 && chance().one_in(2));
+    heal_node(stays);
+    if (answer.error && answer.error->code() == ErrorCode::not_up_to_date) {
+      ++report_.covered[fmt::format("remove --dead {} refused × {}", what, fault_)];
+      return false;
+    }
+    run_events([&] { return up(stays) && daemon(stays).operations.running() == 0; }, 600s);
+    if (!state(stays).is_cluster()) break;
+    pass(5s);
+  }
+  // What failed after the commit goes on when a person says so.
+  for (int tries = 0; tries < 4 && well() && retry_failed(stays); ++tries) run_events([&] { return up(stays) && daemon(stays).operations.running() == 0; }, 600s);
+  const auto done = [&] { return up(stays) && !state(stays).is_cluster() && daemon(stays).operations.running() == 0 && daemon(stays).shared.link().state == LinkState::single; };
+  if (!run_events(done, 600s) && well()) violation(fmt::format("I4: a dead node is not removed {}", what));
+  ++report_.covered[fmt::format("remove --dead {} × {}", what, fault_)];
+  return true;
+}
+
+/// It learns that it was removed as soon as it lives, and puts what it had aside.
+void LeaveSchedule::becomes_blank(std::size_t node) {
+  heal();
+  const auto blank = [&] { return up(node) && !daemon(node).departure.is_passive() && daemon(node).shared.link().state == LinkState::single && daemon(node).own_record().ok() && state(node).vms().empty(); };
+  if (!run_events(blank, 600s)) {
+    if (well()) violation(fmt::format("I4: {} was removed while it was off, and is not blank", node_name(node)));
+    return;
+  }
+  for (const auto& [name, volume] : machines_[node]->lvm.volumes) {
+    if (!volume.thin_pool && name.find("/mcvq-") == std::string::npos) violation(fmt::format("{} on {} is not in quarantine", name, node_name(node)));
+  }
+  pass(10s);
+}
+
+/// The node that was believed lost is switched on after all: nothing runs by itself, and what it has is not overwritten.
+void LeaveSchedule::two_histories(std::size_t leaver) {
+  const std::size_t returned = 1 - leaver;
+  heal();
+  pass(milliseconds(chance().between(30'000, 120'000)));
+  if (!well() || !up(0) || !up(1)) return;
+  ++report_.covered[fmt::format("it returns, the nodes are {} × {}", to_text(daemon(leaver).shared.link().state), fault_)];
+  for (const auto& [vm, node] : accepted_on_) {
+    if (runs_on(returned, VmName::trusted(vm))) violation(fmt::format("I1: {} runs on {} as well", vm, node_name(returned)));
+    for (const auto& [block, value] : other_lineage_[vm]) {
+      if (on_disk(returned, VmName::trusted(vm), block) >= value) continue;
+      return violation(fmt::format("I2: the copy of {} on {} lost what was written there while the other one was away", vm, node_name(returned)));
+    }
+  }
 }
 
 /// Contact is lost somewhere between the boot of the leaver and its last record: at any moment one of the two at most goes on.
@@ -219,6 +401,15 @@ void LeaveSchedule::round() {
     return leaver_alone(leaver);
   }
   if (!chance().one_in(5)) the_other_goes_on(stays, disturbed);
+  if (well() && acts_alone(stays) && chance().one_in(8)) {
+    // For good: what left in order does not come back. When it does all the same it is told, and becomes blank.
+    is_one_left_ = remove_dead(stays, "of a leaver");
+    if (!well()) return;
+    if (is_one_left_ && chance().one_in(2)) goes_on_alone(stays);
+    if (well()) power_on(leaver);
+    if (is_one_left_) becomes_blank(leaver);
+    return;
+  }
   if (well() && chance().one_in(6)) {
     // The second one of two: there is nobody to tell.
     machines_[stays]->shutting_down = true;
@@ -286,6 +477,7 @@ ScheduleReport LeaveSchedule::run(std::uint64_t seed) {
   if (well()) create_guests();
   for (std::uint64_t rounds = chance().between(1, 3); rounds > 0 && well(); --rounds) {
     round();
+    if (is_one_left_) break;
     if (well()) come_together();
   }
   return finish("leave", seed);

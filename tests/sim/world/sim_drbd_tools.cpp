@@ -274,6 +274,7 @@ ToolAnswer SimDrbd::promote(std::size_t node, Leg& leg, bool force) {
   if (force && disk == "Outdated" && leg.connection != "Connected") {
     // "Forced into split brain situation!"
     meta->outdated = false;
+    leg.uncertain = false;  // forced: the kernel calls it UpToDate from here on
     meta->peer_outdated = true;
     leg.peer_disk = "Outdated";
     tell_device(node, leg);

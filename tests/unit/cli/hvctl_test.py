@@ -338,6 +338,22 @@ class Requests(Case):
         self.assertIn("Held writes go on: vm1-0", shown)
         self.assertIn("hvctl vm start VM", shown)
 
+    def test_a_node_that_left_asks_for_another_second_fact(self):
+        cover = {"covered": [], "left_out": ["vm1-0 stays closed: B was let go on with it when this node left"], "resumed": [], "still_held": [],
+                 "generation": 1, "last_contact": None, "after_leave": True, "left_at": 1700000000}
+        route = "/v1/cluster/confirm-down"
+        self.serve({f"POST {route}": Answer(body=cover)})
+        terminal = Pty(self.command("cluster", "confirm-down", "B"))
+        shown = terminal.read_until(b"to go on: ").decode()
+        self.assertIn("This node left in order at", shown)
+        self.assertIn("1. B is powered off", shown)
+        self.assertIn("2. B was let go on when this node left", shown)
+        self.assertNotIn("Nobody let B carry on", shown)
+        self.assertIn("vm1-0 stays closed", shown)
+        terminal.type(b"B\n")
+        self.assertEqual(terminal.end()[0], 0)
+        self.assertEqual(self.fake.bodies("POST", route)[-1], {"node": "B", "is_powered_off": True, "was_let_go_on": True})
+
     def test_a_node_that_answers_is_not_confirmed_down(self):
         self.serve({"POST /v1/cluster/confirm-down": problem("peer-answers", 412, "B is not down: its corosync answers")})
         self.assertIn("peer-answers", self.run_hvctl("cluster", "confirm-down", "B", "--yes", expect=6).stderr)

@@ -16,12 +16,6 @@ Status ask(const Standpoint& standpoint, const std::string& node, const PathsToP
   return may_confirm_down({standpoint, node, paths, std::move(covered), facts});
 }
 
-PathsToPeer silence() {
-  PathsToPeer paths;
-  paths.in_membership = false;
-  return paths;
-}
-
 TEST(ConfirmDown, IsTakenWhenNothingAnswersAndBothFactsAreTyped) {
   EXPECT_TRUE(ask(apart(), "B", silence(), TypedFacts{true, true}).ok());
   EXPECT_TRUE(ask(apart(), "B", silence(), std::nullopt).ok()) << "asked before the question is put";

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/authority/peer_paths.h"
 #include "cluster/authority/standpoint.h"
 #include "cluster/model/cluster_state.h"
 
@@ -50,6 +51,13 @@ class Records {
   std::vector<NodeOwnedRecord> since_, withdrawn_, consents_, consents_withdrawn_;
   std::uint64_t number_ = 0;
 };
+
+/// Nothing of B answers.
+inline PathsToPeer silence() {
+  PathsToPeer paths;
+  paths.in_membership = false;
+  return paths;
+}
 
 /// B is away, nobody said anything yet.
 inline Standpoint apart() {

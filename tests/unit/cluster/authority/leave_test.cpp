@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/authority/leave.h"
 
+#include <algorithm>
+#include <set>
+
+#include "cluster/authority/acceptance.h"
 #include "cluster/authority/confirm_down.h"
+#include "cluster/authority/fence_answer.h"
+#include "cluster/authority/removal.h"
 #include "cluster/authority/takeover.h"
 #include "fixture.h"
 
@@ -269,24 +275,180 @@ TEST(TheLeaver, OpensNothingUntilItIsBack) {
   EXPECT_TRUE(may_open_replicated(back, "").ok());
 }
 
+constexpr TypedFacts carried_on_by_nobody{true, true, false};
+constexpr TypedFacts let_go_on{true, false, true};
+
 TEST(TheLeaver, IsNotMadeFreshByAnOperatorsWord) {
-  PathsToPeer silence;
-  silence.in_membership = false;
   const Standpoint standpoint = left_and_booted();
-  const Status refused = may_confirm_down({standpoint, "B", silence, {disk}, TypedFacts{true, true}});
-  ASSERT_FALSE(refused.ok());
-  EXPECT_EQ(refused.error().code(), ErrorCode::no_authority);
-  EXPECT_NE(refused.error().next().find("switch B on"), std::string::npos);
   const VolumeFacts facts = held();
   EXPECT_EQ(freshness_by_word(standpoint, disk, &facts), Freshness::left_here);
   // Back, and the other one lost before the copies were equal: the word counts, and not for this copy.
   Standpoint back = standpoint;
   back.own_left.reset();
   back.own_leave = OwnRecords().left(a_leave()).returned("leave-1").ledger();
-  EXPECT_TRUE(may_confirm_down({back, "B", silence, {disk}, TypedFacts{true, true}}).ok());
+  EXPECT_TRUE(may_confirm_down({back, "B", silence(), {disk}, carried_on_by_nobody}).ok());
   EXPECT_EQ(coverage(back, state_with_vm1(node_a), {{"vm1-0", facts}}).left_out.at(disk), Freshness::left_here);
   back.own_leave = OwnRecords().left(a_leave()).returned("leave-1").equal("leave-1", {disk}).ledger();
   EXPECT_EQ(freshness_by_word(back, disk, &facts), Freshness::fresh);
+}
+
+TEST(TheLeaver, MayDecideAloneOnlyByTheFactThatItLetTheOtherOneGoOn) {
+  struct Case {
+    const char* what;
+    void (*spoil)(Standpoint&, std::optional<TypedFacts>&, PathsToPeer&);
+    std::optional<ErrorCode> code;
+  };
+  const Case cases[] = {
+      {"both facts", [](auto&, auto&, auto&) {}, std::nullopt},
+      {"asked before the question is put", [](auto&, auto& f, auto&) { f.reset(); }, std::nullopt},
+      {"the second fact of a node that did not leave", [](auto&, auto& f, auto&) { f = carried_on_by_nobody; }, ErrorCode::not_confirmed},
+      {"not powered off", [](auto&, auto& f, auto&) { f->is_powered_off = false; }, ErrorCode::not_confirmed},
+      {"the record alone", [](auto& s, auto&, auto&) { s.own_left.reset(); }, std::nullopt},
+      {"the entry alone", [](auto& s, auto&, auto&) { s.own_leave = LeaveLedger(); }, std::nullopt},
+      {"a record that cannot be read", [](auto& s, auto&, auto&) { s.own_leave = OwnRecords().torn().ledger(); }, std::nullopt},
+      {"in the boot that left", [](auto& s, auto&, auto&) { s.boot = "boot-1"; }, ErrorCode::no_authority},
+      {"B answers", [](auto&, auto&, auto& p) { p.answers_on_peer_link = true; }, ErrorCode::peer_answers},
+  };
+  for (const Case& item : cases) {
+    Standpoint standpoint = left_and_booted();
+    std::optional<TypedFacts> facts = let_go_on;
+    PathsToPeer paths = silence();
+    item.spoil(standpoint, facts, paths);
+    const Status status = may_confirm_down({standpoint, "B", paths, {}, facts});
+    EXPECT_EQ(status.ok(), !item.code) << item.what << (status.ok() ? "" : ": " + status.error().to_text());
+    if (item.code && !status.ok()) {
+      EXPECT_EQ(to_text(status.error().code()), to_text(*item.code)) << item.what;
+    }
+    EXPECT_TRUE(asks_about_leave(standpoint)) << item.what;
+  }
+  EXPECT_EQ(may_confirm_down({apart(), "B", silence(), {disk}, let_go_on}).error().code(), ErrorCode::not_confirmed) << "it did not leave";
+  EXPECT_NE(deciding_command(left_and_booted()).find("hvctl cluster confirm-down B"), std::string::npos);
+  Standpoint going_down = left_and_booted();
+  going_down.boot = "boot-1";
+  EXPECT_EQ(deciding_command(going_down).find("confirm-down"), std::string::npos);
+}
+
+/// A, after a person typed that B, which A had let go on, is lost for good.
+Standpoint after_leave(bool is_back, std::vector<VolumeName> covered = {}) {
+  Standpoint standpoint = left_and_booted();
+  standpoint.link = LinkState::alone;
+  standpoint.generations.push_back(generation(2, "A"));
+  AloneSince since = alone_since(generation(2, "A"), std::move(covered), "boot-2");
+  since.after_leave = true;
+  standpoint.ledger = Records().since(node_a, since).ledger();
+  if (!is_back) return standpoint;
+  standpoint.own_left.reset();
+  standpoint.own_leave = OwnRecords().left(a_leave()).returned("leave-1").ledger();
+  return standpoint;
+}
+
+TEST(DecidingAfterALeave, IsAuthorityOnceTheLeaveHasEndedHere) {
+  const ClusterState left_state = with_left(node_a, node_b, a_leave());
+  const ClusterState plain = state_with_vm1(node_a);
+  EXPECT_EQ(authority_over_peer(after_leave(false)), Authority::none);
+  EXPECT_EQ(next_return_step(after_leave(false), left_state), ReturnStep::say_it);
+  EXPECT_EQ(next_return_step(after_leave(false), plain), ReturnStep::write_it);
+  EXPECT_EQ(next_return_step(after_leave(true), plain), ReturnStep::none);
+  EXPECT_EQ(authority_over_peer(after_leave(true)), Authority::by_word);
+  EXPECT_TRUE(may_open_replicated(after_leave(true), "").ok());
+  Standpoint rebooted = after_leave(true);
+  rebooted.boot = "boot-3";
+  EXPECT_EQ(authority_over_peer(rebooted), Authority::earlier);
+  EXPECT_EQ(may_confirm_down({rebooted, "B", silence(), {}, carried_on_by_nobody}).error().code(), ErrorCode::not_confirmed) << "the same fact is asked again";
+  EXPECT_TRUE(may_confirm_down({rebooted, "B", silence(), {}, let_go_on}).ok());
+  EXPECT_EQ(may_confirm_down({after_leave(true), "B", silence(), {}, let_go_on}).error().code(), ErrorCode::authority_taken);
+  Standpoint together = after_leave(true);
+  together.link = LinkState::together;
+  EXPECT_FALSE(decides_after_leave(together)) << "over with the next contact";
+  EXPECT_FALSE(decides_after_leave(alone()));
+}
+
+TEST(DecidingAfterALeave, CoversNothingUntilItIsAcceptedByName) {
+  const ClusterState state = state_with_vm1(node_a);
+  const VolumeFacts closed = leg(DiskRole::secondary, ConnectionState::standalone, DiskState::consistent);
+  const std::map<std::string, VolumeFacts> here = {{"vm1-0", closed}};
+  Standpoint unnamed = after_leave(true);
+  unnamed.own_leave = OwnRecords().left(a_leave("leave-1", "boot-1", {})).returned("leave-1").ledger();
+  Standpoint torn = after_leave(true);
+  torn.own_leave = OwnRecords().torn().returned("").ledger();
+  ASSERT_EQ(torn.own_leave.standing(), nullptr);
+  Standpoint rebooted = unnamed;
+  rebooted.boot = "boot-3";
+  for (const Standpoint& standpoint : {left_and_booted(), after_leave(false), after_leave(true), unnamed, torn, rebooted}) {
+    EXPECT_TRUE(coverage(standpoint, state, here).covered.empty());
+    EXPECT_EQ(freshness_alone(standpoint, disk, &closed), Freshness::left_here);
+  }
+  for (const Standpoint& standpoint : {after_leave(true), unnamed, torn}) {
+    EXPECT_NE(freshness(standpoint, disk, &closed), Freshness::fresh);
+    EXPECT_FALSE(may_promote(standpoint, disk, &closed));
+    EXPECT_EQ(may_accept_copy({standpoint, state, disk, &closed, silence()})->reason, Freshness::left_here);
+  }
+  EXPECT_EQ(may_accept_copy({left_and_booted(), state, disk, &closed, silence()}).error().code(), ErrorCode::no_authority);
+  Standpoint accepted = after_leave(true);
+  AloneSince since = alone_since(generation(2, "A"), {}, "boot-2");
+  since.after_leave = true;
+  AloneSince by_acceptance = alone_since(generation(2, "A"), {disk}, "boot-2");
+  by_acceptance.cause = cause_accepted;
+  by_acceptance.after_leave = true;
+  accepted.ledger = Records().since(node_a, since).since(node_a, by_acceptance).ledger();
+  EXPECT_EQ(freshness(accepted, disk, &closed), Freshness::fresh);
+  EXPECT_TRUE(may_promote(accepted, disk, &closed));
+  EXPECT_TRUE(may_remove_dead({accepted, state, here, silence()}).ok());
+  EXPECT_EQ(may_remove_dead({after_leave(true), state, here, silence()}).error().code(), ErrorCode::not_up_to_date);
+}
+
+TEST(DecidingAfterALeave, ACopyThatTheKernelMarkedAsOlderIsAcceptedByNameToo) {
+  // Taken down while the other node had it open: DRBD marks it.
+  const ClusterState state = state_with_vm1(node_b);
+  const std::map<std::string, VolumeFacts> here = {{"vm1-0", leg(DiskRole::secondary, ConnectionState::standalone, DiskState::outdated)}};
+  const VolumeFacts& older = here.at("vm1-0");
+  Standpoint unnamed = after_leave(true);
+  unnamed.own_leave = OwnRecords().left(a_leave("leave-1", "boot-1", {})).returned("leave-1").ledger();
+  for (const Standpoint& standpoint : {after_leave(true), unnamed}) {
+    EXPECT_EQ(coverage(standpoint, state, here).left_out.at(disk), Freshness::left_here);
+    const Status refused = may_take_over({standpoint, state, *state.vm(vm1), here, false});
+    ASSERT_FALSE(refused.ok());
+    EXPECT_NE(refused.error().next().find("hvctl cluster accept-copy vm1-0"), std::string::npos) << refused.error().next();
+    EXPECT_EQ(may_start_alone(standpoint, state, *state.vm(vm1), here).error().code(), ErrorCode::not_up_to_date);
+    EXPECT_EQ(may_accept_copy({standpoint, state, disk, &older, silence()})->reason, Freshness::left_here);
+  }
+  EXPECT_EQ(freshness(alone(), disk, &older), Freshness::not_current) << "nobody left";
+  const VolumeFacts torn = leg(DiskRole::secondary, ConnectionState::standalone, DiskState::inconsistent);
+  EXPECT_EQ(freshness(after_leave(true), disk, &torn), Freshness::not_current);
+  EXPECT_TRUE(may_start_alone(apart(), state, *state.vm(vm1), here).ok()) << "the deciding command comes first";
+}
+
+TEST(DecidingAfterALeave, KeepsWhatThisNodeWroteAloneBeforeItLeft) {
+  // Not named by the leave: its copy on B was behind. Nobody but a person can have opened that one.
+  Standpoint standpoint = left_and_booted();
+  standpoint.own_leave = OwnRecords().left(a_leave("leave-1", "boot-1", {other_disk})).ledger();
+  standpoint.ledger = Records().since(node_a, alone_since(generation(1, "A"), {disk})).ledger();
+  EXPECT_EQ(coverage(standpoint, state_with_vm1(node_a), {{"vm1-0", held()}}).covered, std::vector<VolumeName>{disk});
+}
+
+TEST(EndedLeaves, GoWithWhatEndedThem) {
+  std::vector<NodeOwnedRecord> leaves, ended;
+  auto add = [number = std::uint64_t{0}](std::vector<NodeOwnedRecord>& list, Json body) mutable { list.push_back({"A", "stream-A", ++number, "", std::move(body)}); };
+  add(leaves, a_leave("one").to_json());                     // 1: over
+  add(ended, leave_returned_to_json("one", "back"));         // 2
+  add(ended, leave_equal_to_json("one", {disk}));            // 3
+  add(leaves, a_leave("two").to_json());                     // 4: back, its copy may be older
+  add(ended, leave_returned_to_json("two", "back"));         // 5
+  add(leaves, a_leave("three").to_json());                   // 6: not back
+  add(ended, leave_equal_to_json("three", {disk}));          // 7
+  add(leaves, Json("torn"));                                 // 8
+  add(ended, Json("torn"));                                  // 9
+  add(ended, leave_returned_to_json("gone before", "back")); // 10
+  const std::vector<std::uint64_t> numbers = ended_leaves(leaves, ended);
+  EXPECT_EQ(std::set<std::uint64_t>(numbers.begin(), numbers.end()), (std::set<std::uint64_t>{1, 2, 3, 10}));
+  const auto is_gone = [&](const NodeOwnedRecord& record) { return std::find(numbers.begin(), numbers.end(), record.number) != numbers.end(); };
+  const LeaveLedger before(leaves, ended);
+  std::erase_if(leaves, is_gone);
+  std::erase_if(ended, is_gone);
+  const LeaveLedger after(leaves, ended);
+  EXPECT_EQ(before.bars(disk), after.bars(disk));
+  EXPECT_EQ(before.barred(), after.barred());
+  EXPECT_EQ(before.standing() == nullptr, after.standing() == nullptr);
 }
 
 TEST(TheWayBack, StepByStep) {

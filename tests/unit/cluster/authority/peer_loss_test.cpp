@@ -185,7 +185,7 @@ TEST(PeerLoss, AChangeMadeAloneDoesNotUndoWhatThePolicyAllowedBefore) {
 
 TEST(AcceptCopy, OpensACopyThatIsClosedForAnyReasonButBeingTorn) {
   const ClusterState state = state_with_vm1(node_b);
-  const auto ask = [&](const Standpoint& standpoint, const VolumeFacts* here, bool peer_answers = false) { return may_accept_copy({standpoint, state, disk, here, peer_answers}); };
+  const auto ask = [&](const Standpoint& standpoint, const VolumeFacts* here, const PathsToPeer& paths = silence()) { return may_accept_copy({standpoint, state, disk, here, paths}); };
   const VolumeFacts closed = leg(secondary, standalone);
   const auto accepted = ask(heir(), &closed);
   ASSERT_TRUE(accepted.ok()) << accepted.error().to_text();
@@ -203,13 +203,15 @@ TEST(AcceptCopy, OpensACopyThatIsClosedForAnyReasonButBeingTorn) {
     EXPECT_EQ(ask(heir(), &facts).error().code(), ErrorCode::not_up_to_date) << to_text(torn);
   }
   EXPECT_EQ(ask(heir(), nullptr).error().code(), ErrorCode::not_up_to_date);
-  EXPECT_EQ(ask(heir(), &closed, /*peer_answers=*/true).error().code(), ErrorCode::peer_answers);
+  PathsToPeer corosync_alone;
+  corosync_alone.in_membership = true;
+  EXPECT_EQ(ask(heir(), &closed, corosync_alone).error().code(), ErrorCode::peer_answers);
   EXPECT_EQ(ask(lost(), &closed).error().code(), ErrorCode::no_authority) << "the policy is none";
   Standpoint rebooted = heir();
   rebooted.boot = "boot-2";
   EXPECT_EQ(ask(rebooted, &closed).error().code(), ErrorCode::no_authority);
   EXPECT_EQ(ask(alone(), &closed).error().code(), ErrorCode::already_exists);
-  EXPECT_EQ(may_accept_copy({heir(), state, VolumeName::trusted("vm9-0"), &closed, false}).error().code(), ErrorCode::not_found);
+  EXPECT_EQ(may_accept_copy({heir(), state, VolumeName::trusted("vm9-0"), &closed, silence()}).error().code(), ErrorCode::not_found);
 }
 
 TEST(AcceptCopy, IsFreshnessWhateverElseIsKnownOfTheCopy) {

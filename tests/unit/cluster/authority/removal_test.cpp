@@ -13,6 +13,12 @@ using Here = std::map<std::string, VolumeFacts>;
 
 const Here whole = {{"vm1-0", leg(DiskRole::primary, ConnectionState::standalone)}};
 
+Standpoint peer_went_on() {
+  Standpoint standpoint = alone();
+  standpoint.ledger = Records().since(node_b, alone_since(generation(1, "A"), {disk})).since(node_a, alone_since(generation(2, "A"), {disk})).ledger();
+  return standpoint;
+}
+
 TEST(RemoveDead, NeedsProofAndAFreshCopyOfEverything) {
   const ClusterState state = state_with_vm1(node_a);
   const Here none;
@@ -23,27 +29,39 @@ TEST(RemoveDead, NeedsProofAndAFreshCopyOfEverything) {
   rebooted.boot = "boot-2";
   Standpoint uncovered = alone();
   uncovered.ledger = Records().since(node_a, alone_since(generation(2, "A"), {})).ledger();
-  Standpoint peer_went_on = alone();
-  peer_went_on.ledger = Records().since(node_b, alone_since(generation(1, "A"), {disk})).since(node_a, alone_since(generation(2, "A"), {disk})).ledger();
+  PathsToPeer in_ring;
+  in_ring.in_membership = true;
+  PathsToPeer connected;
+  connected.connected = {VolumeName::trusted("vm2-0")};
+  // A person accepted the copy: whatever the kernel or the records say of it, it is the one that is kept.
+  AloneSince by_acceptance = alone_since(generation(2, "A"), {disk});
+  by_acceptance.cause = cause_accepted;
+  Standpoint accepted = peer_went_on();
+  accepted.consents = Records().consent(node_a, node_b, disk).consents();
+  accepted.ledger = Records().since(node_b, alone_since(generation(1, "A"), {disk})).since(node_a, alone_since(generation(2, "A"), {})).since(node_a, by_acceptance).ledger();
+  const Here older = {{"vm1-0", leg(DiskRole::secondary, ConnectionState::standalone, DiskState::outdated)}};
   const struct {
     const char* what;
     Standpoint standpoint;
     const Here& here;
-    bool answers;
+    PathsToPeer paths;
     std::optional<ErrorCode> code;
   } cases[] = {
-      {"confirmed down, fresh", alone(), whole, false, std::nullopt},
-      {"it answers", alone(), whole, true, ErrorCode::peer_answers},
-      {"in contact", together, whole, false, ErrorCode::peer_answers},
-      {"nobody said anything", apart(), whole, false, ErrorCode::no_authority},
-      {"the word was given before this boot", rebooted, whole, false, ErrorCode::no_authority},
-      {"the copy may be older", uncovered, whole, false, ErrorCode::not_up_to_date},
-      {"the other one went on", peer_went_on, whole, false, ErrorCode::not_up_to_date},
-      {"the copy is not whole", alone(), broken, false, ErrorCode::not_up_to_date},
-      {"the copy is not there", alone(), none, false, ErrorCode::not_up_to_date},
+      {"confirmed down, fresh", alone(), whole, silence(), std::nullopt},
+      {"its corosync answers", alone(), whole, in_ring, ErrorCode::peer_answers},
+      {"its replication is connected", alone(), whole, connected, ErrorCode::peer_answers},
+      {"in contact", together, whole, silence(), ErrorCode::peer_answers},
+      {"nobody said anything", apart(), whole, silence(), ErrorCode::no_authority},
+      {"the word was given before this boot", rebooted, whole, silence(), ErrorCode::no_authority},
+      {"the copy may be older", uncovered, whole, silence(), ErrorCode::not_up_to_date},
+      {"the other one went on", peer_went_on(), whole, silence(), ErrorCode::not_up_to_date},
+      {"the copy is not whole", alone(), broken, silence(), ErrorCode::not_up_to_date},
+      {"the copy is not there", alone(), none, silence(), ErrorCode::not_up_to_date},
+      {"older, and accepted by a person", accepted, older, silence(), std::nullopt},
+      {"accepted, and not whole any more", accepted, broken, silence(), ErrorCode::not_up_to_date},
   };
   for (const auto& item : cases) {
-    const Status status = may_remove_dead({item.standpoint, state, item.here, item.answers});
+    const Status status = may_remove_dead({item.standpoint, state, item.here, item.paths});
     if (!item.code) {
       EXPECT_TRUE(status.ok()) << item.what << ": " << status.error().to_text();
       continue;

@@ -70,6 +70,36 @@ TEST_F(ConsentOfB, OutlivesBsDaemonAndKernelAndNothingOpensItsCopy) {
   EXPECT_FALSE(started.error->next().empty());
 }
 
+TEST_F(ConsentOfB, IsOutweighedByAnAcceptanceAndTheDeadNodeIsRemoved) {
+  nodes.replication().cut();
+  nodes.pass(10s);
+  nodes.switch_off(a);
+  nodes.pass(30s);
+  nodes.must(b, "POST", "/v1/cluster/confirm-down", {{"node", "A"}, {"is_powered_off", true}, {"nobody_let_it_carry_on", true}});
+  const Json remove = {{"node", "A"}, {"dead", true}};
+  const auto refused = nodes.ask(b, "POST", "/v1/cluster/remove-node", remove);
+  ASSERT_TRUE(refused.error);
+  EXPECT_EQ(refused.error->code(), ErrorCode::not_up_to_date);
+  EXPECT_NE(refused.error->next().find("hvctl cluster accept-copy"), std::string::npos) << refused.error->next();
+  nodes.must(b, "POST", "/v1/cluster/accept-copy", {{"volume", "vm1-0"}, {"may_be_older", true}});
+  EXPECT_EQ(leg(b).disk, "Outdated") << "accepted is not opened";
+  nodes.must(b, "POST", "/v1/cluster/remove-node", remove);
+  EXPECT_EQ(leg(b).disk, "UpToDate") << "the only copy there is";
+  EXPECT_FALSE(leg(b).primary);
+  // Nobody opened it yet, and a replacement can be copied to from it.
+  nodes.replication().heal();
+  nodes.switch_on(a);
+  nodes.reinstall(a);
+  nodes.machine(a).lvm.volumes.clear();
+  nodes.initialise(a);
+  const auto added = nodes.ask(b, "POST", "/v1/cluster/add-node", {{"connect_string", nodes.invitation(a)}, {"check_only", false}});
+  ASSERT_FALSE(added.error) << added.error->to_text();
+  nodes.pass(90s);
+  for (const OperationView& view : nodes.daemon(b).operations.list()) EXPECT_FALSE(view.error) << view.error->to_text();
+  EXPECT_TRUE(nodes.daemon(b).drbd.volumes().at("vm1-0").redundant());
+  EXPECT_FALSE(is_set_aside(b));
+}
+
 TEST_F(ConsentOfB, IsAskedForAgainByADaemonThatWasAwayWhenTheKernelAsked) {
   nodes.end_daemon(a);
   nodes.replication().cut();

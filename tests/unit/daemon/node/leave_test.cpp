@@ -83,8 +83,53 @@ TEST_F(LeaveTest, TheLeaverAloneOpensNothingAndSaysWhatToDo) {
   const TwoNodes::Answer confirmed =
       nodes.ask(a, "POST", "/v1/cluster/confirm-down", {{"node", "B"}, {"is_powered_off", true}, {"nobody_let_it_carry_on", true}});
   ASSERT_TRUE(confirmed.error);
-  EXPECT_EQ(confirmed.error->code(), ErrorCode::no_authority);
-  EXPECT_NE(confirmed.error->next().find("switch B on"), std::string::npos) << confirmed.error->next();
+  EXPECT_EQ(confirmed.error->code(), ErrorCode::not_confirmed) << "B was let go on, so the second fact is not true";
+  EXPECT_NE(warnings(a).find("only if B is lost for good: hvctl cluster confirm-down B"), std::string::npos) << warnings(a);
+}
+
+TEST_F(LeaveTest, TheLeaverWhosePartnerIsLostForGoodGoesOnDiskByDisk) {
+  shut_down(a);
+  nodes.power_off(b);
+  nodes.power_on(a);
+  nodes.pass(30s);
+  const Json asked = nodes.ask(a, "POST", "/v1/cluster/confirm-down", {{"node", "B"}, {"check_only", true}}).body;
+  EXPECT_TRUE(asked.at("after_leave").get<bool>()) << asked.dump();
+  EXPECT_TRUE(asked.at("left_at").is_number()) << asked.dump();
+  EXPECT_TRUE(asked.at("covered").empty()) << asked.dump();
+  const Json facts = {{"node", "B"}, {"is_powered_off", true}, {"was_let_go_on", true}};
+  ASSERT_TRUE(nodes.ask(a, "POST", "/v1/cluster/confirm-down", facts).ok());
+  EXPECT_EQ(nodes.ask(a, "GET", "/v1/info").body.at("link"), "alone");
+  EXPECT_NE(warnings(a).find("hvctl cluster accept-copy DISK"), std::string::npos) << warnings(a);
+  const TwoNodes::Answer refused = nodes.ask(a, "POST", "/v1/vms/vm1/start", Json::object());
+  ASSERT_TRUE(refused.error);
+  EXPECT_NE(refused.error->next().find("hvctl cluster accept-copy vm1-0"), std::string::npos) << refused.error->next();
+  nodes.must(a, "POST", "/v1/cluster/accept-copy", {{"volume", "vm1-0"}, {"may_be_older", true}});
+  nodes.must(a, "POST", "/v1/vms/vm1/start", Json::object());
+  EXPECT_EQ(state_of_vm1(a), RunState::running);
+  nodes.must(a, "POST", "/v1/cluster/remove-node", {{"node", "B"}, {"dead", true}});
+  EXPECT_EQ(nodes.ask(a, "GET", "/v1/info").body.at("link"), "single");
+  EXPECT_EQ(state_of_vm1(a), RunState::running);
+}
+
+TEST_F(LeaveTest, RecordsOfALeaveGoWhenItIsOver) {
+  for (int round = 0; round < 3; ++round) {
+    shut_down(b);
+    nodes.power_on(b);
+    nodes.pass(90s);
+    ASSERT_EQ(nodes.ask(b, "GET", "/v1/info").body.at("link"), "together");
+  }
+  EXPECT_TRUE(nodes.daemon(b).records.read(authority::leave_kind).empty());
+  EXPECT_TRUE(nodes.daemon(b).records.read(authority::leave_ended_kind).empty());
+  // One a generation, which says that it is known with what A went on, and the end of the newest.
+  EXPECT_EQ(nodes.daemon(a).records.read(authority::alone_since_kind).size(), 3u);
+  EXPECT_EQ(nodes.daemon(a).records.read(authority::alone_withdrawn_kind).size(), 1u);
+  for (const std::size_t node : {a, b}) {
+    const authority::Standpoint now = nodes.daemon(node).authority.standpoint();
+    for (const GenerationRecord& record : now.generations) {
+      EXPECT_TRUE(record.ref.counter <= 1 || now.ledger.names(NodeName::trusted(record.taken_by), record.ref)) << "known on both";
+    }
+    EXPECT_TRUE(now.ledger.standing(NodeName::trusted("A")).empty());
+  }
 }
 
 TEST_F(LeaveTest, TheSecondOfTwoHasNobodyToTell) {

@@ -88,6 +88,22 @@ TEST_F(RemovalTest, ADeadPeerGoesAndHearsOfItWhenItIsSwitchedOn) {
   EXPECT_TRUE(nodes.daemon(a).drbd.volumes().at("vm1-0").redundant());
 }
 
+TEST_F(RemovalTest, WhoIsRemovedAndNotBlankYetTellsItToTheMemberThatGoesOnAlone) {
+  const host::KeyFingerprint member = nodes.daemon(a).own_record()->fingerprint;
+  nodes.switch_off(b);
+  nodes.pass(30s);
+  confirm_b_down();
+  nodes.must(a, "POST", "/v1/cluster/remove-node", {{"node", "B"}, {"dead", true}});
+  nodes.switch_on(b);
+  nodes.run_events([&] { return nodes.up(b) && nodes.daemon(b).departure.is_passive(); }, 120s);
+  ASSERT_TRUE(nodes.daemon(b).departure.is_passive());
+  EXPECT_FALSE(nodes.daemon(b).departure.membership_of(member).at("passive").is_null());
+  const Json to_stranger = {{"removed", nullptr}, {"passive", nullptr}};
+  EXPECT_EQ(nodes.daemon(b).departure.membership_of("a stranger's key"), to_stranger);
+  EXPECT_EQ(nodes.daemon(a).departure.membership_of("a stranger's key"), to_stranger);
+  EXPECT_EQ(nodes.daemon(a).departure.membership_of(nodes.daemon(b).host.peers.own_fingerprint()).at("removed").at("node").at("name"), "B");
+}
+
 TEST_F(RemovalTest, AReplacementIsCopiedToFromTheNodeThatStayed) {
   nodes.switch_off(b);
   nodes.pass(30s);

@@ -14,7 +14,6 @@
 #include "cli/suggest.h"
 
 namespace mcv::cli {
-namespace {
 
 std::string percent_encoded(std::string_view text) {
   std::string encoded;
@@ -25,6 +24,8 @@ std::string percent_encoded(std::string_view text) {
   }
   return encoded;
 }
+
+namespace {
 
 struct NameSource {
   const char* path;

@@ -81,6 +81,9 @@ class Session {
   Client client_;
 };
 
+/// For a part of a request's target.
+std::string percent_encoded(std::string_view text);
+
 /// The error of an operation that did not succeed, nullopt for one that did.
 std::optional<Error> error_of_operation(const Json& view);
 

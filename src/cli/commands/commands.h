@@ -19,6 +19,8 @@ Command cluster_get_connect_string();
 Command cluster_confirm_down();
 Command cluster_join();
 Command cluster_accept_copy();
+Command cluster_diverged();
+Command cluster_change();
 Command cluster_update();
 Command cluster_remove_node();
 Command storage_create();

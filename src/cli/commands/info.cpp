@@ -9,6 +9,9 @@
 namespace mcv::cli::commands {
 namespace {
 
+/// Enough to compare two nodes by eye.
+constexpr std::size_t shown_hash = 12;
+
 void print_nodes(Session& session, const Json& info) {
   Table table({"NODE", "STATUS", "CLUSTER ADDRESS", "DRBD ADDRESS", ""});
   for (const Json& node : list_at(info, "nodes")) {
@@ -34,7 +37,7 @@ void print_cluster(Session& session, const Json& info) {
     const std::string state = connected ? "connected" : reachable ? "answers, but is not in the group" : left.empty() ? "does not answer" : left;
     facts.add("Peer", fmt::format("{} {}", text_at(peer, "name"), state), connected ? Tone::good : is_away_in_order(peer) ? Tone::plain : Tone::bad);
   }
-  facts.add("Configuration", fmt::format("generation {}, index {}", number_at(info, "generation"), number_at(info, "index")));
+  facts.add("Configuration", fmt::format("generation {}, index {}, hash {}", number_at(info, "generation"), number_at(info, "index"), or_dash(text_at(info, "hash").substr(0, shown_hash))));
   if (!single) facts.add("Peer loss", text_at(info, "peer_loss") == "run-alone" ? "run-alone: a node that loses the other one lets its own guests write on" : "freeze: writes stand still until the other node is back or confirmed down");
   facts.add("VMs", fmt::format("{}, {} running", number_at(vms, "total"), number_at(vms, "running")));
   facts.add("DRBD", flag_at(object_at(info, "drbd"), "enabled") ? "enabled" : "not enabled (hvctl drbd enable)");

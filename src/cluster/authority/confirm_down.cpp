@@ -31,7 +31,7 @@ Status check_name(const ConfirmQuestion& question) {
 Status check_link(const Standpoint& standpoint) {
   switch (standpoint.link) {
     case LinkState::diverged:
-      return Error(ErrorCode::diverged, "the nodes hold two different histories of the configuration").with_safe(nothing_changed).with_next("hvctl info on both nodes shows which");
+      return Error(ErrorCode::diverged, "the nodes hold two different histories of the configuration").with_safe(nothing_changed).with_next("hvctl cluster diverged shows both, and how one is chosen");
     case LinkState::removed:
       return Error(ErrorCode::no_authority, fmt::format("{} was removed from the cluster", standpoint.self.str())).with_safe(nothing_changed).with_next("hvctl info");
     case LinkState::failed:

@@ -320,6 +320,17 @@ Result<AcceptCopy> accept_copy(const Json& body) {
   return request;
 }
 
+Result<ChooseHistory> choose_history(const Json& body) {
+  Fields fields(body, "choose-history");
+  ChooseHistory request;
+  const auto base = fields.required<std::string>("base");
+  request.the_other_is_given_up = fields.optional_or("the_other_is_given_up", false);
+  request.check_only = fields.optional_or("check_only", false);
+  MCV_CHECK(fields.finish());
+  MCV_TRY(request.base, NodeName::parse(base));
+  return request;
+}
+
 Result<RemoveNode> remove_node(const Json& body) {
   Fields fields(body, "remove-node");
   RemoveNode request;

@@ -129,6 +129,14 @@ struct AcceptCopy {
 };
 Result<AcceptCopy> accept_copy(const Json& body);
 
+/// A person chooses one of two histories; a request that only asks what would follow leaves the word out.
+struct ChooseHistory {
+  NodeName base;
+  bool the_other_is_given_up = false;
+  bool check_only = false;
+};
+Result<ChooseHistory> choose_history(const Json& body);
+
 struct RemoveNode {
   NodeName node;
   bool dead = false;  ///< it is gone for good: by the rules of confirm-down

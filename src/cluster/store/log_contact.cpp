@@ -16,10 +16,6 @@ namespace {
 constexpr std::size_t sent_entries = 256;          // of the log go with a whole state
 constexpr std::size_t part_bytes = 512 * 1024;     // of a whole state; the group takes 900 KiB at once
 
-Json position_to_json(const Position& position) {
-  return {{"counter", position.generation.counter}, {"uuid", position.generation.uuid}, {"index", position.index}, {"hash", position.hash}};
-}
-
 }  // namespace
 
 void LogMachine::find_members() {
@@ -228,17 +224,22 @@ void LogMachine::diverge(const std::string& reason) {
   const auto describe = [](const std::optional<Standing>& standing) {
     if (!standing || standing->generations.empty()) return Json();
     const GenerationRecord& record = standing->generations.back();
-    return Json{{"committed", standing->committed}, {"counter", record.ref.counter}, {"uuid", record.ref.uuid}, {"taken_by", record.taken_by},
+    return Json{{"committed", standing->committed}, {"hash", end_of(*standing).hash}, {"counter", record.ref.counter}, {"uuid", record.ref.uuid}, {"taken_by", record.taken_by},
                 {"proof", record.proof}, {"base_index", record.base_index}};
   };
   Persist step = facts();
   step.essential = true;
-  step.diverged = Json{{"reason", reason}, {"peer_name", peer_name()}, {"own", describe(own_standing_)}, {"peer", describe(peer_standing_)}};
+  const auto common = own_standing_ && peer_standing_ ? last_common_entry(*own_standing_, *peer_standing_) : std::pair<std::uint64_t, std::string>();
+  step.diverged = Json{{"reason", reason},
+                       {"peer_name", peer_name()},
+                       {"own", describe(own_standing_)},
+                       {"peer", describe(peer_standing_)},
+                       {"common", {{"index", common.first}, {"hash", common.second}}}};
   persist(std::move(step), After::diverge);
 }
 
 void LogMachine::send_synced() {
-  send({{"type", "synced"}, {"session", session_}, {"position", position_to_json(position())}, {"state", image_.state.hash()}});
+  send({{"type", "synced"}, {"session", session_}, {"position", to_json(position())}, {"state", image_.state.hash()}});
 }
 
 void LogMachine::on_synced(host::NodeId sender, const Json& header) {

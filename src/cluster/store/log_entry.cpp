@@ -8,7 +8,7 @@
 namespace mcv {
 namespace {
 
-std::string_view to_text(EntryKind kind) { return kind == EntryKind::change ? "change" : "generation"; }
+std::string_view to_text(LogEntryKind kind) { return kind == LogEntryKind::change ? "change" : "generation"; }
 
 std::string hash_of(const LogEntry& entry) {
   return sha256_hex(fmt::format("mcv-entry-1\n{}\n{}\n{}\n{}\n{}\n{}", entry.previous, entry.generation.counter, entry.generation.uuid,
@@ -17,7 +17,7 @@ std::string hash_of(const LogEntry& entry) {
 
 }  // namespace
 
-LogEntry make_entry(std::uint64_t index, const GenerationRef& generation, EntryKind kind, std::string change_id, std::string bytes,
+LogEntry make_entry(std::uint64_t index, const GenerationRef& generation, LogEntryKind kind, std::string change_id, std::string bytes,
                     const std::string& previous) {
   LogEntry entry{index, generation, kind, std::move(change_id), std::move(bytes), previous, {}};
   entry.hash = hash_of(entry);
@@ -47,7 +47,7 @@ Result<LogEntry> LogEntry::from_json(const Json& json) {
   }
   MCV_CHECK(fields.finish_lenient());
   if (kind == "generation") {
-    entry.kind = EntryKind::generation;
+    entry.kind = LogEntryKind::generation;
   } else if (kind != "change") {
     return Error(ErrorCode::format_unknown, fmt::format("log entry {} is of the unknown kind '{}'", entry.index, kind));
   }

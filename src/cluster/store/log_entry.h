@@ -16,12 +16,12 @@ namespace mcv {
 /// The newest format of entries and of the store that this build reads and writes (docs/formats.md).
 constexpr std::uint64_t known_format = 1;
 
-enum class EntryKind { change, generation };
+enum class LogEntryKind { change, generation };
 
 struct LogEntry {
   std::uint64_t index = 0;
   GenerationRef generation;
-  EntryKind kind = EntryKind::change;
+  LogEntryKind kind = LogEntryKind::change;
   std::string change_id;  ///< empty for a generation's own entry
   std::string bytes;      ///< as proposed, never re-encoded
   std::string previous;   ///< hash of the entry before
@@ -34,7 +34,7 @@ struct LogEntry {
 };
 
 /// The only way to make an entry: fills in the hash.
-LogEntry make_entry(std::uint64_t index, const GenerationRef& generation, EntryKind kind, std::string change_id, std::string bytes,
+LogEntry make_entry(std::uint64_t index, const GenerationRef& generation, LogEntryKind kind, std::string change_id, std::string bytes,
                     const std::string& previous);
 
 /// All that is durable of the shared configuration on one node. Entries above `committed_index` are tentative.

@@ -94,7 +94,7 @@ void LogMachine::persisted(const Status& status) {
       refuse_local(std::exchange(local_, 0), error);
       return pump();
     }
-    if (after == After::initialise || after == After::adopt || after == After::generation) {
+    if (after == After::initialise || after == After::adopt || after == After::generation || after == After::settle) {
       answer(std::exchange(local_, 0), error);
       return pump();
     }
@@ -135,6 +135,11 @@ void LogMachine::after_persist(After after) {
     case After::take_state: return send_synced();
     case After::meet_newer: return send_state();
     case After::diverge: return route_all();
+    case After::settle:
+      // What was compared before the choice says nothing any more.
+      end_session();
+      answer(std::exchange(local_, 0), committed_at(image_.committed_index, false));
+      return route_all();
     case After::generation:
       answer(std::exchange(local_, 0), committed_at(image_.committed_index, false));
       return resolve_tickets();

@@ -36,6 +36,7 @@
 
 #include "cluster/core/result.h"
 #include "cluster/host/group.h"
+#include "cluster/store/divergence.h"
 #include "cluster/store/log_entry.h"
 #include "cluster/store/reunion.h"
 
@@ -94,6 +95,9 @@ class LogMachine {
   /// `holds`, where given: asked of the state this generation would begin with, tentative entries adopted.
   void take_generation(Ticket ticket, const std::string& uuid, const std::string& proof, const std::function<bool(const ClusterState&)>& holds = {});
   void adopt(Ticket ticket, LogImage image);
+  /// Only while diverged. One durable step: afterwards this history continues, and whoever stands at `other` takes it by the
+  /// ordinary rules of contact. The caller meets the other node anew.
+  void settle(Ticket ticket, const std::string& uuid, Settled settled);
   /// Forgets all: a history of its own, of a cluster of one. The caller left the group, and has the proof that no member counts
   /// on this node any more.
   void begin_anew(Ticket ticket, const std::string& uuid);
@@ -147,7 +151,7 @@ class LogMachine {
     std::set<host::NodeId> aborted;
   };
   /// What the outstanding Persist was for.
-  enum class After { nothing, initialise, adopt, local_commit, append, commit, abort, end_alone, converge, take_state, meet_newer, diverge, generation };
+  enum class After { nothing, initialise, adopt, local_commit, append, commit, abort, end_alone, converge, take_state, meet_newer, diverge, generation, settle };
 
   void pump();
   void persist(Persist step, After after);

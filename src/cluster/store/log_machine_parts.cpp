@@ -5,6 +5,10 @@
 
 namespace mcv::log_parts {
 
+namespace {
+constexpr std::size_t kept_generations = 32;
+}
+
 Json error_to_json(const Error& error) {
   return {{"code", to_text(error.code())}, {"message", error.message()}, {"safe", error.safe()}, {"next", error.next()}};
 }
@@ -24,6 +28,19 @@ Status check_format(const Change& change) {
     }
   }
   return success();
+}
+
+LogEntry generation_entry(const GenerationRecord& record) {
+  // The tail that only helps to find the place again is not part of history.
+  GenerationRecord named = record;
+  named.recent.clear();
+  return make_entry(record.base_index + 1, record.ref, LogEntryKind::generation, "", canonical(named.to_json()), record.base_hash);
+}
+
+std::vector<GenerationRecord> with_newest(std::vector<GenerationRecord> history, GenerationRecord newest) {
+  history.push_back(std::move(newest));
+  if (history.size() > kept_generations) history.erase(history.begin());
+  return history;
 }
 
 void add_rows(Persist& step, const ClusterState& state, const Change& change) {

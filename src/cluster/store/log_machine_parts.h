@@ -15,6 +15,11 @@ Error error_from_json(const Json& json);
 /// Whether this build knows every format the change speaks of.
 Status check_format(const Change& change);
 
+/// The first entry of a generation's history: names what it continues.
+LogEntry generation_entry(const GenerationRecord& record);
+/// At most so many as are kept.
+std::vector<GenerationRecord> with_newest(std::vector<GenerationRecord> history, GenerationRecord newest);
+
 /// The rows a change leaves in `state`, which holds it already.
 void add_rows(Persist& step, const ClusterState& state, const Change& change);
 void add_all_rows(Persist& step, const ClusterState& state);

@@ -35,7 +35,7 @@ void LogMachine::start_head() {
   if (change.ok()) head.change = std::move(*change);
   head_ = std::move(head);
   if (!status.ok()) return send_about_head("refuse", {{"error", error_to_json(status.error())}});
-  head_->entry = make_entry(head_->entry.index, image_.generations.back().ref, EntryKind::change, head_->change.id, head_->proposal.bytes, image_.committed_hash);
+  head_->entry = make_entry(head_->entry.index, image_.generations.back().ref, LogEntryKind::change, head_->change.id, head_->proposal.bytes, image_.committed_hash);
   Persist step = facts();
   step.append.push_back(head_->entry);
   persist(std::move(step), After::append);
@@ -103,7 +103,7 @@ Result<ClusterState> LogMachine::with_tentative(std::uint64_t limit, Persist& st
   ClusterState state = image_.state;
   std::vector<Change> changes;
   for (auto entry = image_.log.upper_bound(image_.committed_index); entry != image_.log.end() && entry->first <= limit; ++entry) {
-    if (entry->second.kind == EntryKind::generation) continue;
+    if (entry->second.kind == LogEntryKind::generation) continue;
     MCV_TRY(Change change, Change::decode(entry->second.bytes));
     if (auto status = state.apply(change, entry->first); !status.ok()) {
       return Error(ErrorCode::store_corrupt, fmt::format("entry {} was checked and does not apply: {}", entry->first, status.error().message()));

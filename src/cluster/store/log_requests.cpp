@@ -12,7 +12,6 @@ using namespace log_parts;
 
 namespace {
 
-constexpr std::size_t kept_generations = 32;
 constexpr std::size_t change_limit = 512 * 1024;
 
 }  // namespace
@@ -113,17 +112,12 @@ void LogMachine::take_generation(Ticket ticket, const std::string& uuid, const s
   record.base_index = image_.last_index();
   record.base_hash = image_.last_hash();
   record.recent = standing_of(image_).hashes;
-  // Its first entry names what it continues; the tail that only helps to find the place again is not part of history.
-  GenerationRecord named = record;
-  named.recent.clear();
-  LogEntry entry = make_entry(record.base_index + 1, record.ref, EntryKind::generation, "", canonical(named.to_json()), record.base_hash);
+  LogEntry entry = generation_entry(record);
   step.committed_index = entry.index;
   step.committed_hash = entry.hash;
   step.alone = true;
   step.append.push_back(std::move(entry));
-  step.generations = image_.generations;
-  step.generations->push_back(std::move(record));
-  if (step.generations->size() > kept_generations) step.generations->erase(step.generations->begin());
+  step.generations = with_newest(image_.generations, std::move(record));
   next_state_ = std::move(*next);
   local_ = ticket;
   persist(std::move(step), After::generation);
@@ -138,7 +132,7 @@ void LogMachine::start_local(Ticket ticket) {
   if (status.ok()) status = next.apply(change, index);
   if (!status.ok()) return refuse_local(ticket, status.error());
   Persist step = facts();
-  LogEntry entry = make_entry(index, image_.generations.back().ref, EntryKind::change, change.id, change.encode(), image_.committed_hash);
+  LogEntry entry = make_entry(index, image_.generations.back().ref, LogEntryKind::change, change.id, change.encode(), image_.committed_hash);
   step.committed_index = index;
   step.committed_hash = entry.hash;
   step.append.push_back(std::move(entry));
@@ -208,8 +202,8 @@ Error LogMachine::unknown(const Waiting& waiting) const {
   return Error(ErrorCode::outcome_unknown,
                peer_id_ == 0 ? fmt::format("whether '{}' was applied is not known: the store failed", waiting.change.summary)
                              : fmt::format("whether '{}' was applied is not known: {} did not report it in time", waiting.change.summary, peer_name()))
-      .with_safe("it is applied completely or not at all, and alike on both nodes")
-      .with_next(fmt::format("hvctl info, once both nodes are connected: then the change is there or it is not (id {}@{})", waiting.change.id, waiting.asked_at));
+      .with_safe("it is applied completely or not at all, and alike on both nodes; which, is known at the latest once they are connected")
+      .with_next(fmt::format("hvctl cluster change {}@{}", waiting.change.id, waiting.asked_at));
 }
 
 Error LogMachine::contact_came() const {
@@ -226,7 +220,7 @@ Error LogMachine::refusal() const {
     case LinkState::diverged:
       return Error(ErrorCode::diverged, fmt::format("the nodes hold two different histories of the configuration: {}", link_reason()))
           .with_safe("both are kept, nothing was changed")
-          .with_next("hvctl info on both nodes shows which");
+          .with_next("hvctl cluster diverged shows both, and how one is chosen");
     default: break;
   }
   Error error = Error(ErrorCode::no_authority, fmt::format("a change of the shared configuration needs both nodes: {}", link_reason()))

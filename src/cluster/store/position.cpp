@@ -28,11 +28,28 @@ std::string_view to_text(LinkState state) {
   return "";
 }
 
+Json to_json(const Position& position) {
+  return {{"counter", position.generation.counter}, {"uuid", position.generation.uuid}, {"index", position.index}, {"hash", position.hash}};
+}
+
+Result<Position> position_from_json(const Json& json) {
+  Fields fields(json, "position");
+  Position position;
+  position.generation.counter = fields.required<std::uint64_t>("counter");
+  position.generation.uuid = fields.required<std::string>("uuid");
+  position.index = fields.required<std::uint64_t>("index");
+  position.hash = fields.required<std::string>("hash");
+  MCV_CHECK(fields.finish_lenient());
+  return position;
+}
+
 Json GenerationRecord::to_json() const {
   Json tail = Json::array();
   for (const auto& [index, hash] : recent) tail.push_back(Json::array({index, hash}));
-  return {{"counter", ref.counter}, {"uuid", ref.uuid}, {"taken_by", taken_by}, {"proof", proof},
-          {"base_index", base_index}, {"base_hash", base_hash}, {"recent", tail}};
+  Json json = {{"counter", ref.counter}, {"uuid", ref.uuid}, {"taken_by", taken_by}, {"proof", proof},
+               {"base_index", base_index}, {"base_hash", base_hash}, {"recent", tail}};
+  if (settles) json["settles"] = mcv::to_json(*settles);
+  return json;
 }
 
 Result<GenerationRecord> GenerationRecord::from_json(const Json& json) {
@@ -45,12 +62,16 @@ Result<GenerationRecord> GenerationRecord::from_json(const Json& json) {
   record.base_index = fields.required<std::uint64_t>("base_index");
   record.base_hash = fields.required<std::string>("base_hash");
   const Json* tail = fields.array("recent");
+  const Json* settled = fields.object("settles", false);
   MCV_CHECK(fields.finish_lenient());
   for (const Json& item : *tail) {
     if (!item.is_array() || item.size() != 2 || !item[0].is_number_unsigned() || !item[1].is_string()) {
       return Error(ErrorCode::store_corrupt, "a generation's list of entries is malformed");
     }
     record.recent[item[0].get<std::uint64_t>()] = item[1].get<std::string>();
+  }
+  if (settled != nullptr) {
+    MCV_TRY(record.settles, position_from_json(*settled));
   }
   return record;
 }

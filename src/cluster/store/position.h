@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,9 @@ struct Position {
   friend bool operator==(const Position&, const Position&) = default;
 };
 
+Json to_json(const Position& position);
+Result<Position> position_from_json(const Json& json);
+
 /// A generation as both nodes remember it. The first entry of its history is the generation's own (DESIGN 4).
 struct GenerationRecord {
   GenerationRef ref;
@@ -36,6 +40,9 @@ struct GenerationRecord {
   std::string base_hash;
   /// The last entries up to the base, so that a node that comes back much later can be placed without the old log.
   std::map<std::uint64_t, std::string> recent;
+  /// A person chose this history, and the one that ended exactly there is given up for it. Whoever stands at that end takes
+  /// this one; nobody else does, and nobody who went on from there.
+  std::optional<Position> settles = {};
 
   Json to_json() const;
   static Result<GenerationRecord> from_json(const Json& json);

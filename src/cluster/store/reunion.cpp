@@ -21,6 +21,22 @@ std::optional<std::uint64_t> last_common(const std::map<std::uint64_t, std::stri
   return std::nullopt;
 }
 
+/// Every entry it tells the hash of: its own last ones, and those its generations name.
+std::map<std::uint64_t, std::string> known_entries(const Standing& standing) {
+  std::map<std::uint64_t, std::string> known = standing.hashes;
+  for (const GenerationRecord& record : standing.generations) {
+    for (const auto& [index, hash] : record.recent) known.emplace(index, hash);
+    if (record.base_index > 0) known.emplace(record.base_index, record.base_hash);
+  }
+  return known;
+}
+
+/// A person chose a history of `winner` against the very one that `loser` holds.
+bool settles(const Standing& winner, const Standing& loser) {
+  const Position end = end_of(loser);
+  return std::any_of(winner.generations.begin(), winner.generations.end(), [&](const GenerationRecord& record) { return record.settles == end; });
+}
+
 std::optional<std::size_t> find_generation(const std::vector<GenerationRecord>& history, const GenerationRecord& wanted) {
   for (std::size_t i = 0; i < history.size(); ++i) {
     if (history[i].ref == wanted.ref) return i;
@@ -75,19 +91,44 @@ Result<Standing> Standing::from_json(const Json& json) {
   return standing;
 }
 
-Standing standing_of(const LogImage& image) {
+namespace {
+
+Standing standing_with(const LogImage& image, std::size_t entries) {
   Standing standing{image.generations, image.committed_index, image.last_index(), {}};
   standing.hashes[image.committed_index] = image.committed_hash;
-  for (auto entry = image.log.rbegin(); entry != image.log.rend() && standing.hashes.size() < shown_entries; ++entry) {
+  for (auto entry = image.log.rbegin(); entry != image.log.rend() && standing.hashes.size() < entries; ++entry) {
     standing.hashes[entry->first] = entry->second.hash;
   }
   return standing;
+}
+
+}  // namespace
+
+Standing standing_of(const LogImage& image) { return standing_with(image, shown_entries); }
+Standing full_standing_of(const LogImage& image) { return standing_with(image, image.log.size() + 1); }
+
+std::pair<std::uint64_t, std::string> last_common_entry(const Standing& a, const Standing& b) {
+  const std::map<std::uint64_t, std::string> known = known_entries(a);
+  const auto common = last_common(known, known_entries(b));
+  if (!common) return {0, {}};
+  return {*common, known.at(*common)};
+}
+
+Position end_of(const Standing& standing) {
+  Position end;
+  if (!standing.generations.empty()) end.generation = standing.generations.back().ref;
+  end.index = standing.committed;
+  if (const auto last = standing.hashes.find(standing.committed); last != standing.hashes.end()) end.hash = last->second;
+  return end;
 }
 
 Reunion reunite(const Standing& own, const Standing& peer) {
   if (own.generations.empty() || peer.generations.empty()) {
     return {ReunionStep::diverged, 0, "one node has no configuration: it must join before it can take part"};
   }
+  // What a person chose comes before every rule: the other history is given up as a whole, and was listed.
+  if (settles(own, peer)) return {ReunionStep::send_state, last_common_entry(own, peer).first, {}};
+  if (settles(peer, own)) return {ReunionStep::take_state, last_common_entry(own, peer).first, {}};
   const auto own_in_peer = find_generation(peer.generations, own.generations.back());
   const auto peer_in_own = find_generation(own.generations, peer.generations.back());
   if (own_in_peer && peer_in_own) {

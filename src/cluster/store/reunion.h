@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cluster/store/log_entry.h"
@@ -23,6 +24,14 @@ struct Standing {
 };
 
 Standing standing_of(const LogImage& image);
+/// The same with every entry that is kept: to find where two histories part, however long ago.
+Standing full_standing_of(const LogImage& image);
+
+/// The last entry that both histories hold, by all that two standings tell; index 0 when they tell of none.
+std::pair<std::uint64_t, std::string> last_common_entry(const Standing& a, const Standing& b);
+
+/// Where a history ends, as a choice between two names it.
+Position end_of(const Standing& standing);
 
 enum class ReunionStep {
   converge,    ///< same generation: commit up to `common`, drop above

@@ -293,6 +293,18 @@ asio::awaitable<Result<Committed>> SharedState::take_generation_while(std::funct
   co_return result;
 }
 
+asio::awaitable<Result<Committed>> SharedState::settle(Settled settled) {
+  const auto impl = impl_;
+  if (!impl->machine) co_return not_loaded();
+  Ticket ticket = 0;
+  const auto answer = impl->open(ticket);
+  impl->inbox.push([ticket, settled = std::move(settled), uuid = impl->host.random.uuid()](LogMachine& log) { log.settle(ticket, uuid, settled); });
+  Result<Committed> result = co_await answer->next();
+  // What the two said of themselves was before this: meet again.
+  if (result.ok() && impl->machine->connected()) impl->host.group.leave();
+  co_return result;
+}
+
 asio::awaitable<Status> SharedState::start_group() {
   const auto impl = impl_;
   if (!impl->machine) co_return not_loaded();
@@ -355,6 +367,10 @@ std::optional<Json> SharedState::with_tentative(Kind kind, const std::string& ke
 Link SharedState::link() const { return impl_->link(); }
 Json SharedState::snapshot() const { return impl_->machine ? impl_->machine->image().to_json(256) : Json(); }
 Json SharedState::divergence() const { return impl_->machine ? impl_->machine->divergence() : Json(); }
+const LogImage& SharedState::image() const {
+  static const LogImage none;
+  return impl_->machine ? impl_->machine->image() : none;
+}
 void SharedState::on_commit(std::function<void()> callback) { impl_->commit_callbacks.push_back(std::move(callback)); }
 void SharedState::on_link(std::function<void(Link)> callback) { impl_->link_callbacks.push_back(std::move(callback)); }
 void SharedState::on_failure(std::function<void(Error)> callback) { impl_->failure_callbacks.push_back(std::move(callback)); }

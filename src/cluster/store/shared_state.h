@@ -13,6 +13,7 @@
 #include "cluster/core/result.h"
 #include "cluster/host/host.h"
 #include "cluster/model/cluster_state.h"
+#include "cluster/store/divergence.h"
 #include "cluster/store/position.h"
 
 namespace mcv {
@@ -94,6 +95,11 @@ class SharedState {
   std::optional<Json> with_tentative(Kind kind, const std::string& key) const;
   /// What is known of the other history while `diverged`; null otherwise.
   Json divergence() const;
+  /// All that is durable here of the shared configuration, the kept log with it.
+  const LogImage& image() const;
+  /// A person chose this node's history (only while `diverged`): durable here when it returns. The other node takes it when they
+  /// meet, which is tried at once.
+  boost::asio::awaitable<Result<Committed>> settle(Settled settled);
 
   /// Unordered-with-commits side channel to the peer's daemon over the same group (node-owned records use it).
   /// Delivered to both nodes; `peer_unreachable` unless the peer is in the group.

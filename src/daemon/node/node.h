@@ -23,6 +23,7 @@
 #include "daemon/api/api_call.h"
 #include "daemon/authority/authority_keeper.h"
 #include "daemon/authority/consent_desk.h"
+#include "daemon/authority/divergence_desk.h"
 #include "daemon/authority/node_leave.h"
 #include "daemon/authority/run_alone.h"
 #include "daemon/join/invitations.h"
@@ -125,6 +126,7 @@ class Node {
   ConsentDesk consents;
   RunAlone run_alone;
   NodeLeave leave;
+  DivergenceDesk divergence{*this};
   join::JoinWatch join_watch{*this};
   Departure departure;
 

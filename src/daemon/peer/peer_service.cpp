@@ -102,6 +102,11 @@ asio::awaitable<Result<Json>> consent(Node& node, Json body) {
   co_return answer;
 }
 
+asio::awaitable<Result<Json>> history(Node& node, Json body) {
+  auto told = co_await node.divergence.answer_peer(std::move(body));
+  co_return told;
+}
+
 /// The node that stays goes on without this one, for good.
 asio::awaitable<Result<Json>> be_removed(Node& node, Json body) {
   Fields fields(body, "removed");
@@ -132,6 +137,7 @@ const std::map<std::string, Route>& routes() {
       {"/peer/v1/steps/landed", {Standing::member, step_landed}},
       {"/peer/v1/steps/interrupt", {Standing::member, interrupt_step}},
       {"/peer/v1/consent", {Standing::member, consent}},
+      {"/peer/v1/history", {Standing::member, history}},
       {"/peer/v1/secret", {Standing::member, set_secret}},
       {"/peer/v1/removed", {Standing::member, be_removed}},
       {"/peer/v1/api", {Standing::member, serve_forwarded}},

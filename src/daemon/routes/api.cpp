@@ -13,6 +13,7 @@ Api::Api(Node& node) : node_(node), router_(api::allow_root_only) {
   routes::add_node_routes(router_, node);
   routes::add_cluster_routes(router_, node);
   routes::add_authority_routes(router_, node);
+  routes::add_divergence_routes(router_, node);
   routes::add_removal_routes(router_, node);
   routes::add_storage_routes(router_, node);
   routes::add_vm_routes(router_, node);

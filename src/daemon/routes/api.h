@@ -34,6 +34,7 @@ void add(api::Router& router, Node& node, const char* method, const char* patter
 void add_node_routes(api::Router& router, Node& node);
 void add_cluster_routes(api::Router& router, Node& node);
 void add_authority_routes(api::Router& router, Node& node);
+void add_divergence_routes(api::Router& router, Node& node);
 void add_removal_routes(api::Router& router, Node& node);
 void add_storage_routes(api::Router& router, Node& node);
 void add_vm_routes(api::Router& router, Node& node);

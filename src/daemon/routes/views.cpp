@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "cluster/authority/settlement.h"
 #include "cluster/authority/takeover.h"
 #include "cluster/model/older_copy.h"
 #include "daemon/node/node.h"
@@ -259,8 +260,14 @@ Json warnings_of(const Node& node, const plans::Facts& facts) {
   } else if (link.state == LinkState::apart) {
     const bool runs_alone = standpoint.peer_loss.here == PeerLoss::run_alone;
     warn(warnings, "peer-unreachable", link.reason + (runs_alone ? "; the guests of this node go on alone (policy run-alone), nothing else replicated starts" : "; nothing replicated starts by itself"), decide);
+  } else if (link.state == LinkState::diverged) {
+    warn(warnings, "configuration-diverged", fmt::format("{}; both histories are kept, changes are refused, replicated disks stay apart", link.reason), "hvctl cluster diverged");
   } else if (state.is_cluster() && !link.reason.empty()) {
     warn(warnings, "peer-unreachable", link.reason, "on the other node: systemctl status mcvd corosync");
+  }
+  for (const auto& [key, entry] : state.all(Kind::setting)) {
+    if (!authority::is_given_up_list(Kind::setting, key) || !entry.value.is_object()) continue;
+    warn(warnings, "configuration-diverged", fmt::format("a history of {} was given up; what it had changed is kept as a list", entry.value.value("other", "")), "hvctl cluster diverged");
   }
   const AloneView alone(node);
   for (const VolumeRecord& volume : state.volumes()) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "cluster/store/shared_state.h"
 #include "engine/run.h"
@@ -78,6 +79,8 @@ class StateWorld {
   std::uint64_t next_change_ = 0;
   std::map<std::string, std::pair<std::size_t, std::uint64_t>> seen_at_;  ///< hash of the last committed entry -> what was seen there
   bool authority_ = false;  ///< A took a generation and B has not been met since
+  bool both_decide_ = false;          ///< by two false statements: each is told "on one node", and each says the truth
+  std::set<std::string> given_up_;    ///< changes that only the history held that was not chosen
 
   void violation(std::string text) {
     scheduler_.say("VIOLATION " + text);
@@ -114,6 +117,9 @@ class StateWorld {
   void audit();
   void heal_and_check();
   void take_authority();
+  void decide_on_both();
+  void choose(std::size_t base);
+  bool kept_apart();
 };
 
 void StateWorld::start_daemon(std::size_t node) {
@@ -181,7 +187,7 @@ boost::asio::awaitable<void> StateWorld::propose(std::size_t node, Change change
     // I3 at the very moment of the answer: durable on both, or on the one that holds authority while the other is off.
     if (!durable(node, asked->id)) violation(fmt::format("{} acknowledged {} before it was durable there", name_of(node), asked->id));
     if (asked->on_both && !durable(1 - node, asked->id)) violation(fmt::format("{} acknowledged {} before the peer had it", name_of(node), asked->id));
-    if (!asked->on_both && !authority_) violation(fmt::format("{} acknowledged {} alone without authority", name_of(node), asked->id));
+    if (!asked->on_both && !authority_ && !both_decide_) violation(fmt::format("{} acknowledged {} alone without authority", name_of(node), asked->id));
   } else {
     asked->told = answer.error().kind() == ErrorKind::outcome_unknown ? Asked::Told::unknown : Asked::Told::refused;
   }
@@ -288,6 +294,107 @@ void StateWorld::take_authority() {
   start_daemon(1);
 }
 
+/// Each node is said to be down to the other one, which is false twice: two histories.
+void StateWorld::decide_on_both() {
+  last_fault_ = "both took a generation";
+  for (NodeDisk& disk : disks_) {
+    disk.store.full = false;
+    disk.store.io_error_percent = 0;
+  }
+  for (const std::size_t node : {std::size_t{0}, std::size_t{1}}) {
+    if (!up(node)) start_daemon(node);
+  }
+  revive();
+  scheduler_.say("cut");
+  corosync_.cut();
+  const auto apart = [&](std::size_t node) { return state(node).link().state == LinkState::apart; };
+  run_events([&] { return apart(0) && apart(1); }, 20s);
+  both_decide_ = true;
+  for (const std::size_t node : {std::size_t{0}, std::size_t{1}}) {
+    if (!apart(node)) continue;
+    const auto taken = finish(node, state(node).take_generation("confirm-down, falsely"));
+    scheduler_.say(fmt::format("{} takes a generation: {}", name_of(node), taken && taken->ok()));
+    for (std::uint64_t i = chance().below(4); i > 0; --i) ask(node);
+  }
+  run_events([] { return false; }, std::chrono::milliseconds(chance().below(5000)));
+}
+
+/// A person chooses on `base`, whose daemon may die at any step of it; the other one's as well.
+void StateWorld::choose(std::size_t base) {
+  if (!up(base) || !up(1 - base)) return;
+  Settled settled;
+  settled.other = state(1 - base).position();
+  settled.proof = "chosen: " + name_of(base);
+  settled.change.id = fmt::format("choice-{:06}-{}", next_change_++, name_of(base));
+  settled.change.summary = "choose";
+  settled.change.mutations.push_back({Kind::setting, "given-up-" + settled.change.id, std::nullopt, Json(name_of(1 - base))});
+  scheduler_.say("the history of " + name_of(base) + " is chosen");
+  auto chosen = start(lives_[base]->tasks, state(base).settle(std::move(settled)));
+  const std::uint64_t kind = chance().below(4);
+  std::uint64_t steps = chance().below(150);
+  run_events([&] { return steps-- == 0; }, 20s);
+  static constexpr std::array<const char*, 4> names = {"none", "the chosen node's daemon dies", "the other node's daemon dies", "cluster link cut"};
+  if (kind == 1) end_daemon(base);
+  if (kind == 2) end_daemon(1 - base);
+  if (kind == 3) corosync_.cut();
+  ++report_.covered[fmt::format("choose a history × {}", names[kind])];
+}
+
+/// Two histories: both are kept until one is chosen; that one loses nothing, the other one's changes answer "not applied".
+bool StateWorld::kept_apart() {
+  const auto link = [&](std::size_t node) { return up(node) ? state(node).link().state : LinkState::failed; };
+  const auto settled = [&] {
+    return (link(0) == LinkState::together && link(1) == LinkState::together) || (link(0) == LinkState::diverged && link(1) == LinkState::diverged);
+  };
+  bool ever_diverged = false;
+  std::array<std::set<std::string>, 2> only_there;  // changes that one of the two histories holds and the other one does not
+  for (int tries = 0; tries < 12 && report_.violations.empty(); ++tries) {
+    corosync_.heal();
+    for (const std::size_t node : {std::size_t{0}, std::size_t{1}}) {
+      corosync_.start(node);
+      if (!up(node)) start_daemon(node);
+    }
+    revive();
+    if (!run_events(settled, 120s)) break;
+    if (link(0) == LinkState::together) break;
+    for (const auto& asked : asked_) {
+      if (ever_diverged) break;
+      const bool with_a = state(0).current().setting(asked->key).has_value();
+      const bool with_b = state(1).current().setting(asked->key).has_value();
+      if (with_a != with_b) only_there[with_a ? 0 : 1].insert(asked->id);
+    }
+    ever_diverged = true;
+    for (const std::size_t node : {std::size_t{0}, std::size_t{1}}) {
+      const auto refused = finish(node, state(node).propose({fmt::format("late-{:06}", next_change_++), "late", {put_setting(state(node).current(), "late", "1")}}));
+      if (!refused || refused->ok()) violation(name_of(node) + " changes one of two histories");
+    }
+    const std::size_t base = chance().below(2);
+    if (chance().one_in(3)) {
+      // Typed on both at once, each for its own: nobody hears of the other's choice.
+      corosync_.cut();
+      choose(base);
+      choose(1 - base);
+    } else {
+      choose(base);
+    }
+  }
+  if (!report_.violations.empty()) return false;
+  if (link(0) != LinkState::together || link(1) != LinkState::together) {
+    violation(fmt::format("two histories do not become one by choosing: A {}, B {}", to_text(link(0)), to_text(link(1))));
+    return false;
+  }
+  ++report_.covered[ever_diverged ? "one history × two were kept apart" : "one history × by the rules"];
+  // Whose history it is says the last choice in it.
+  std::optional<std::size_t> winner;
+  for (const GenerationRecord& record : state(0).generations()) {
+    if (record.settles) winner = record.taken_by == "A" ? 0 : 1;
+  }
+  if (ever_diverged && !winner) violation("two histories became one, and nobody chose");
+  if (winner) given_up_ = only_there[1 - *winner];
+  both_decide_ = false;
+  return true;
+}
+
 /// After every event: the same place in the same history means the same configuration, at any time and on any node. So
 /// nothing is seen that is not committed.
 void StateWorld::audit() {
@@ -342,7 +449,8 @@ void StateWorld::heal_and_check() {
   if (state(0).current().hash() != state(1).current().hash()) violation("the hashes differ after the heal");
   for (const auto& asked : asked_) {
     const bool there = state(0).current().setting(asked->key).has_value();
-    if (asked->told == Asked::Told::committed && !there) violation(asked->id + " was acknowledged and is lost");
+    if (asked->told == Asked::Told::committed && !there && !given_up_.contains(asked->id)) violation(asked->id + " was acknowledged and is lost");
+    if (given_up_.contains(asked->id) && there) violation(asked->id + " is of the history that was given up, and is there");
     if (asked->told == Asked::Told::refused && there) violation(asked->id + " was refused and is there");
     if (asked->told == Asked::Told::nothing) continue;
     const auto outcome = finish(1, state(1).outcome(asked->id));
@@ -366,6 +474,10 @@ ScheduleReport StateWorld::run(std::uint64_t seed) {
     else if (chance().one_in(8)) take_authority();
     if (chance().one_in(3)) run_events([] { return false; }, std::chrono::milliseconds(chance().below(12'000)));
     revive();
+  }
+  if (report_.violations.empty() && chance().one_in(3)) {
+    decide_on_both();
+    if (report_.violations.empty() && !kept_apart()) violation("two histories were not ended");
   }
   if (report_.violations.empty()) heal_and_check();
   report_.events = scheduler_.steps();

@@ -395,6 +395,53 @@ class Requests(Case):
         self.assertIn("A keeps its own record", shown)
         self.assertIn("hvctl vm start vm1", shown)
 
+    def test_two_histories_are_shown_and_one_is_chosen_by_its_name(self):
+        def side(node, known, changes):
+            taken = {"counter": 2, "uuid": f"uuid-of-{node}", "taken_by": node, "proof": f"confirm-down: uid 0 on {node}", "since": 1_700_000_000}
+            return {"node": node, "known": known, "generations": [taken], "index": 14, "hash": f"hash-of-{node}-and-more", "complete": True, "changes": changes}
+        change = {"index": 13, "summary": "network netb", "objects": [{"kind": "network", "name": "netb", "action": "created"}]}
+        given_up = {"base": "A", "other": "B", "by": "", "wall_seconds": 1_700_000_100, "common": {"index": 12, "hash": "common"}, "history": side("B", "asked", [change]), "changes_left_out": 0,
+                    "vms": [{"vm": "vm1", "owner": "B", "text": "belongs to B, where it runs"}],
+                    "to_repeat": [{"text": "the network netb on bridge br0", "command": "hvctl network create netb --bridge br0"}, {"text": "the setting odd\x1b[2J", "command": ""}]}
+        diverged = {"node": "A", "diverged": True, "reason": "both nodes went on alone", "common": {"index": 12, "hash": "0123456789abcdef"}, "histories": [side("A", "own", []), side("B", "asked", [change])], "given_up": []}
+        route = "/v1/cluster/diverged"
+        self.serve({f"GET {route}": Answer(body=diverged), f"POST {route}": Answer(body=given_up), f"POST {route}/dismiss": Answer(body={"result": {"text": "done"}, "durability": "both nodes"})})
+        shown = self.run_hvctl("cluster", "diverged").stdout
+        for words in ("both nodes went on alone", "12 (0123456789ab)", "confirm-down: uid 0 on B", "network netb created", "hash-of-A-an", "hvctl cluster diverged --base B"):
+            self.assertIn(words, shown)
+        self.assertEqual(json.loads(self.run_hvctl("cluster", "diverged", "-o", "json").stdout), diverged)
+        self.assertIn("not-confirmed", self.run_hvctl("cluster", "diverged", "--base", "A", expect=11).stderr)
+        terminal = Pty(self.command("cluster", "diverged", "--base", "A"))
+        asked = terminal.read_until(b"to go on: ").decode()
+        self.assertIn("vm1 belongs to B, where it runs", asked)
+        self.assertIn("the network netb on bridge br0", asked)
+        terminal.type(b"B\n")
+        self.assertEqual(terminal.end()[0], 11)
+        self.assertEqual(self.fake.bodies("POST", route), [{"base": "A", "check_only": True}] * 2)
+        self.fake.answers[f"GET {route}"] = [Answer(body={**diverged, "diverged": False, "reason": "", "common": None, "histories": [], "given_up": [given_up]})]
+        self.fake.answers[f"POST {route}"] = [Answer(body={"result": {**given_up, "generation": 3, "adopted": True}, "durability": "both nodes"})]
+        chosen = self.run_hvctl("cluster", "diverged", "--base", "A", "--yes").stdout
+        self.assertIn("generation 3", chosen)
+        self.assertIn("\n  hvctl network create netb --bridge br0\n", chosen)
+        self.assertEqual(self.fake.bodies("POST", route)[-1], {"base": "A", "the_other_is_given_up": True})
+        kept = self.run_hvctl("cluster", "diverged").stdout
+        self.assertIn("  hvctl network create netb --bridge br0\n", kept)
+        self.assertNotIn("\x1b", kept)
+        self.assertIn("hvctl cluster diverged --dismiss", kept)
+        self.run_hvctl("cluster", "diverged", "--dismiss")
+        self.assertEqual(self.fake.bodies("POST", f"{route}/dismiss"), [{}])
+        self.assertIn("bad-request", self.run_hvctl("cluster", "diverged", "--dismiss", "--base", "A", expect=2).stderr)
+
+    def test_what_became_of_a_change_is_told_by_its_id(self):
+        def answer(outcome, **more):
+            return Answer(body={"id": "A-17/2@41", "outcome": outcome, "node": "A", "generation": None, "index": None, "hash": None, **more})
+        self.serve({})
+        for outcome, words, code in (("committed", "as entry 42 in generation 2", 0), ("not-applied", "can be repeated", 0), ("undecided", "only contact", 22), ("forgotten", "older than the kept log", 0)):
+            more = {"generation": 2, "index": 42, "hash": "abcdef"} if outcome == "committed" else {}
+            self.fake.answers["GET /v1/change"] = [answer(outcome, **more)]
+            self.assertIn(words, self.run_hvctl("cluster", "change", "A-17/2@41", expect=code).stdout)
+        self.assertIn("id=A-17%2F2%4041", str(self.fake.requests))
+
     def test_removing_a_node_is_confirmed_and_says_what_is_left_to_do(self):
         route = "/v1/cluster/remove-node"
         told = {"removed": "B", "leaver": {"blank": False, "why": "no connection", "text": "B has not said that it is blank"}}

@@ -87,6 +87,11 @@ api::ApiReply TwoNodes::route(std::size_t node, api::ApiCall call, const std::st
   return std::move(*reply);
 }
 
+std::shared_ptr<std::optional<api::ApiReply>> TwoNodes::begin(std::size_t node, api::ApiCall call, const std::string& target) {
+  call.caller.uid = 0;
+  return sim::start(lives_[node]->clients, answer(*lives_[node]->api, std::move(call), target));
+}
+
 api::ApiReply TwoNodes::console(std::size_t node, const std::string& vm, std::size_t replay) {
   api::ApiCall call;
   call.method = "GET";

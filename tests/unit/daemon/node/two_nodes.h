@@ -53,6 +53,8 @@ class TwoNodes : public sim::NodeWorld {
 
   /// What the route answers, streams included.
   api::ApiReply route(std::size_t node, api::ApiCall call, const std::string& target);
+  /// The same, not waited for.
+  std::shared_ptr<std::optional<api::ApiReply>> begin(std::size_t node, api::ApiCall call, const std::string& target);
   api::ApiReply console(std::size_t node, const std::string& vm, std::size_t replay = 0);
   /// One read of it; nothing when it does not end within a minute.
   std::optional<Result<std::string>> read(std::size_t node, host::ByteStream& stream);

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// /v1/cluster/diverged, /v1/change
+#include <fmt/format.h>
+
+#include "cluster/requests/requests.h"
+#include "daemon/node/node.h"
+#include "daemon/routes/api.h"
+#include "daemon/routes/forward.h"
+
+namespace mcv::routes {
+
+namespace asio = boost::asio;
+
+namespace {
+
+asio::awaitable<api::ApiReply> show(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.only_query({}));
+  MCV_CO_CHECK(node.own_record());
+  Json answer = co_await node.divergence.view();
+  co_return api::reply(std::move(answer));
+}
+
+Json plan_of(const Json& chosen) {
+  const std::string base = chosen.at("base").get<std::string>();
+  const std::string other = chosen.at("other").get<std::string>();
+  Json steps = Json::array();
+  const auto add = [&steps](const char* step, const std::string& node, const std::string& text) { steps.push_back({{"step", step}, {"node", node}, {"text", text}}); };
+  add("choose", base, fmt::format("keep the history of {}, give up that of {}; no guest is ended", base, other));
+  add("adopt", other, fmt::format("take the configuration of {}", base));
+  for (const Json& fate : chosen.at("vms")) add("vm", fate.at("owner").get<std::string>(), fmt::format("{} {}", fate.at("vm").get<std::string>(), fate.at("text").get<std::string>()));
+  for (const Json& item : chosen.at("to_repeat")) {
+    const std::string command = item.at("command").get<std::string>();
+    add("list", base, fmt::format("keep in the list: {}{}", item.at("text").get<std::string>(), command.empty() ? "" : ": " + command));
+  }
+  return {{"plan", std::move(steps)}};
+}
+
+/// The node whose history stays decides; a request typed on the other one goes there.
+asio::awaitable<api::ApiReply> to_base(Node& node, NodeName base, api::ApiCall call) {
+  auto sent = co_await forward_json(node, base, std::move(call), PeerClient::patient);
+  if (sent.ok()) co_return api::reply(sent->value("body", Json()), sent->value("status", 500));
+  if (sent.error().code() != ErrorCode::peer_unreachable) co_return std::move(sent).error();
+  co_return Error(ErrorCode::peer_unreachable, fmt::format("the choice is made on {}, which does not answer ({})", base.str(), sent.error().message()))
+      .with_safe("both histories are kept, nothing was changed")
+      .with_next(fmt::format("bring {} and the link to it back, then the same command again", base.str()));
+}
+
+asio::awaitable<api::ApiReply> choose(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.only_query({"dry_run"}));
+  MCV_CO_TRY(const bool dry_run, call.flag("dry_run"));
+  MCV_CO_TRY(const Json body, call.json());
+  MCV_CO_TRY(const requests::ChooseHistory request, requests::choose_history(body));
+  MCV_CO_CHECK(node.own_record());
+  MCV_CO_CHECK(node.shared.current().node(request.base));
+  if (node.shared.link().state != LinkState::diverged) {
+    co_return Error(ErrorCode::bad_request, fmt::format("{} holds one history: there is nothing to choose", node.self().str())).with_safe("nothing was changed").with_next("hvctl cluster diverged");
+  }
+  if (request.base != node.self()) co_return co_await to_base(node, request.base, std::move(call));
+  const bool only_asks = dry_run || request.check_only;
+  if (!only_asks && !request.the_other_is_given_up) {
+    co_return Error(ErrorCode::not_confirmed, "it has to be confirmed that the other node's history is given up").with_safe("both histories are kept, nothing was changed").with_next(fmt::format("hvctl cluster diverged --base {}", request.base.str()));
+  }
+  std::string by;
+  if (!only_asks) {
+    const auto peer = node.peer_record();
+    const std::string where = call.forwarded && peer ? peer->name.str() : node.self().str();
+    by = fmt::format("uid {} on {} typed that the history of {} is kept and the other one given up", call.caller.uid, where, node.self().str());
+  }
+  MCV_CO_TRY(Json chosen, co_await node.divergence.choose(std::move(by)));
+  if (dry_run) co_return api::reply(plan_of(chosen));
+  if (request.check_only) co_return api::reply(std::move(chosen));
+  const char* durability = chosen.value("adopted", false) ? "both nodes" : "single node";
+  Json done = {{"result", std::move(chosen)}, {"durability", durability}};
+  co_return api::reply(std::move(done));
+}
+
+asio::awaitable<api::ApiReply> dismiss(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.only_query({}));
+  MCV_CO_TRY(const Json body, call.json());
+  Fields fields(body, "dismiss");
+  MCV_CO_CHECK(fields.finish());
+  MCV_CO_TRY(const Committed done, co_await node.divergence.dismiss());
+  Json answer = {{"result", {{"text", "the lists are dismissed"}}}, {"durability", durability_text(node, done)}};
+  co_return api::reply(std::move(answer));
+}
+
+asio::awaitable<api::ApiReply> change(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.only_query({"id"}));
+  const auto id = call.query.find("id");
+  if (id == call.query.end() || id->second.empty()) co_return Error(ErrorCode::bad_request, "the id of a change is missing").with_next("hvctl cluster change ID, with the id that outcome-unknown named");
+  std::string wanted = id->second;
+  MCV_CO_TRY(const Outcome outcome, co_await node.shared.outcome(wanted));
+  Json answer = {{"id", wanted}, {"outcome", to_text(outcome.state)}, {"node", node.self().str()}, {"generation", nullptr}, {"index", nullptr}, {"hash", nullptr}};
+  if (outcome.state == ChangeOutcome::committed) {
+    answer["generation"] = outcome.position.generation.counter;
+    answer["index"] = outcome.position.index;
+    answer["hash"] = outcome.position.hash;
+  }
+  co_return api::reply(std::move(answer));
+}
+
+}  // namespace
+
+void add_divergence_routes(api::Router& router, Node& node) {
+  add(router, node, "GET", "/v1/cluster/diverged", "cluster.show", show);
+  add(router, node, "POST", "/v1/cluster/diverged", "cluster.choose-history", choose);
+  add(router, node, "POST", "/v1/cluster/diverged/dismiss", "cluster.choose-history", dismiss);
+  add(router, node, "GET", "/v1/change", "cluster.show", change);
+}
+
+}  // namespace mcv::routes

@@ -116,7 +116,7 @@ void LogMachine::take_generation(Ticket ticket, const std::string& uuid, const s
   // Its first entry names what it continues; the tail that only helps to find the place again is not part of history.
   GenerationRecord named = record;
   named.recent.clear();
-  LogEntry entry = make_entry(record.base_index + 1, record.ref, EntryKind::generation, "", canonical(named.to_json()), record.base_hash);
+  LogEntry entry = make_entry(record.base_index + 1, record.ref, EntryKind::generation, "", canonical(named.to_json()), record.base_hash, format_of(*next));
   step.committed_index = entry.index;
   step.committed_hash = entry.hash;
   step.alone = true;
@@ -134,11 +134,11 @@ void LogMachine::start_local(Ticket ticket) {
   if (const auto known = ids_.find(change.id); known != ids_.end()) return answer(ticket, committed_at(known->second, false));
   ClusterState next = image_.state;
   const std::uint64_t index = image_.committed_index + 1;
-  Status status = check_format(change);
+  Status status = check_abilities(change, image_.state, abilities_, other_build());
   if (status.ok()) status = next.apply(change, index);
   if (!status.ok()) return refuse_local(ticket, status.error());
   Persist step = facts();
-  LogEntry entry = make_entry(index, image_.generations.back().ref, EntryKind::change, change.id, change.encode(), image_.committed_hash);
+  LogEntry entry = make_entry(index, image_.generations.back().ref, EntryKind::change, change.id, change.encode(), image_.committed_hash, format());
   step.committed_index = index;
   step.committed_hash = entry.hash;
   step.append.push_back(std::move(entry));
@@ -160,7 +160,7 @@ void LogMachine::route(Ticket ticket) {
     case LinkState::syncing: return;
     case LinkState::together:
       waiting.sent = waiting.placed = true;
-      return send({{"type", "propose"}, {"session", session_}, {"ticket", ticket}, {"format", known_format}}, waiting.change.encode());
+      return send({{"type", "propose"}, {"session", session_}, {"ticket", ticket}, {"format", format()}}, waiting.change.encode());
     default:
       if (!waiting.placed) answer(ticket, refusal());
       return;

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two corosync daemons in namespaces of this test, one node program on each; proposals from both sides, a cut link, a
 killed node, a killed corosync. Needs root, unshare, nsenter, ip and corosync; says so and exits 77 without them."""
+import contextlib
 import json
 import os
 import queue
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -70,9 +72,9 @@ class Node:
         run(*self.inside, "chmod", "0400", "/etc/corosync/authkey")
         self.corosync = subprocess.Popen([*self.inside, "corosync", "-f"], stdout=subprocess.DEVNULL)
 
-    def start_daemon(self):
+    def start_daemon(self, knows=1):
         self.answers, self.decided = queue.Queue(), {}
-        self.daemon = subprocess.Popen([*self.inside, self.program, self.name, self.database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.daemon = subprocess.Popen([*self.inside, self.program, self.name, self.database, str(knows)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         threading.Thread(target=self.read, args=(self.daemon, self.answers, self.decided), daemon=True).start()
         return self.answers.get(timeout=10)
 
@@ -101,6 +103,18 @@ class Node:
     def kill_daemon(self):
         os.kill(self.daemon.pid, signal.SIGKILL)
         self.daemon.wait()
+
+    def upgrade(self, knows):
+        """Another build: killed, started, in the group again. What it says when it does not serve."""
+        self.kill_daemon()
+        said = self.start_daemon(knows)
+        if "error" not in said:
+            self.ask("start")
+        return said
+
+    def rows(self):
+        with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as database:
+            return database.execute("select tab, key, value from record order by tab, key").fetchall()
 
     def propose(self, tag, key, value, bound=15):
         self.tell(f"propose {tag} {key} {value}")
@@ -250,7 +264,35 @@ def main():
         together(a, b, 20)
         assert b.ask("status")["generation"] == 2
         assert b.propose("end", "end", "x").get("both") is True
-        note("generation taken over by the older side; done")
+        note("generation taken over by the older side")
+
+        # A rolling upgrade: B knows the next format, then A, then it is raised; the older build is kept out of it.
+        b.upgrade(2)
+        together(a, b, 20)
+        for node in (a, b):
+            assert node.propose(f"mixed{node.name}", "mixed", node.name).get("both") is True
+            assert node.propose(f"early{node.name}", "format", "2")["error"] == "format-unknown"
+        wait_for("equal", lambda: equal(a, b), 5)
+        b.upgrade(1)
+        together(a, b, 20)
+        for node in (a, b):
+            node.upgrade(2)
+        together(a, b, 20)
+        assert a.propose("raise", "format", "2").get("both") is True
+        assert b.propose("raised", "mixed", "raised").get("both") is True
+        wait_for("equal", lambda: equal(a, b), 5)
+        assert a.ask("status")["format"] == 2
+        b.kill_daemon()
+        before = b.rows()
+        said = b.start_daemon(1)
+        assert said.get("error") == "format-unknown", said
+        b.daemon.wait(10)
+        assert b.rows() == before, "an older build changed a store of the next format"
+        b.start_daemon(2)
+        b.ask("start")
+        together(a, b, 20)
+        assert b.propose("after", "mixed", "after").get("both") is True
+        note("rolled to the next format; done")
     except BaseException:
         for node in nodes:
             if os.path.exists(node.log):

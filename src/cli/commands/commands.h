@@ -20,6 +20,7 @@ Command cluster_confirm_down();
 Command cluster_join();
 Command cluster_accept_copy();
 Command cluster_update();
+Command cluster_upgrade_format();
 Command cluster_remove_node();
 Command storage_create();
 Command storage_list();

@@ -6,6 +6,7 @@
 
 #include "cluster/authority/takeover.h"
 #include "cluster/model/older_copy.h"
+#include "cluster/store/abilities.h"
 #include "daemon/node/node.h"
 #include "daemon/routes/alone_view.h"
 #include "storage/lvm/backing.h"
@@ -259,6 +260,10 @@ Json warnings_of(const Node& node, const plans::Facts& facts) {
   } else if (state.is_cluster() && !link.reason.empty()) {
     warn(warnings, "peer-unreachable", link.reason, "on the other node: systemctl status mcvd corosync");
   }
+  if (const auto other = node.shared.other_build(); other && other->knows && peer_loss(state) == PeerLoss::run_alone && !other->knows->features.contains(feature::run_alone)) {
+    warn(warnings, "version-mismatch", fmt::format("the build on {} does not know the policy run-alone: it would not take into account that {} may have gone on alone", other->node, node.self().str()),
+         fmt::format("on {}: mcvd --version, then install the same package; or: hvctl cluster update --peer-loss freeze", other->node));
+  }
   const AloneView alone(node);
   for (const VolumeRecord& volume : state.volumes()) {
     if (volume.kind != VolumeKind::drbd) continue;
@@ -290,6 +295,13 @@ Json warnings_of(const Node& node, const plans::Facts& facts) {
   return warnings;
 }
 
+/// The newest format each node's build knows; null for a node that is not in contact.
+Json formats_known(const Node& node) {
+  Json known = {{node.self().str(), node.shared.abilities().format}};
+  if (const auto other = node.shared.other_build()) known[other->node] = other->knows ? Json(other->knows->format) : Json();
+  return known;
+}
+
 }  // namespace
 
 Json info(const Node& node, const plans::Facts& facts) {
@@ -313,7 +325,8 @@ Json info(const Node& node, const plans::Facts& facts) {
           {"generation", position.generation.counter},
           {"index", position.index},
           {"hash", position.hash},
-          {"format", 1},
+          {"format", format_of(state)},
+          {"formats_known", formats_known(node)},
           {"peer", peer},
           {"peer_loss", to_text(peer_loss(state))},
           {"nodes", nodes(state, facts, node.self()).at("nodes")},

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Two corosync daemons in namespaces of this test, one node program on each; proposals from both sides, a cut link, a
-killed node, a killed corosync. Needs root, unshare, nsenter, ip and corosync; says so and exits 77 without them."""
+killed node, a killed corosync, a rolling upgrade. Needs root, unshare, nsenter, ip and corosync; says so and exits 77 without
+them.  two_nodes.py PROGRAM [--record DIRECTORY]: records a small store instead."""
 import contextlib
 import json
 import os
@@ -145,6 +146,39 @@ def settled(nodes, tags):
         yield tag, says["A"]
 
 
+def record(a, b, directory):
+    """A short life of both, and A's store of it, whole: for tests/data/store (docs/formats.md)."""
+    for i in range(5):
+        for node in (a, b):
+            assert node.propose(f"early{node.name}{i}", f"k{i}", node.name).get("both") is True
+            wait_for("equal", lambda: equal(a, b), 5)
+    assert a.ask("append one")["there"] is True and b.ask("append two")["there"] is True
+    b.kill_daemon()
+    wait_for("A apart", lambda: a.link() == "apart", 10)
+    a.ask("take")
+    for i in range(5):
+        assert a.propose(f"alone{i}", f"k{i}", "alone").get("both") is False
+    a.ask("append three")
+    b.start_daemon()
+    b.ask("start")
+    together(a, b, 20)
+    assert b.propose("again", "k0", "again").get("both") is True
+    wait_for("equal", lambda: equal(a, b), 5)
+    said = a.ask("status")
+    a.kill_daemon()
+    os.makedirs(directory)
+    file = os.path.join(directory, "store.sqlite")
+    with contextlib.closing(sqlite3.connect(a.database)) as live, contextlib.closing(sqlite3.connect(file)) as copy:
+        live.backup(copy)
+        rows = {table: copy.execute("select value from record where tab = ?", (table,)).fetchall() for table in ("log", "node_record")}
+    kinds = [json.loads(value)["kind"] for value, in rows["node_record"]]
+    expected = {"node": "A", "format": 1, "generation": said["generation"], "index": said["index"], "hash": said["hash"], "state": said["state"],
+                "entries": len(rows["log"]), "records": {kind: kinds.count(kind) for kind in sorted(set(kinds))}, "operations": 0}  # fmt: skip
+    with open(os.path.join(directory, "expected.json"), "w") as out:
+        out.write(json.dumps(expected, indent=2) + "\n")
+    note(f"recorded in {directory}: {expected}")
+
+
 def main():
     program = os.path.abspath(sys.argv[1])
     if os.geteuid() != 0:
@@ -176,6 +210,8 @@ def main():
             node.ask("start")
         together(a, b, 30)
         note("together")
+        if sys.argv[2:3] == ["--record"]:
+            return record(a, b, os.path.abspath(sys.argv[3]))
 
         # Both sides at once, all promised on both nodes.
         for i in range(100):

@@ -32,6 +32,7 @@ struct Options {
   std::string config_file = "/etc/mcv/mcvd.toml";
   int verbosity = 0;
   bool show_version = false;
+  bool trial_format = false;  ///< for tests: see abilities.h
 };
 
 Result<Options> parse_options(int argc, char** argv) {
@@ -40,6 +41,11 @@ Result<Options> parse_options(int argc, char** argv) {
   po::options_description description("mcvd, the daemon of mcv");
   description.add_options()("help,h", "show this")("version", "show the version")(
       "config,c", po::value(&options.config_file), "configuration file")("verbose,v", "log every command that is run (-vv: more)");
+  // Not for operators, so not in the help: a configuration that was raised to it is readable with it only.
+  po::options_description hidden;
+  hidden.add_options()("trial-format", po::bool_switch(&options.trial_format));
+  po::options_description all;
+  all.add(description).add(hidden);
   // -vv and -vvv are words to program_options, so they are counted by hand.
   std::vector<std::string> words;
   for (int i = 1; i < argc; ++i) {
@@ -50,7 +56,7 @@ Result<Options> parse_options(int argc, char** argv) {
   }
   try {
     po::variables_map values;
-    po::store(po::command_line_parser(words).options(description).run(), values);
+    po::store(po::command_line_parser(words).options(all).style(po::command_line_style::unix_style & ~po::command_line_style::allow_guessing).run(), values);
     po::notify(values);
     if (values.contains("help")) {
       std::ostringstream text;
@@ -67,7 +73,8 @@ Result<Options> parse_options(int argc, char** argv) {
 
 class Daemon {
  public:
-  Daemon(asio::io_context& loop, DaemonConfig config) : loop_(loop), config_(std::move(config)), tasks_(loop.get_executor()), group_(loop.get_executor()) {}
+  Daemon(asio::io_context& loop, DaemonConfig config, Abilities abilities)
+      : loop_(loop), config_(std::move(config)), abilities_(std::move(abilities)), tasks_(loop.get_executor()), group_(loop.get_executor()) {}
 
   Status open() {
     const auto executor = loop_.get_executor();
@@ -78,6 +85,7 @@ class Daemon {
     host_.emplace(real_->host(*store_, group_));
     NodeSettings settings;
     settings.version = MCV_VERSION;
+    settings.abilities = abilities_;
     settings.peer_port = config_.peer_port;
     settings.state_directory = config_.state_directory;
     settings.guests.qemu = config_.qemu;
@@ -154,6 +162,7 @@ class Daemon {
 
   asio::io_context& loop_;
   DaemonConfig config_;
+  Abilities abilities_;
   TaskGroup tasks_;
   ServiceNotifier notifier_;
   host::CpgChannel group_;
@@ -183,10 +192,15 @@ int run(int argc, char** argv) {
   auto config = load_daemon_config(options->config_file);
   if (!config.ok()) return fail(config.error());
   start_logging(std::max(config->verbosity, options->verbosity));
+  Abilities abilities;
+  if (options->trial_format) {
+    abilities.format = trial_format;
+    spdlog::warn("test option --trial-format: format {} of the configuration is known, which no released build reads", trial_format);
+  }
   asio::io_context loop(1);
   int exit_code = 0;
   {
-    Daemon daemon(loop, std::move(*config));
+    Daemon daemon(loop, std::move(*config), std::move(abilities));
     if (auto opened = daemon.open(); !opened.ok()) return fail(opened.error());
     daemon.run();
     loop.run();

@@ -66,12 +66,16 @@ def main():
     lab, job = cluster()
     with lab:
         job.create()
-        lab.write("A", "/root/change.py", CLIENT)
-        lab.write("B", "/root/echo.py", ECHO)
-        with lab.spawn("B", "python3 /root/echo.py") as echo:
-            lab.expect("B", "ss -ltn", lambda text: ":5099" in text, 30)
-            result = json.loads(lab.text("A", ["python3", "/root/change.py", str(rounds), "10.77.0.12"], timeout=600))
-            echo.terminate()
+        measure(lab, rounds)
+
+
+def measure(lab, rounds):
+    lab.write("A", "/root/change.py", CLIENT)
+    lab.write("B", "/root/echo.py", ECHO)
+    with lab.spawn("B", "python3 /root/echo.py") as echo:
+        lab.expect("B", "ss -ltn", lambda text: ":5099" in text, 30)
+        result = json.loads(lab.text("A", ["python3", "/root/change.py", str(rounds), "10.77.0.12"], timeout=600))
+        echo.terminate()
     medians = {name: statistics.median(values) for name, values in result.items()}
     for name, values in result.items():
         print(f"{name:12} median {medians[name]:7.2f} ms   90th percentile {statistics.quantiles(values, n=10)[-1]:7.2f} ms   of {len(values)}")

@@ -37,6 +37,7 @@ const std::vector<std::pair<std::string, Schedule>> kinds = {
     {"run-alone", run_alone_schedule},
     {"leave", leave_schedule},
     {"console", console_schedule},
+    {"upgrade", upgrade_schedule},
     {"step", step_schedule},
     {"removal", removal_schedule},
 };

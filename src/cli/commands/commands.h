@@ -22,6 +22,7 @@ Command cluster_accept_copy();
 Command cluster_diverged();
 Command cluster_change();
 Command cluster_update();
+Command cluster_upgrade_format();
 Command cluster_remove_node();
 Command storage_create();
 Command storage_list();

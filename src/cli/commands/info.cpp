@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <optional>
 
 #include "cli/commands/commands.h"
 #include "cli/commands/views.h"
@@ -24,6 +26,25 @@ void print_nodes(Session& session, const Json& info) {
 
 bool is_away_in_order(const Json& peer) { return !flag_at(peer, "reachable") && !left_text(peer).empty(); }
 
+/// Which format is written, and whether a newer one could be.
+std::string format_text(const Json& info) {
+  const auto present = number_at(info, "format");
+  const Json& known = object_at(info, "formats_known");
+  std::vector<std::string> words;
+  bool all_newer = true, all_same = true;
+  std::optional<Json> first;
+  for (const auto& [node, newest] : known.items()) {
+    const bool is_known = newest.is_number_unsigned();
+    words.push_back(is_known ? fmt::format("{} knows {}", printable(node), newest.dump()) : fmt::format("{} is not in contact", printable(node)));
+    all_newer = all_newer && is_known && newest.get<std::uint64_t>() > present;
+    if (first && *first != newest) all_same = false;
+    first = newest;
+  }
+  if (!first || (all_same && !all_newer)) return fmt::format("{}", present);
+  if (!all_same) return fmt::format("{} ({})", present, fmt::join(words, ", "));
+  return fmt::format("{} ({} {}: hvctl cluster upgrade-format)", present, words.size() > 1 ? "both nodes know" : "this build knows", first->dump());
+}
+
 void print_cluster(Session& session, const Json& info) {
   const Json& vms = object_at(info, "vms");
   const bool single = text_at(info, "cluster_state") == "single";
@@ -38,6 +59,7 @@ void print_cluster(Session& session, const Json& info) {
     facts.add("Peer", fmt::format("{} {}", text_at(peer, "name"), state), connected ? Tone::good : is_away_in_order(peer) ? Tone::plain : Tone::bad);
   }
   facts.add("Configuration", fmt::format("generation {}, index {}, hash {}", number_at(info, "generation"), number_at(info, "index"), or_dash(text_at(info, "hash").substr(0, shown_hash))));
+  facts.add("Format", format_text(info));
   if (!single) facts.add("Peer loss", text_at(info, "peer_loss") == "run-alone" ? "run-alone: a node that loses the other one lets its own guests write on" : "freeze: writes stand still until the other node is back or confirmed down");
   facts.add("VMs", fmt::format("{}, {} running", number_at(vms, "total"), number_at(vms, "running")));
   facts.add("DRBD", flag_at(object_at(info, "drbd"), "enabled") ? "enabled" : "not enabled (hvctl drbd enable)");

@@ -40,6 +40,7 @@ std::string LogMachine::peer_name() const {
 
 void LogMachine::end_session() {
   peer_nonce_.clear();
+  peer_abilities_.reset();
   session_.clear();
   incompatible_.clear();
   own_standing_.reset();
@@ -78,7 +79,7 @@ void LogMachine::lost(const std::string& reason) {
 void LogMachine::greet() {
   if (greeted_ || !peer_present()) return;
   greeted_ = true;
-  send({{"type", "hello"}, {"protocol", protocol_version}, {"format", known_format}, {"nonce", own_nonce_}});
+  send({{"type", "hello"}, {"protocol", protocol_version}, {"format", abilities_.format}, {"written", format()}, {"features", abilities_.features}, {"nonce", own_nonce_}});
 }
 
 void LogMachine::message(host::NodeId sender, std::string_view bytes) {
@@ -114,13 +115,22 @@ void LogMachine::dispatch(host::NodeId sender, const Json& header, std::string_v
 void LogMachine::on_hello(const Json& header) {
   const auto protocol = header.value("protocol", std::uint64_t{0});
   const std::string nonce = header.value("nonce", "");
+  const auto written = header.value("written", std::uint64_t{1});
+  Abilities peer = abilities_from_json(header);
   if (nonce == peer_nonce_) return;
   end_session();
   if (protocol != protocol_version) {
     incompatible_ = fmt::format("{} speaks version {} of the protocol, this node version {}: install the same package on both", peer_name(), protocol, protocol_version);
     return route_all();
   }
+  const bool is_older = peer.format < format();
+  if (is_older || written > abilities_.format) {
+    incompatible_ = fmt::format("the configuration has format {}, the build on {} knows formats up to {}: install the same package on both", std::max(format(), written),
+                                is_older ? peer_name() : self_, is_older ? peer.format : abilities_.format);
+    return route_all();
+  }
   peer_nonce_ = nonce;
+  peer_abilities_ = std::move(peer);
   session_ = own_id_ < peer_id_ ? own_nonce_ + ":" + peer_nonce_ : peer_nonce_ + ":" + own_nonce_;
   // Contact ends authority, durably and before the peer hears where we stand: from now on this generation grows only
   // with both nodes.
@@ -195,7 +205,7 @@ void LogMachine::on_state(const Json& header, std::string_view payload) {
   std::string text;
   for (const auto& [number, bytes] : std::exchange(parts_, {})) text += bytes;
   auto json = parse_json(text);
-  auto image = json.ok() ? LogImage::from_json(*json) : Result<LogImage>(json.error());
+  auto image = json.ok() ? LogImage::from_json(*json, abilities_.format) : Result<LogImage>(json.error());
   if (!image.ok()) {
     incompatible_ = fmt::format("the configuration {} sent cannot be read: {}", peer_name(), image.error().message());
     return route_all();

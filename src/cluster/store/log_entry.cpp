@@ -11,29 +11,31 @@ namespace {
 std::string_view to_text(LogEntryKind kind) { return kind == LogEntryKind::change ? "change" : "generation"; }
 
 std::string hash_of(const LogEntry& entry) {
-  return sha256_hex(fmt::format("mcv-entry-1\n{}\n{}\n{}\n{}\n{}\n{}", entry.previous, entry.generation.counter, entry.generation.uuid,
+  return sha256_hex(fmt::format("mcv-entry-{}\n{}\n{}\n{}\n{}\n{}\n{}", entry.format, entry.previous, entry.generation.counter, entry.generation.uuid,
                                 entry.index, to_text(entry.kind), entry.bytes));
 }
 
 }  // namespace
 
 LogEntry make_entry(std::uint64_t index, const GenerationRef& generation, LogEntryKind kind, std::string change_id, std::string bytes,
-                    const std::string& previous) {
-  LogEntry entry{index, generation, kind, std::move(change_id), std::move(bytes), previous, {}};
+                    const std::string& previous, std::uint64_t format) {
+  LogEntry entry{index, generation, kind, std::move(change_id), std::move(bytes), previous, {}, format};
   entry.hash = hash_of(entry);
   return entry;
 }
 
 Json LogEntry::to_json() const {
-  return {{"format", known_format}, {"index", index},         {"counter", generation.counter}, {"uuid", generation.uuid},
-          {"kind", to_text(kind)},  {"change", change_id},    {"bytes", bytes},                {"previous", previous},
-          {"hash", hash}};
+  Json json = {{"format", format},      {"index", index},      {"counter", generation.counter}, {"uuid", generation.uuid},
+               {"kind", to_text(kind)}, {"change", change_id}, {"bytes", bytes},                {"previous", previous},
+               {"hash", hash}};
+  if (format >= trial_format) json["size"] = bytes.size();
+  return json;
 }
 
-Result<LogEntry> LogEntry::from_json(const Json& json) {
+Result<LogEntry> LogEntry::from_json(const Json& json, std::uint64_t known) {
   Fields fields(json, "log entry");
   LogEntry entry;
-  const auto format = fields.required<std::uint64_t>("format");
+  entry.format = fields.required<std::uint64_t>("format");
   entry.index = fields.required<std::uint64_t>("index");
   entry.generation.counter = fields.required<std::uint64_t>("counter");
   entry.generation.uuid = fields.required<std::string>("uuid");
@@ -42,16 +44,17 @@ Result<LogEntry> LogEntry::from_json(const Json& json) {
   entry.bytes = fields.required<std::string>("bytes");
   entry.previous = fields.required<std::string>("previous");
   entry.hash = fields.required<std::string>("hash");
-  if (format > known_format) {
-    return Error(ErrorCode::format_unknown, fmt::format("log entry {} has format {}, this build knows {}", entry.index, format, known_format));
+  if (entry.format > known) {
+    return Error(ErrorCode::format_unknown, fmt::format("log entry {} has format {}, this build knows {}", entry.index, entry.format, known));
   }
+  const std::uint64_t size = entry.format >= trial_format ? fields.required<std::uint64_t>("size") : entry.bytes.size();
   MCV_CHECK(fields.finish_lenient());
   if (kind == "generation") {
     entry.kind = LogEntryKind::generation;
   } else if (kind != "change") {
     return Error(ErrorCode::format_unknown, fmt::format("log entry {} is of the unknown kind '{}'", entry.index, kind));
   }
-  if (entry.hash != hash_of(entry)) {
+  if (entry.hash != hash_of(entry) || size != entry.bytes.size()) {
     return Error(ErrorCode::store_corrupt, fmt::format("log entry {} does not match its hash", entry.index));
   }
   return entry;
@@ -65,16 +68,16 @@ Json LogImage::to_json(std::size_t entries) const {
   for (auto entry = log.upper_bound(above); entry != log.end() && entry->first <= committed_index; ++entry) {
     tail.push_back(entry->second.to_json());
   }
-  return {{"format", known_format}, {"generations", history}, {"index", committed_index},
+  return {{"format", format_of(state)}, {"generations", history}, {"index", committed_index},
           {"hash", committed_hash}, {"state", state.to_json()}, {"log", tail}};
 }
 
-Result<LogImage> LogImage::from_json(const Json& json) {
+Result<LogImage> LogImage::from_json(const Json& json, std::uint64_t known) {
   Fields fields(json, "snapshot");
   LogImage image;
   const auto format = fields.required<std::uint64_t>("format");
-  if (!fields.failed() && format > known_format) {
-    return Error(ErrorCode::format_unknown, fmt::format("the snapshot has format {}, this build knows {}", format, known_format));
+  if (!fields.failed() && format > known) {
+    return Error(ErrorCode::format_unknown, fmt::format("the snapshot has format {}, this build knows {}", format, known));
   }
   image.committed_index = fields.required<std::uint64_t>("index");
   image.committed_hash = fields.required<std::string>("hash");
@@ -88,12 +91,27 @@ Result<LogImage> LogImage::from_json(const Json& json) {
   }
   MCV_TRY(image.state, ClusterState::from_json(*state));
   for (const Json& item : *tail) {
-    MCV_TRY(LogEntry entry, LogEntry::from_json(item));
+    MCV_TRY(LogEntry entry, LogEntry::from_json(item, known));
     image.log[entry.index] = std::move(entry);
   }
   if (image.generations.empty()) return Error(ErrorCode::bad_request, "the snapshot is of a node that was never initialised");
   MCV_CHECK(image.verify());
+  MCV_CHECK(image.check_format(known));
   return image;
+}
+
+Status LogImage::check_format(std::uint64_t known) const {
+  const auto unknown = [known](std::uint64_t format) {
+    return Error(ErrorCode::format_unknown, fmt::format("the configuration has format {}, this build knows {}", format, known));
+  };
+  if (format_of(state) > known) return unknown(format_of(state));
+  for (auto entry = log.upper_bound(committed_index); entry != log.end(); ++entry) {
+    if (entry->second.kind == LogEntryKind::generation) continue;
+    MCV_TRY(const Change change, Change::decode(entry->second.bytes));
+    // Tentative here, and perhaps committed on the other side.
+    if (const auto raised = format_set_by(change); raised && *raised > known) return unknown(*raised);
+  }
+  return success();
 }
 
 Status LogImage::verify() const {

@@ -11,7 +11,7 @@ namespace mcv {
 
 using namespace log_parts;
 
-LogMachine::LogMachine(std::string self, LogImage image) : self_(std::move(self)), image_(std::move(image)) {
+LogMachine::LogMachine(std::string self, LogImage image, Abilities abilities) : self_(std::move(self)), abilities_(std::move(abilities)), image_(std::move(image)) {
   for (const auto& [index, entry] : image_.log) {
     if (!entry.change_id.empty()) ids_[entry.change_id] = index;
   }
@@ -30,6 +30,7 @@ std::optional<Output> LogMachine::take_output() {
 
 void LogMachine::persist(Persist step, After after) {
   in_flight_ = std::move(step);
+  in_flight_.format = next_state_ ? format_of(*next_state_) : format();
   after_ = after;
   persist_wanted_ = true;
 }
@@ -193,6 +194,11 @@ std::optional<Json> LogMachine::with_tentative(Kind kind, const std::string& key
   Persist ignored;
   const auto state = with_tentative(image_.last_index(), ignored);
   return state.ok() ? value(*state) : std::nullopt;
+}
+
+std::optional<OtherBuild> LogMachine::other_build() const {
+  if (peer_id_ == 0) return std::nullopt;
+  return OtherBuild{peer_name(), peer_abilities_};
 }
 
 Position LogMachine::position() const {

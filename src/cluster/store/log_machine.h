@@ -65,6 +65,7 @@ struct Persist {
   std::uint64_t committed_index = 0;
   std::string committed_hash;
   bool alone = false;
+  std::uint64_t format = 1;  ///< of the configuration
   std::optional<std::vector<GenerationRecord>> generations;  ///< when changed
   std::optional<Json> diverged;                              ///< when changed; null = cleared
 };
@@ -85,7 +86,7 @@ struct Output {
 /// event: no event ever meets an unfinished Persist.
 class LogMachine {
  public:
-  LogMachine(std::string self, LogImage image);
+  LogMachine(std::string self, LogImage image, Abilities abilities = {});
 
   // --- events -------------------------------------------------------------------------------------------
   void initialise(Ticket ticket, const std::string& uuid);
@@ -125,6 +126,9 @@ class LogMachine {
   std::optional<Json> with_tentative(Kind kind, const std::string& key) const;
   Position position() const;
   Outcome outcome(const std::string& id) const;
+  const Abilities& abilities() const { return abilities_; }
+  /// Nothing in a cluster of one.
+  std::optional<OtherBuild> other_build() const;
   Json divergence() const { return image_.diverged.value_or(Json()); }
 
  private:
@@ -201,8 +205,10 @@ class LogMachine {
   Error unknown(const Waiting& waiting) const;
   /// The state after the tentative entries up to `limit`; their rows go into `step`.
   Result<ClusterState> with_tentative(std::uint64_t limit, Persist& step) const;
+  std::uint64_t format() const { return format_of(image_.state); }
 
   std::string self_;
+  Abilities abilities_;
   LogImage image_;
   std::map<std::string, std::uint64_t> ids_;  ///< change id -> index, of the kept log, tentative ones included
 
@@ -213,6 +219,7 @@ class LogMachine {
   std::string lost_reason_;
   std::vector<host::NodeId> members_;
   std::string own_nonce_, peer_nonce_;
+  std::optional<Abilities> peer_abilities_;  ///< as its hello said, in this session
   std::string session_;       ///< both nonces; messages of another session are ignored
   bool greeted_ = false;
   std::optional<Standing> own_standing_, peer_standing_;

@@ -18,16 +18,11 @@ Error error_from_json(const Json& json) {
   return std::move(std::move(error).with_safe(json.value("safe", ""))).with_next(json.value("next", ""));
 }
 
-Status check_format(const Change& change) {
-  for (const Mutation& mutation : change.mutations) {
-    if (mutation.kind != Kind::setting || mutation.key != "format" || !mutation.value) continue;
-    const bool known = mutation.value->is_string() && mutation.value->get<std::string>() == std::to_string(known_format);
-    if (!known) {
-      return Error(ErrorCode::format_unknown, fmt::format("this build knows formats up to {}", known_format))
-          .with_next("install the same package version on both nodes, then repeat the command");
-    }
-  }
-  return success();
+Abilities abilities_from_json(const Json& hello) {
+  Abilities abilities;
+  abilities.format = hello.value("format", std::uint64_t{1});
+  abilities.features = hello.value("features", std::set<std::string>());
+  return abilities;
 }
 
 LogEntry generation_entry(const GenerationRecord& record) {

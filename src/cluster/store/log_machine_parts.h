@@ -12,8 +12,8 @@ inline constexpr std::uint64_t kept_entries = 1000;  ///< outcome() can answer t
 Json error_to_json(const Error& error);
 Error error_from_json(const Json& json);
 
-/// Whether this build knows every format the change speaks of.
-Status check_format(const Change& change);
+/// Of a hello; a build that says nothing of features has none.
+Abilities abilities_from_json(const Json& hello);
 
 /// The first entry of a generation's history: names what it continues.
 LogEntry generation_entry(const GenerationRecord& record);

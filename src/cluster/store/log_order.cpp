@@ -22,20 +22,22 @@ void LogMachine::start_head() {
   head.entry.index = image_.committed_index + 1;
   Status status = success();
   auto change = Change::decode(head.proposal.bytes);
-  if (head.proposal.format > known_format) {
+  if (head.proposal.format > abilities_.format) {
     status = Error(ErrorCode::format_unknown, fmt::format("{} does not know format {} of the configuration", self_, head.proposal.format));
+  } else if (head.proposal.format == 0 || head.proposal.format > format()) {
+    status = Error(ErrorCode::format_unknown, fmt::format("a change was written in format {}, and the nodes agreed on {}", head.proposal.format, format()));
   } else if (!change.ok()) {
     status = change.error();
   } else if (ids_.contains(change->id)) {
     status = Error(ErrorCode::already_exists, fmt::format("the change {} was applied already", change->id));
   } else {
-    status = check_format(*change);
+    status = check_abilities(*change, image_.state, abilities_, other_build());
     if (status.ok()) status = image_.state.check(*change);
   }
   if (change.ok()) head.change = std::move(*change);
   head_ = std::move(head);
   if (!status.ok()) return send_about_head("refuse", {{"error", error_to_json(status.error())}});
-  head_->entry = make_entry(head_->entry.index, image_.generations.back().ref, LogEntryKind::change, head_->change.id, head_->proposal.bytes, image_.committed_hash);
+  head_->entry = make_entry(head_->entry.index, image_.generations.back().ref, LogEntryKind::change, head_->change.id, head_->proposal.bytes, image_.committed_hash, head_->proposal.format);
   Persist step = facts();
   step.append.push_back(head_->entry);
   persist(std::move(step), After::append);

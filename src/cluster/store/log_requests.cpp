@@ -112,7 +112,7 @@ void LogMachine::take_generation(Ticket ticket, const std::string& uuid, const s
   record.base_index = image_.last_index();
   record.base_hash = image_.last_hash();
   record.recent = standing_of(image_).hashes;
-  LogEntry entry = generation_entry(record);
+  LogEntry entry = generation_entry(record, format_of(*next));
   step.committed_index = entry.index;
   step.committed_hash = entry.hash;
   step.alone = true;
@@ -128,11 +128,11 @@ void LogMachine::start_local(Ticket ticket) {
   if (const auto known = ids_.find(change.id); known != ids_.end()) return answer(ticket, committed_at(known->second, false));
   ClusterState next = image_.state;
   const std::uint64_t index = image_.committed_index + 1;
-  Status status = check_format(change);
+  Status status = check_abilities(change, image_.state, abilities_, other_build());
   if (status.ok()) status = next.apply(change, index);
   if (!status.ok()) return refuse_local(ticket, status.error());
   Persist step = facts();
-  LogEntry entry = make_entry(index, image_.generations.back().ref, LogEntryKind::change, change.id, change.encode(), image_.committed_hash);
+  LogEntry entry = make_entry(index, image_.generations.back().ref, LogEntryKind::change, change.id, change.encode(), image_.committed_hash, format());
   step.committed_index = index;
   step.committed_hash = entry.hash;
   step.append.push_back(std::move(entry));
@@ -154,7 +154,7 @@ void LogMachine::route(Ticket ticket) {
     case LinkState::syncing: return;
     case LinkState::together:
       waiting.sent = waiting.placed = true;
-      return send({{"type", "propose"}, {"session", session_}, {"ticket", ticket}, {"format", known_format}}, waiting.change.encode());
+      return send({{"type", "propose"}, {"session", session_}, {"ticket", ticket}, {"format", format()}}, waiting.change.encode());
     default:
       if (!waiting.placed) answer(ticket, refusal());
       return;

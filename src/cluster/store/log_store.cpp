@@ -38,7 +38,13 @@ Error corrupt(const std::string& what) {
       .with_next("journalctl -u mcvd, then restore /var/lib/mcv or let this node join again");
 }
 
-Result<LogImage> decode(const Rows& meta, const Rows& log, const Rows& state) {
+Error newer(const Error& error) {
+  return Error(ErrorCode::format_unknown, fmt::format("the configuration store was written by a newer build: {}", error.message()))
+      .with_safe("guests go on; nothing is changed on this disk")
+      .with_next("install the newer package again");
+}
+
+Result<LogImage> decode(const Rows& meta, const Rows& log, const Rows& state, std::uint64_t known_format) {
   LogImage image;
   for (const auto& [key, text] : meta) {
     if (key != facts_key && key != generations_key && key != diverged_key) continue;  // of a newer build
@@ -47,9 +53,7 @@ Result<LogImage> decode(const Rows& meta, const Rows& log, const Rows& state) {
       Fields fields(json, "facts");
       const auto format = fields.required<std::uint64_t>("format");
       if (!fields.failed() && format > known_format) {
-        return Error(ErrorCode::format_unknown, fmt::format("the store has format {}, this build knows {}", format, known_format))
-            .with_safe("nothing is changed on this disk")
-            .with_next("install the newer package again");
+        return Error(ErrorCode::format_unknown, fmt::format("it has format {}, this build knows {}", format, known_format));
       }
       image.committed_index = fields.required<std::uint64_t>("index");
       image.committed_hash = fields.required<std::string>("hash");
@@ -66,7 +70,7 @@ Result<LogImage> decode(const Rows& meta, const Rows& log, const Rows& state) {
   }
   for (const auto& [key, text] : log) {
     MCV_TRY(const Json json, parse_json(text));
-    MCV_TRY(LogEntry entry, LogEntry::from_json(json));
+    MCV_TRY(LogEntry entry, LogEntry::from_json(json, known_format));
     if (log_key(entry.index) != key) return corrupt(fmt::format("log entry {} is filed under {}", entry.index, key));
     image.log[entry.index] = std::move(entry);
   }
@@ -79,6 +83,7 @@ Result<LogImage> decode(const Rows& meta, const Rows& log, const Rows& state) {
   }
   MCV_TRY(image.state, ClusterState::from_json(objects));
   MCV_CHECK(image.verify());
+  MCV_CHECK(image.check_format(known_format));
   return image;
 }
 
@@ -102,7 +107,7 @@ host::StoreBatch to_batch(const Persist& step) {
       batch.erase(state_table, state_key(row.kind, row.key));
     }
   }
-  const Json facts = {{"format", known_format}, {"index", step.committed_index}, {"hash", step.committed_hash}, {"alone", step.alone}};
+  const Json facts = {{"format", step.format}, {"index", step.committed_index}, {"hash", step.committed_hash}, {"alone", step.alone}};
   batch.put(meta_table, facts_key, canonical(facts));
   if (step.generations) {
     Json history = Json::array();
@@ -115,11 +120,12 @@ host::StoreBatch to_batch(const Persist& step) {
   return batch;
 }
 
-boost::asio::awaitable<Result<LogImage>> load_image(host::Store& store) {
+boost::asio::awaitable<Result<LogImage>> load_image(host::Store& store, std::uint64_t known_format) {
   MCV_CO_TRY(const Rows meta, co_await read_table(store, meta_table));
   MCV_CO_TRY(const Rows log, co_await read_table(store, log_table));
   MCV_CO_TRY(const Rows state, co_await read_table(store, state_table));
-  auto image = decode(meta, log, state);
+  auto image = decode(meta, log, state, known_format);
+  if (!image.ok() && image.error().code() == ErrorCode::format_unknown) co_return newer(image.error());
   if (image.ok() || image.error().code() != ErrorCode::bad_request) co_return image;
   co_return corrupt(image.error().message());
 }

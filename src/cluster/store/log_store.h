@@ -12,7 +12,7 @@ namespace mcv {
 /// One Persist as one atomic batch.
 host::StoreBatch to_batch(const Persist& step);
 
-/// Everything read back and checked: `store_corrupt`, `format_unknown`. An empty store is an image without generations.
-boost::asio::awaitable<Result<LogImage>> load_image(host::Store& store);
+/// Everything read back and checked: `store_corrupt`, `format_unknown`; nothing is written either way. An empty store is an image without generations.
+boost::asio::awaitable<Result<LogImage>> load_image(host::Store& store, std::uint64_t known_format);
 
 }  // namespace mcv

@@ -35,9 +35,10 @@ struct SharedState::Impl {
     host::Instant at;
   };
 
-  explicit Impl(host::Host& the_host) : host(the_host), inbox(host.executor), due(host.executor), tasks(host.executor) {}
+  Impl(host::Host& the_host, Abilities the_abilities) : host(the_host), abilities(std::move(the_abilities)), inbox(host.executor), due(host.executor), tasks(host.executor) {}
 
   host::Host& host;
+  const Abilities abilities;
   std::optional<LogMachine> machine;
   Mailbox<Event> inbox;
   Mailbox<Due> due;
@@ -192,13 +193,13 @@ struct SharedState::Impl {
   }
 };
 
-SharedState::SharedState(host::Host& host) : impl_(std::make_shared<Impl>(host)) {}
+SharedState::SharedState(host::Host& host, Abilities abilities) : impl_(std::make_shared<Impl>(host, std::move(abilities))) {}
 SharedState::~SharedState() = default;
 
 asio::awaitable<Status> SharedState::load() {
   const auto impl = impl_;
-  MCV_CO_TRY(LogImage image, co_await load_image(impl->host.store));
-  impl->machine.emplace(impl->host.hostname, std::move(image));
+  MCV_CO_TRY(LogImage image, co_await load_image(impl->host.store, impl->abilities.format));
+  impl->machine.emplace(impl->host.hostname, std::move(image), impl->abilities);
   impl->since = impl->host.clock.now();
   impl->last_link = impl->machine->link();
   impl->tasks.spawn(Impl::run(impl));
@@ -255,7 +256,7 @@ asio::awaitable<Result<Outcome>> SharedState::outcome(std::string id) {
 asio::awaitable<Status> SharedState::adopt(Json snapshot) {
   const auto impl = impl_;
   if (!impl->machine) co_return not_loaded();
-  MCV_CO_TRY(LogImage image, LogImage::from_json(snapshot));
+  MCV_CO_TRY(LogImage image, LogImage::from_json(snapshot, impl->abilities.format));
   Ticket ticket = 0;
   const auto answer = impl->open(ticket);
   impl->inbox.push([ticket, image = std::move(image)](LogMachine& log) { log.adopt(ticket, image); });
@@ -363,6 +364,8 @@ const std::vector<GenerationRecord>& SharedState::generations() const {
   static const std::vector<GenerationRecord> none;
   return impl_->machine ? impl_->machine->image().generations : none;
 }
+const Abilities& SharedState::abilities() const { return impl_->abilities; }
+std::optional<OtherBuild> SharedState::other_build() const { return impl_->machine ? impl_->machine->other_build() : std::nullopt; }
 std::optional<Json> SharedState::with_tentative(Kind kind, const std::string& key) const { return impl_->machine ? impl_->machine->with_tentative(kind, key) : std::nullopt; }
 Link SharedState::link() const { return impl_->link(); }
 Json SharedState::snapshot() const { return impl_->machine ? impl_->machine->image().to_json(256) : Json(); }

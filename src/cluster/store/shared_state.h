@@ -13,6 +13,7 @@
 #include "cluster/core/result.h"
 #include "cluster/host/host.h"
 #include "cluster/model/cluster_state.h"
+#include "cluster/store/abilities.h"
 #include "cluster/store/divergence.h"
 #include "cluster/store/position.h"
 
@@ -33,7 +34,8 @@ struct Link {
 class SharedState {
  public:
   /// `host.hostname` is this node's name; its record in the state gives the corosync node id.
-  explicit SharedState(host::Host& host);
+  /// `abilities` are those of this build, but for tests.
+  explicit SharedState(host::Host& host, Abilities abilities = {});
   ~SharedState();
   SharedState(const SharedState&) = delete;
   SharedState& operator=(const SharedState&) = delete;
@@ -48,6 +50,9 @@ class SharedState {
   const ClusterState& current() const;
   Position position() const;
   const std::vector<GenerationRecord>& generations() const;
+  const Abilities& abilities() const;
+  /// The other node's, as far as they are known; nothing in a cluster of one.
+  std::optional<OtherBuild> other_build() const;
   Link link() const;
   /// Called after every change of `current()`; must not wait. Registered for the life of this object.
   void on_commit(std::function<void()> callback);

@@ -21,6 +21,7 @@ Json to_json(const JoinFacts& facts) {
   return {{"node", facts.node.to_json()},
           {"version", facts.version},
           {"format", facts.format},
+          {"written_format", facts.written_format},
           {"wall_seconds", facts.wall_seconds},
           {"in_cluster", facts.in_cluster},
           {"own_objects", facts.own_objects},
@@ -42,7 +43,8 @@ Result<JoinFacts> join_facts_from_json(const Json& json) {
   Fields fields(json, "join facts");
   JoinFacts facts;
   facts.version = fields.required<std::string>("version");
-  facts.format = fields.required<std::uint32_t>("format");
+  facts.format = fields.required<std::uint64_t>("format");
+  facts.written_format = fields.optional_or<std::uint64_t>("written_format", 1);
   facts.wall_seconds = fields.required<std::int64_t>("wall_seconds");
   facts.in_cluster = fields.required<bool>("in_cluster");
   facts.own_objects = fields.required<std::vector<std::string>>("own_objects");

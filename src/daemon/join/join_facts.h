@@ -17,7 +17,8 @@ namespace mcv::join {
 struct JoinFacts {
   NodeRecord node;
   std::string version;                       ///< of mcv, "0.1.0"
-  std::uint32_t format = 1;                  ///< of the shared configuration
+  std::uint64_t format = 1;                  ///< the newest of the shared configuration that its build knows
+  std::uint64_t written_format = 1;          ///< of its shared configuration
   std::int64_t wall_seconds = 0;             ///< for the clock skew check only
   bool in_cluster = false;
   std::vector<std::string> own_objects;      ///< what a join would replace: "2 VMs", "1 network"; empty = blank

@@ -77,13 +77,29 @@ void check_identity(Table& table, const JoinFacts& here, const JoinFacts& there,
   }
 }
 
+/// What the other node will hold is written as the configuration here is.
+void check_format(Table& table, const JoinFacts& here, const JoinFacts& there) {
+  constexpr const char* check = "format";
+  const std::string name = there.node.name.str();
+  if (there.format < here.written_format) {
+    table.fail(check, ErrorCode::format_unknown, fmt::format("the configuration here has format {}, the build on {} knows formats up to {}", here.written_format, name, there.format),
+               fmt::format("on {}: mcvd --version; install the same package as here", name));
+  } else if (there.format != here.format) {
+    table.fail(check, ErrorCode::version_mismatch, fmt::format("the build here knows formats of the configuration up to {}, the one on {} up to {}", here.format, name, there.format),
+               "install the same mcv package on both nodes");
+  } else {
+    table.pass(check, fmt::format("both builds know format {} of the configuration", here.written_format));
+  }
+}
+
 void check_versions(Table& table, const JoinFacts& here, const JoinFacts& there) {
-  if (here.version != there.version || here.format != there.format) {
+  if (here.version != there.version) {
     table.fail("version", ErrorCode::version_mismatch, fmt::format("mcv {} here, {} there", here.version, there.version),
                "install the same mcv package on both nodes");
   } else {
     table.pass("version", fmt::format("mcv {} on both", here.version));
   }
+  check_format(table, here, there);
   const bool supported = there.drbd_version.rfind("8.4.", 0) == 0;
   if (there.drbd_version.empty()) {
     table.fail("drbd", ErrorCode::drbd_version, "the DRBD kernel module cannot be loaded there", "install Debian's kernel and drbd-utils there, then: modprobe drbd");

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cluster/membership/corosync_config.h"
+#include "cluster/store/abilities.h"
 #include "daemon/node/node.h"
 #include "net/links.h"
 #include "storage/drbd/volume_life.h"
@@ -29,6 +30,8 @@ asio::awaitable<Result<join::JoinFacts>> Node::join_facts() {
   MCV_CO_TRY(facts.node, own_record());
   const ClusterState& state = shared.current();
   facts.version = settings.version;
+  facts.format = settings.abilities.format;
+  facts.written_format = format_of(state);
   facts.wall_seconds = host.clock.wall_seconds();
   facts.in_cluster = state.is_cluster();
   facts.own_objects = join::own_objects(state);

@@ -34,7 +34,7 @@ Node::Node(host::Host& given_host, NodeSettings given_settings)
       settings(std::move(given_settings)),
       self_(NodeName::trusted(host.hostname)),
       tasks(host.executor),
-      shared(host),
+      shared(host, settings.abilities),
       records(host, shared),
       verify_gate(host.clock, shared, records),
       secrets(host.files, paths::secrets_file(this->settings.state_directory)),
@@ -56,6 +56,9 @@ Node::Node(host::Host& given_host, NodeSettings given_settings)
       committed_(host.executor) {
   add_actions(*this);
   shared.on_failure(settings.on_failure);
+  shared.on_link([this, last = LinkState::uninitialised](const Link& link) mutable {
+    if (std::exchange(last, link.state) != link.state) log_event(link_event(self_, link, shared.position()));
+  });
   guests.on_change([this](const VmName& vm) { on_guest_change(vm); });
 }
 

@@ -44,6 +44,7 @@ namespace mcv {
 
 struct NodeSettings {
   std::string version;                 ///< of this build
+  Abilities abilities;                 ///< of this build, but for tests
   std::uint16_t peer_port = 8801;
   std::string state_directory = "/var/lib/mcv";  ///< root's, 0700; made when it is missing
   hv::GuestConfig guests;

@@ -19,7 +19,24 @@ std::string what_happens(OperationNews news, const OperationView& view) {
   return "";
 }
 
+std::string contact_text(const Link& link, const Position& position) {
+  switch (link.state) {
+    case LinkState::together: return fmt::format("{} and this node hold one configuration, at entry {}", link.peer, position.index);
+    case LinkState::syncing: return fmt::format("{} is in contact: the configurations are compared", link.peer);
+    case LinkState::alone: return fmt::format("this node decides alone, from entry {}", position.index);
+    default: return fmt::format("the configuration is {}{}{}", to_text(link.state), link.reason.empty() ? "" : ": ", link.reason);
+  }
+}
+
 }  // namespace
+
+LogEvent link_event(const NodeName& self, const Link& link, const Position& position) {
+  LogEvent event;
+  if (link.state == LinkState::diverged || link.state == LinkState::failed) event.level = LogLevel::warning;
+  event.message = contact_text(link, position);
+  event.fields = {{log_fields::node, self.str()}, {log_fields::kind, "configuration"}, {log_fields::state, std::string(to_text(link.state))}};
+  return event;
+}
 
 LogEvent guest_event(const NodeName& self, const VmName& vm, const VmFacts& facts) {
   const bool ended = facts.last_exit != ExitReason::none && facts.state == RunState::stopped;

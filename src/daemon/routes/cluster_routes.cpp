@@ -4,6 +4,7 @@
 
 #include "cluster/peer/connect_string.h"
 #include "cluster/plans/cluster_plans.h"
+#include "cluster/store/abilities.h"
 #include "daemon/join/join_service.h"
 #include "daemon/join/suitability.h"
 #include "daemon/node/node.h"
@@ -125,11 +126,35 @@ asio::awaitable<api::ApiReply> update(Node& node, api::ApiCall call) {
   co_return co_await run_change(node, std::move(call), std::move(summary), std::move(mutation));
 }
 
+/// A change like any other; that both builds know the format is checked once more where both take it.
+asio::awaitable<api::ApiReply> upgrade_format(Node& node, api::ApiCall call) {
+  MCV_CO_TRY(const Json body, call.json());
+  Fields fields(body, "upgrade-format");
+  MCV_CO_CHECK(fields.finish());
+  MCV_CO_CHECK(node.own_record());
+  const ClusterState& state = node.shared.current();
+  const std::uint64_t present = format_of(state);
+  const auto next = next_format(state, node.self().str(), node.shared.abilities(), node.shared.other_build());
+  if (!next.ok()) co_return next.error();
+  if (*next == present) {
+    MCV_CO_CHECK(call.only_query({"dry_run"}));
+    MCV_CO_TRY(const bool dry_run, call.flag("dry_run"));
+    Json nothing = {{"plan", Json::array()}};
+    if (dry_run) co_return api::reply(std::move(nothing));
+    Json answer = {{"result", {{"text", fmt::format("the format is {} already, and no build here knows a newer one", present)}}}, {"durability", state.is_cluster() ? "both nodes" : "cluster of one"}};
+    co_return api::reply(std::move(answer));
+  }
+  std::string summary = fmt::format("write format {} of the configuration instead of {}", *next, present);
+  Result<Mutation> mutation = put_setting(state, format_setting, std::to_string(*next));
+  co_return co_await run_change(node, std::move(call), std::move(summary), std::move(mutation));
+}
+
 }  // namespace
 
 void add_cluster_routes(api::Router& router, Node& node) {
   add(router, node, "POST", "/v1/cluster/connect-string", "cluster.join", connect_string);
   add(router, node, "PATCH", "/v1/cluster", "cluster.update", update);
+  add(router, node, "POST", "/v1/cluster/upgrade-format", "cluster.update", upgrade_format);
   add(router, node, "POST", "/v1/cluster/add-node", "cluster.add-node", add_node);
   add(router, node, "POST", "/v1/cluster/join/abandon", "cluster.join", abandon);
 }

@@ -7,6 +7,7 @@
 #include "cluster/authority/settlement.h"
 #include "cluster/authority/takeover.h"
 #include "cluster/model/older_copy.h"
+#include "cluster/store/abilities.h"
 #include "daemon/node/node.h"
 #include "daemon/routes/alone_view.h"
 #include "storage/lvm/backing.h"
@@ -269,6 +270,10 @@ Json warnings_of(const Node& node, const plans::Facts& facts) {
     if (!authority::is_given_up_list(Kind::setting, key) || !entry.value.is_object()) continue;
     warn(warnings, "configuration-diverged", fmt::format("a history of {} was given up; what it had changed is kept as a list", entry.value.value("other", "")), "hvctl cluster diverged");
   }
+  if (const auto other = node.shared.other_build(); other && other->knows && peer_loss(state) == PeerLoss::run_alone && !other->knows->features.contains(feature::run_alone)) {
+    warn(warnings, "version-mismatch", fmt::format("the build on {} does not know the policy run-alone: it would not take into account that {} may have gone on alone", other->node, node.self().str()),
+         fmt::format("on {}: mcvd --version, then install the same package; or: hvctl cluster update --peer-loss freeze", other->node));
+  }
   const AloneView alone(node);
   for (const VolumeRecord& volume : state.volumes()) {
     if (volume.kind != VolumeKind::drbd) continue;
@@ -300,6 +305,13 @@ Json warnings_of(const Node& node, const plans::Facts& facts) {
   return warnings;
 }
 
+/// The newest format each node's build knows; null for a node that is not in contact.
+Json formats_known(const Node& node) {
+  Json known = {{node.self().str(), node.shared.abilities().format}};
+  if (const auto other = node.shared.other_build()) known[other->node] = other->knows ? Json(other->knows->format) : Json();
+  return known;
+}
+
 }  // namespace
 
 Json info(const Node& node, const plans::Facts& facts) {
@@ -323,7 +335,8 @@ Json info(const Node& node, const plans::Facts& facts) {
           {"generation", position.generation.counter},
           {"index", position.index},
           {"hash", position.hash},
-          {"format", 1},
+          {"format", format_of(state)},
+          {"formats_known", formats_known(node)},
           {"peer", peer},
           {"peer_loss", to_text(peer_loss(state))},
           {"nodes", nodes(state, facts, node.self()).at("nodes")},

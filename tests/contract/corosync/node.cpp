@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One node of the contract test: the real group channel, store and shared state, told what to do on standard input.
-// Each command line is answered by one line of JSON, proposals when they are decided.
+// NAME DATABASE [FORMAT]: the newest format its build knows. Each command line is answered by one line of JSON, proposals when they are decided.
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -64,11 +64,11 @@ void say(const Json& json) { std::cout << json.dump() << std::endl; }
 Json error_json(const Error& error) { return {{"error", to_text(error.code())}, {"text", error.message()}, {"next", error.next()}}; }
 
 struct Node {
-  Node(asio::io_context& loop, std::string name, host::Store& the_store)
+  Node(asio::io_context& loop, std::string name, host::Store& the_store, Abilities abilities)
       : group(loop.get_executor()),
         host{loop.get_executor(), clock, random, unused<host::Processes>(), unused<host::Files>(), the_store, unused<host::UnixSockets>(),
              unused<host::PeerNetwork>(), group, std::move(name)},
-        shared(host), records(host, shared), tasks(loop.get_executor()) {}
+        shared(host, std::move(abilities)), records(host, shared), tasks(loop.get_executor()) {}
   BootClock clock;
   DeviceRandom random;
   host::CpgChannel group;
@@ -83,7 +83,7 @@ Json status(Node& node) {
   const Position position = node.shared.position();
   return {{"link", to_text(link.state)}, {"reason", link.reason}, {"peer_in_group", link.peer_in_group}, {"index", position.index},
           {"hash", position.hash}, {"state", node.shared.current().hash()}, {"generation", position.generation.counter},
-          {"records", node.records.read("step").size()}};
+          {"records", node.records.read("step").size()}, {"format", format_of(node.shared.current())}};
 }
 
 asio::awaitable<void> propose(Node& node, std::string tag, std::string key, std::string value) {
@@ -189,14 +189,16 @@ asio::awaitable<void> serve(Node& node) {
 }  // namespace mcv
 
 int main(int argc, char** argv) {
-  if (argc != 3) return 2;
+  if (argc != 3 && argc != 4) return 2;
+  mcv::Abilities abilities;
+  if (argc == 4) abilities.format = std::stoull(argv[3]);
   boost::asio::io_context loop;
   auto store = mcv::host::SqliteStore::open(loop.get_executor(), {argv[2], 1 << 20});
   if (!store.ok()) {
     std::cerr << store.error().to_text() << "\n";
     return 1;
   }
-  mcv::Node node(loop, argv[1], **store);
+  mcv::Node node(loop, argv[1], **store, std::move(abilities));
   boost::asio::co_spawn(loop, mcv::serve(node), [&](std::exception_ptr error) {
     if (error) std::rethrow_exception(error);
     std::cout.flush();

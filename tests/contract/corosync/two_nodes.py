@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Two corosync daemons in namespaces of this test, one node program on each; proposals from both sides, a cut link, a
-killed node, a killed corosync. Needs root, unshare, nsenter, ip and corosync; says so and exits 77 without them."""
+killed node, a killed corosync, a rolling upgrade. Needs root, unshare, nsenter, ip and corosync; says so and exits 77 without
+them.  two_nodes.py PROGRAM [--record DIRECTORY]: records a small store instead."""
+import contextlib
 import json
 import os
 import queue
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -70,9 +73,9 @@ class Node:
         run(*self.inside, "chmod", "0400", "/etc/corosync/authkey")
         self.corosync = subprocess.Popen([*self.inside, "corosync", "-f"], stdout=subprocess.DEVNULL)
 
-    def start_daemon(self):
+    def start_daemon(self, knows=1):
         self.answers, self.decided = queue.Queue(), {}
-        self.daemon = subprocess.Popen([*self.inside, self.program, self.name, self.database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.daemon = subprocess.Popen([*self.inside, self.program, self.name, self.database, str(knows)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         threading.Thread(target=self.read, args=(self.daemon, self.answers, self.decided), daemon=True).start()
         return self.answers.get(timeout=10)
 
@@ -102,6 +105,18 @@ class Node:
         os.kill(self.daemon.pid, signal.SIGKILL)
         self.daemon.wait()
 
+    def upgrade(self, knows):
+        """Another build: killed, started, in the group again. What it says when it does not serve."""
+        self.kill_daemon()
+        said = self.start_daemon(knows)
+        if "error" not in said:
+            self.ask("start")
+        return said
+
+    def rows(self):
+        with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as database:
+            return database.execute("select tab, key, value from record order by tab, key").fetchall()
+
     def propose(self, tag, key, value, bound=15):
         self.tell(f"propose {tag} {key} {value}")
         return wait_for(f"the answer to {tag}", lambda: self.decided.get(tag), bound)
@@ -129,6 +144,39 @@ def settled(nodes, tags):
         says = {node.name: node.ask(f"outcome {tag}@0")["outcome"] for node in nodes}
         assert says["A"] == says["B"] and says["A"] in ("committed", "not-applied"), (tag, says)
         yield tag, says["A"]
+
+
+def record(a, b, directory):
+    """A short life of both, and A's store of it, whole: for tests/data/store (docs/formats.md)."""
+    for i in range(5):
+        for node in (a, b):
+            assert node.propose(f"early{node.name}{i}", f"k{i}", node.name).get("both") is True
+            wait_for("equal", lambda: equal(a, b), 5)
+    assert a.ask("append one")["there"] is True and b.ask("append two")["there"] is True
+    b.kill_daemon()
+    wait_for("A apart", lambda: a.link() == "apart", 10)
+    a.ask("take")
+    for i in range(5):
+        assert a.propose(f"alone{i}", f"k{i}", "alone").get("both") is False
+    a.ask("append three")
+    b.start_daemon()
+    b.ask("start")
+    together(a, b, 20)
+    assert b.propose("again", "k0", "again").get("both") is True
+    wait_for("equal", lambda: equal(a, b), 5)
+    said = a.ask("status")
+    a.kill_daemon()
+    os.makedirs(directory)
+    file = os.path.join(directory, "store.sqlite")
+    with contextlib.closing(sqlite3.connect(a.database)) as live, contextlib.closing(sqlite3.connect(file)) as copy:
+        live.backup(copy)
+        rows = {table: copy.execute("select value from record where tab = ?", (table,)).fetchall() for table in ("log", "node_record")}
+    kinds = [json.loads(value)["kind"] for value, in rows["node_record"]]
+    expected = {"node": "A", "format": 1, "generation": said["generation"], "index": said["index"], "hash": said["hash"], "state": said["state"],
+                "entries": len(rows["log"]), "records": {kind: kinds.count(kind) for kind in sorted(set(kinds))}, "operations": 0}  # fmt: skip
+    with open(os.path.join(directory, "expected.json"), "w") as out:
+        out.write(json.dumps(expected, indent=2) + "\n")
+    note(f"recorded in {directory}: {expected}")
 
 
 def main():
@@ -162,6 +210,8 @@ def main():
             node.ask("start")
         together(a, b, 30)
         note("together")
+        if sys.argv[2:3] == ["--record"]:
+            return record(a, b, os.path.abspath(sys.argv[3]))
 
         # Both sides at once, all promised on both nodes.
         for i in range(100):
@@ -250,7 +300,35 @@ def main():
         together(a, b, 20)
         assert b.ask("status")["generation"] == 2
         assert b.propose("end", "end", "x").get("both") is True
-        note("generation taken over by the older side; done")
+        note("generation taken over by the older side")
+
+        # A rolling upgrade: B knows the next format, then A, then it is raised; the older build is kept out of it.
+        b.upgrade(2)
+        together(a, b, 20)
+        for node in (a, b):
+            assert node.propose(f"mixed{node.name}", "mixed", node.name).get("both") is True
+            assert node.propose(f"early{node.name}", "format", "2")["error"] == "format-unknown"
+        wait_for("equal", lambda: equal(a, b), 5)
+        b.upgrade(1)
+        together(a, b, 20)
+        for node in (a, b):
+            node.upgrade(2)
+        together(a, b, 20)
+        assert a.propose("raise", "format", "2").get("both") is True
+        assert b.propose("raised", "mixed", "raised").get("both") is True
+        wait_for("equal", lambda: equal(a, b), 5)
+        assert a.ask("status")["format"] == 2
+        b.kill_daemon()
+        before = b.rows()
+        said = b.start_daemon(1)
+        assert said.get("error") == "format-unknown", said
+        b.daemon.wait(10)
+        assert b.rows() == before, "an older build changed a store of the next format"
+        b.start_daemon(2)
+        b.ask("start")
+        together(a, b, 20)
+        assert b.propose("after", "mixed", "after").get("both") is True
+        note("rolled to the next format; done")
     except BaseException:
         for node in nodes:
             if os.path.exists(node.log):

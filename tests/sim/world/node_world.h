@@ -26,15 +26,22 @@ inline constexpr const char* state_directory = "/srv/mcv";
 std::string node_name(std::size_t node);
 std::string node_address(std::size_t node);
 
+/// What a package brings.
+struct Build {
+  std::string version = "sim";
+  Abilities abilities = {};
+};
+
 /// One life of a whole daemon, from its start to its crash.
 struct NodeLife {
-  NodeLife(Scheduler& scheduler, NodeDisk& disk, SimCorosync& corosync, SimPeerWorld& network, SimMachine& machine, ToolFaults& faults, std::size_t node, std::string build, Owner owner)
+  NodeLife(Scheduler& scheduler, NodeDisk& disk, SimCorosync& corosync, SimPeerWorld& network, SimMachine& machine, ToolFaults& faults, std::size_t node, Build build, Owner owner)
       : processes(scheduler, owner, machine, faults),
         sockets(scheduler, owner, machine),
         parts(scheduler, disk, corosync, network, processes, sockets, node, node_name(node), owner),
         clients(parts.host.executor) {
     NodeSettings settings;
-    settings.version = std::move(build);
+    settings.version = std::move(build.version);
+    settings.abilities = std::move(build.abilities);
     settings.state_directory = state_directory;
     settings.on_failure = [this](Error error) { failed = std::move(error); };
     daemon = std::make_unique<Node>(parts.host, std::move(settings));
@@ -135,7 +142,7 @@ class NodeWorld {
   std::array<std::unique_ptr<SimMachine>, 2> machines_;
   std::unique_ptr<SimDrbd> drbd_;
   ToolFaults tool_faults_;
-  std::array<std::string, 2> builds_ = {"sim", "sim"};  ///< version of the daemon that is installed
+  std::array<Build, 2> builds_;  ///< of the daemon that is installed
   std::array<std::unique_ptr<NodeLife>, 2> lives_;
   ScheduleReport report_;
   std::string fault_ = "none";

@@ -44,6 +44,8 @@ ScheduleReport run_alone_schedule(std::uint64_t seed, bool print_trace);
 /// Machines are rebooted and powered off in order, faults in the middle: the other node goes on by the leaver's consent, and
 /// the leaver opens nothing before it is back.
 ScheduleReport leave_schedule(std::uint64_t seed, bool print_trace);
+/// Packages come and go on either node while configuration is changed and things fail; then the format is raised.
+ScheduleReport upgrade_schedule(std::uint64_t seed, bool print_trace);
 /// Viewers of a guest's console on both nodes, while the guest prints and is moved and things fail.
 ScheduleReport console_schedule(std::uint64_t seed, bool print_trace);
 /// One fault at one step of one plan; seeds from 0 count through every command, step, moment, node and kind of fault.

@@ -94,6 +94,27 @@ class Lists(Case):
         self.assertNotIn("does not answer", text)
         self.assertIn("left in order, since 2023-11-1", self.run_hvctl("node", "list").stdout)
 
+    def test_info_says_which_format_is_written_and_what_both_nodes_know(self):
+        told = [
+            ({}, "1"),
+            ({"formats_known": {"A": 1, "B": 1}}, "1"),
+            ({"formats_known": {"A": 2, "B": 2}, "format": 2}, "2"),
+            ({"formats_known": {"A": 2, "B": 2}}, "1 (both nodes know 2: hvctl cluster upgrade-format)"),
+            ({"formats_known": {"A": 2}}, "1 (this build knows 2: hvctl cluster upgrade-format)"),
+            ({"formats_known": {"A": 2, "B": 1}}, "1 (A knows 2, B knows 1)"),
+            ({"formats_known": {"A": 2, "B": None}}, "1 (A knows 2, B is not in contact)"),
+        ]
+        self.serve({"GET /v1/info": [Answer(body={**INFO, **known}) for known, _ in told]})
+        for _, wanted in told:
+            line = next(line for line in self.run_hvctl("info").stdout.splitlines() if line.startswith("Format"))
+            self.assertEqual(line.split(None, 1)[1], wanted)
+
+    def test_the_format_is_raised_by_a_command(self):
+        route = "POST /v1/cluster/upgrade-format"
+        self.serve({route: [Answer(body={"result": {"text": "write format 2 of the configuration instead of 1"}, "durability": "both nodes"}), problem("format-unknown", 412, "the build on B does not know format 2")]})
+        self.assertIn("Done: write format 2 of the configuration instead of 1.", self.run_hvctl("cluster", "upgrade-format").stdout)
+        self.assertIn("format-unknown", self.run_hvctl("cluster", "upgrade-format", expect=6).stderr)
+
     def test_a_leave_is_told_phase_by_phase(self):
         done = [{"left": True, "done": ["vm1: stopped", "B knows that this node left, and may go on"]}, {"left": False, "done": ["B is not told: B is not in contact"]}]
         refused = problem("not-confirmed", 409, "A leaves only while its machine is being shut down")

@@ -66,6 +66,7 @@ INSTANTIATE_TEST_SUITE_P(All, SuitabilityRefuses,
                          testing::Values(Refusal{"has VMs", [](JoinFacts& f) { f.own_objects = {"1 VM"}; }, ErrorCode::not_blank},
                                          Refusal{"in a cluster", [](JoinFacts& f) { f.in_cluster = true; }, ErrorCode::already_clustered},
                                          Refusal{"older build", [](JoinFacts& f) { f.version = "0.0.9"; }, ErrorCode::version_mismatch},
+                                         Refusal{"a build that knows more formats", [](JoinFacts& f) { f.format = a.format + 1; }, ErrorCode::version_mismatch},
                                          Refusal{"clock", [](JoinFacts& f) { f.wall_seconds += 3600; }, ErrorCode::clock_skew},
                                          Refusal{"name", [](JoinFacts& f) { f.node.name = NodeName::trusted("C"); }, ErrorCode::name_mismatch},
                                          Refusal{"address", [](JoinFacts& f) { f.addresses = {"127.0.0.1"}; }, ErrorCode::address_not_local},
@@ -76,6 +77,24 @@ INSTANTIATE_TEST_SUITE_P(All, SuitabilityRefuses,
                                          Refusal{"MTU", [](JoinFacts& f) { f.cluster_mtu = 9000; }, ErrorCode::not_suitable},
                                          Refusal{"DRBD link there only", [](JoinFacts& f) { f.node.drbd_address = "10.77.1.12"; }, ErrorCode::not_suitable},
                                          Refusal{"corosync", [](JoinFacts& f) { f.foreign_corosync = true; }, ErrorCode::not_blank}));
+
+TEST(Suitability, ABuildThatDoesNotKnowWhatIsWrittenHereIsRefusedByTheFormat) {
+  JoinFacts here = a;
+  here.format = here.written_format = 3;
+  const JoinFacts there = healthy("B", "10.77.0.12", 1);
+  const auto rows = suitability(ClusterState{}, here, there, "B", "10.77.0.12");
+  EXPECT_EQ(failure(rows), (std::pair{std::string("format"), ErrorCode::format_unknown}));
+  EXPECT_NE(to_error(rows, there.node.name).message().find("knows formats up to 1"), std::string::npos);
+}
+
+TEST(Suitability, TheFactsOfABuildBeforeFormatsWereToldAreOfTheFirst) {
+  JoinFacts facts = a;
+  facts.format = facts.written_format = 2;
+  EXPECT_EQ(join_facts_from_json(to_json(facts))->written_format, 2u);
+  Json older = to_json(facts);
+  older.erase("written_format");
+  EXPECT_EQ(join_facts_from_json(older)->written_format, 1u);
+}
 
 struct Warning {
   const char* check;

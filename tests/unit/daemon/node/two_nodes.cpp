@@ -27,7 +27,13 @@ void TwoNodes::initialise(std::size_t node) {
 
 void TwoNodes::upgrade(std::size_t node, const std::string& version) {
   end_daemon(node);
-  builds_[node] = version;
+  builds_[node].version = version;
+  start_daemon(node);
+}
+
+void TwoNodes::upgrade(std::size_t node, Abilities abilities) {
+  end_daemon(node);
+  builds_[node].abilities = std::move(abilities);
   start_daemon(node);
 }
 

@@ -39,6 +39,11 @@ class TwoNodes : public sim::NodeWorld {
   void make_cluster();
   /// Another build is installed and started.
   void upgrade(std::size_t node, const std::string& version);
+  /// The same package but for what it knows.
+  void upgrade(std::size_t node, Abilities abilities);
+  /// Why the daemon that was started does not serve; nothing when it does.
+  std::optional<Error> failure(std::size_t node) const { return lives_[node]->failed; }
+  const sim::StoreDisk& store(std::size_t node) const { return disks_[node].store; }
   /// A machine with nothing on it but the package.
   void reinstall(std::size_t node);
   std::string invitation(std::size_t node);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // volume.*: one volume's leg on this node.
+#include <spdlog/spdlog.h>
+
 #include <fmt/format.h>
 
 #include "cluster/authority/takeover.h"
@@ -313,16 +315,21 @@ asio::awaitable<Json> without_verdict(Node& node, VolumeRecord volume, drbd::Ver
 /// Never fails: one volume that cannot be compared must not keep the others from being compared.
 asio::awaitable<Result<Json>> verify(Node& node, StepContext context) {
   MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
-  drbd::ProgressCallback report = [progress = context.progress, name = step.volume.name.str()](const drbd::VerifyProgress& now) {
+  // A run that this operation had begun before mcvd ended: nobody watched it, so it is made anew.
+  const Status stopped = co_await drbd::stop_verify(node.host, node.drbd, step.volume.name);
+  if (!stopped.ok()) spdlog::warn("a verify of {} that runs already could not be stopped: {}", step.volume.name.str(), stopped.error().message());
+  drbd::VerifyHooks hooks;
+  hooks.progress = [progress = context.progress, name = step.volume.name.str()](const drbd::VerifyProgress& now) {
     progress(static_cast<int>(now.percent), fmt::format("{}{}: {} KiB/s", now.round == 0 ? "comparing " : "re-checking ", name, now.kib_per_second));
   };
   const auto differed = std::make_shared<bool>(false);
-  drbd::DifferenceCallback found = [&node, differed, volume = step.volume](std::vector<SectorRange> ranges) {
+  hooks.interrupted = context.interrupted;
+  hooks.found = [&node, differed, volume = step.volume](std::vector<SectorRange> ranges) {
     *differed = true;
     return close_gate(node, volume, std::move(ranges));
   };
   const drbd::Verification::Settings settings;
-  auto result = co_await drbd::run_verify(node.host, node.drbd, step.volume.name, settings, std::move(report), std::move(found));
+  auto result = co_await drbd::run_verify(node.host, node.drbd, step.volume.name, settings, std::move(hooks));
   if (!result.ok()) {
     const drbd::VerifyResult nothing;
     Json unknown = co_await without_verdict(node, step.volume, nothing, *differed, result.error().message());

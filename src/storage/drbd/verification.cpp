@@ -86,10 +86,12 @@ void Verification::ended(const VerifyPass& pass) {
   this_round_.insert(this_round_.end(), found.begin(), found.end());
   if (!pending_.empty()) return;
 
+  const std::uint64_t before = sectors_in(differing_);
   differing_ = round_ == 0 ? this_round_ : intersection(differing_, this_round_);
   if (round_ == 0) first_differing_ = sectors_in(differing_);
   if (differing_.empty()) return finish(VerifyOutcome::clean);
-  if (round_ == settings_.recheck_rounds) return finish(VerifyOutcome::mismatch);
+  const bool settled = round_ >= settings_.recheck_rounds && sectors_in(differing_) == before;
+  if (settled || round_ >= settings_.most_rounds) return finish(VerifyOutcome::mismatch);
   begin_round();
 }
 

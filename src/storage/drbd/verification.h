@@ -2,7 +2,7 @@
 // How a verify comes to its verdict (DESIGN 6), as a pure state machine: it asks for passes and is told how each ended.
 //   1. One pass from sector 0 to the end, over one connection.
 //   2. Where it found differences: passes over those ranges only. A block counts when it differs in every round; pages
-//      that a guest rewrites in flight drop out.
+//      that a guest rewrites in flight drop out, some sooner than others: it is looked again as long as any do.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,8 @@ struct VerifyResult {
 class Verification {
  public:
   struct Settings {
-    unsigned recheck_rounds = 2;
+    unsigned recheck_rounds = 2;  ///< at least
+    unsigned most_rounds = 8;     ///< of a guest that never rests
     /// Ranges closer than this are re-read in one pass; doubled until at most `max_spans` passes a round remain.
     std::uint64_t merge_gap_sectors = 2048;
     std::size_t max_spans = 32;

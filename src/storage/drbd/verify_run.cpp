@@ -21,6 +21,9 @@ using namespace std::chrono_literals;
 /// For the progress display and the stall check only: what happened in between is in the kernel's log.
 constexpr host::Duration poll = 1s;
 constexpr host::Duration stall_bound = 300s;
+/// A verify that was told to stop ends with the next block; more is a kernel that does not answer.
+constexpr host::Duration stop_bound = 30s;
+constexpr std::string_view was_cancelled = "it was cancelled";
 
 bool is_verify_state(const std::string& state) { return state == "VerifyS" || state == "VerifyT"; }
 
@@ -58,33 +61,49 @@ asio::awaitable<Result<std::optional<ProcDevice>>> look_at_device(host::Host& ho
   co_return device;
 }
 
+/// Starting again while it runs changes its stop sector, which is behind it: it ends with the next block.
+asio::awaitable<Status> ask_to_stop(host::Host& host, std::uint32_t minor) {
+  host::Command stop = commands::verify(minor, 0, 8);
+  MCV_CO_TRY(const std::string stopped, co_await host::run_ok(host.processes, std::move(stop)));
+  co_return success();
+}
+
+bool is_interrupted(const VerifyHooks& hooks) { return hooks.interrupted && hooks.interrupted(); }
+
 /// Returns when the kernel is not verifying any more. The command has returned, so it was: a pass shorter than a look
 /// is over by then, and its traces are in the log.
-asio::awaitable<Status> wait_for_end(host::Host& host, DrbdMonitor& monitor, std::uint32_t minor, unsigned round, std::uint64_t marked_kib,
-                                     ProgressCallback progress, DifferenceCallback found) {
+asio::awaitable<Status> wait_for_end(host::Host& host, DrbdMonitor& monitor, std::uint32_t minor, unsigned round, std::uint64_t marked_kib, VerifyHooks hooks) {
   host::Instant moved = host.clock.now();
   std::uint64_t left = 0;
   bool told = false;
+  bool asked_to_stop = false;
   for (;;) {
     MCV_CO_TRY(const std::optional<ProcDevice> device, co_await look_at_device(host, minor));
     const bool goes_on = device && is_verify_state(device->connection_state);
     // Without the peer a guest's writes are counted as well.
     const bool counts = goes_on || (device && device->connection_state == "Connected");
-    if (found && !told && counts && device->out_of_sync_kib > marked_kib) {
+    if (hooks.found && !told && counts && device->out_of_sync_kib > marked_kib) {
       told = true;
       std::vector<SectorRange> not_located;
-      co_await found(std::move(not_located));
+      co_await hooks.found(std::move(not_located));
     }
     if (!goes_on) co_return success();
+    if (!asked_to_stop && is_interrupted(hooks)) {
+      asked_to_stop = true;
+      moved = host.clock.now();
+      MCV_CO_CHECK(co_await ask_to_stop(host, minor));
+      continue;
+    }
+    if (asked_to_stop && host.clock.now() - moved > stop_bound) co_return Error(ErrorCode::verify_incomplete, "DRBD does not end the verify that was cancelled");
     if (device->progress) {
       const Progress& now = *device->progress;
-      if (now.left_kib != left) moved = host.clock.now();
+      if (now.left_kib != left && !asked_to_stop) moved = host.clock.now();
       left = now.left_kib;
       VerifyProgress shown;
       shown.round = round;
       shown.percent = now.percent;
       shown.kib_per_second = now.kib_per_second;
-      if (progress) progress(shown);
+      if (hooks.progress) hooks.progress(shown);
     }
     if (host.clock.now() - moved > stall_bound) {
       co_return Error(ErrorCode::verify_incomplete, "DRBD made no progress for five minutes");
@@ -94,14 +113,14 @@ asio::awaitable<Status> wait_for_end(host::Host& host, DrbdMonitor& monitor, std
 }
 
 asio::awaitable<Result<VerifyPass>> run_pass(host::Host& host, DrbdMonitor& monitor, VolumeName volume, std::uint32_t minor, Verification::Pass pass,
-                                             std::string cursor, ProgressCallback progress, DifferenceCallback found) {
+                                             std::string cursor, VerifyHooks hooks) {
   MCV_CO_TRY(const std::optional<ProcDevice> before, co_await look_at_device(host, minor));
   host::Command start = commands::verify(minor, pass.start, pass.stop);
   const host::Argv argv = start.argv;
   MCV_CO_TRY(const host::ProcessResult started, co_await host.processes.run(std::move(start)));
   if (!started.ok()) co_return error_of(volume, argv, started);
   const std::uint64_t marked_kib = before ? before->out_of_sync_kib : 0;
-  MCV_CO_CHECK(co_await wait_for_end(host, monitor, minor, pass.round, marked_kib, std::move(progress), std::move(found)));
+  MCV_CO_CHECK(co_await wait_for_end(host, monitor, minor, pass.round, marked_kib, std::move(hooks)));
   host::Command sync = commands::sync_journal();
   MCV_CO_TRY(const std::string synced, co_await host::run_ok(host.processes, std::move(sync)));
   host::Command read = commands::kernel_log_after(cursor);
@@ -120,7 +139,7 @@ asio::awaitable<Result<VerifyPass>> run_pass(host::Host& host, DrbdMonitor& moni
 }  // namespace
 
 asio::awaitable<Result<VerifyResult>> run_verify(host::Host& host, DrbdMonitor& monitor, VolumeName volume, Verification::Settings settings,
-                                                 ProgressCallback progress, DifferenceCallback found) {
+                                                 VerifyHooks hooks) {
   Condition known = [](const ResourceFacts*) { return true; };
   MCV_CO_TRY(const ResourceFacts first, co_await monitor.wait_until(volume, std::move(known), 10s, "known"));
   MCV_CO_CHECK(check_startable(volume, monitor.find(volume)));
@@ -132,6 +151,10 @@ asio::awaitable<Result<VerifyResult>> run_verify(host::Host& host, DrbdMonitor& 
       verification.failed(cursor.error().message());
       break;
     }
+    if (is_interrupted(hooks)) {
+      verification.failed(std::string(was_cancelled));
+      break;
+    }
     // Between two passes the connection may have gone and come back, and a resync may have repaired what was found.
     const Status still = check_startable(volume, monitor.find(volume));
     const ResourceFacts* now = monitor.find(volume);
@@ -139,15 +162,17 @@ asio::awaitable<Result<VerifyResult>> run_verify(host::Host& host, DrbdMonitor& 
       verification.failed(still.ok() ? "the connection between the nodes was lost during the run" : still.error().message());
       break;
     }
-    const Result<VerifyPass> ended = co_await run_pass(host, monitor, volume, minor, *pass, *cursor, progress, found);
+    const Result<VerifyPass> ended = co_await run_pass(host, monitor, volume, minor, *pass, *cursor, hooks);
     if (ended.ok()) {
       verification.ended(*ended);
     } else {
-      verification.failed(ended.error().message());
+      // What nobody watches is not left running: it would be in the way of the next one.
+      const Status stopped = co_await stop_verify(host, monitor, volume);
+      verification.failed(stopped.ok() ? ended.error().message() : fmt::format("{}; it may still run, for it could not be stopped: {}", ended.error().message(), stopped.error().message()));
     }
-    if (found && pass->round == 0 && ended.ok() && !ended->ranges.empty()) {
+    if (hooks.found && pass->round == 0 && ended.ok() && !ended->ranges.empty()) {
       std::vector<SectorRange> located = ended->ranges;
-      co_await found(std::move(located));
+      co_await hooks.found(std::move(located));
     }
     if (!verification.next()) break;
     // The end's event may come after the log's lines; a second start too early would be taken for part of this pass.
@@ -161,11 +186,17 @@ asio::awaitable<Result<VerifyResult>> run_verify(host::Host& host, DrbdMonitor& 
 }
 
 asio::awaitable<Status> stop_verify(host::Host& host, DrbdMonitor& monitor, VolumeName volume) {
+  if (!monitor.complete()) {
+    // This daemon has just begun. Without a module there is nothing to stop.
+    Condition known = [](const ResourceFacts*) { return true; };
+    const auto looked = co_await monitor.wait_until(volume, std::move(known), 10s, "known");
+    if (!looked.ok()) co_return success();
+  }
   const ResourceFacts* now = monitor.find(volume);
   if (now == nullptr || !now->minor || now->facts.replication != ReplicationState::verify_source) co_return success();
-  // Starting again while it runs changes its stop sector, which is behind it: it ends with the next block.
-  host::Command stop = commands::verify(*now->minor, 0, 8);
-  MCV_CO_TRY(const std::string stopped, co_await host::run_ok(host.processes, std::move(stop)));
+  MCV_CO_CHECK(co_await ask_to_stop(host, *now->minor));
+  Condition ended = [](const ResourceFacts* facts) { return facts == nullptr || facts->facts.replication != ReplicationState::verify_source; };
+  MCV_CO_TRY(const ResourceFacts rested, co_await monitor.wait_until(volume, std::move(ended), stop_bound, "idle after the verify"));
   co_return success();
 }
 

@@ -99,6 +99,9 @@ TEST(Verification, OnlyWhatDiffersEveryTimeIsAMismatch) {
   const auto third = run.next();  // round 2: what is left
   EXPECT_EQ(third, (Verification::Pass{800, 816, 2}));
   run.ended(complete(*third, {{808, 8}}));
+  const auto fourth = run.next();  // something was equal at last: once more
+  EXPECT_EQ(fourth, (Verification::Pass{808, 816, 3}));
+  run.ended(complete(*fourth, {{808, 8}}));
   EXPECT_FALSE(run.next().has_value());
   EXPECT_EQ(run.result().outcome, VerifyOutcome::mismatch);
   EXPECT_EQ(run.result().ranges, (std::vector<SectorRange>{{808, 8}}));
@@ -111,6 +114,36 @@ TEST(Verification, PagesInFlightAreNotAMismatch) {
   run.ended(complete(*run.next(), {{808, 8}}));  // another block differs now
   EXPECT_EQ(run.result().outcome, VerifyOutcome::clean);
   EXPECT_EQ(run.result().equal_on_recheck_sectors, 8u);
+}
+
+TEST(Verification, PagesThatAreRewrittenAllTheTimeDropOutOneByOne) {
+  Verification run;
+  std::vector<SectorRange> differing{{0, 8}, {100'000, 8}, {200'000, 8}, {300'000, 8}};
+  run.ended(complete(0, differing));
+  while (!differing.empty()) {
+    differing.pop_back();  // one fewer in each round
+    const unsigned round = run.next()->round;
+    while (run.next() && run.next()->round == round) {
+      const Verification::Pass pass = *run.next();
+      run.ended(complete(pass, intersection(differing, {{pass.start, pass.stop - pass.start}})));
+    }
+  }
+  EXPECT_EQ(run.result().outcome, VerifyOutcome::clean);
+  EXPECT_EQ(run.result().equal_on_recheck_sectors, 32u);
+}
+
+TEST(Verification, ADifferenceThatStaysIsFoundAmongPagesThatNeverRest) {
+  Verification run;
+  run.ended(complete(0, {{0, 8}, {100'000, 4'000}}));
+  std::uint64_t left = 4'000;
+  unsigned last_round = 0;
+  while (const auto pass = run.next()) {
+    last_round = pass->round;
+    if (pass->start == 0) run.ended(complete(*pass, {{0, 8}}));
+    else run.ended(complete(*pass, {{100'000, left -= 8}}));
+  }
+  EXPECT_EQ(run.result().outcome, VerifyOutcome::mismatch);
+  EXPECT_EQ(last_round, Verification::Settings{}.most_rounds) << "bounded";
 }
 
 TEST(Verification, AnInterruptedRunProvesNothingAndKeepsWhatItSaw) {

@@ -24,7 +24,11 @@ class VerifyingNode {
     machine.tools.when("drbdsetup verify 100", [this](const host::Command& command) {
       std::uint64_t start = std::stoull(command.argv[3].substr(8));
       std::uint64_t stop = command.argv.size() > 4 ? std::stoull(command.argv[4].substr(7)) : 0;
-      begin(start, stop);
+      if (is_running()) {
+        if (!ignores_stop) end_at(stop);
+      } else {
+        begin(start, stop);
+      }
       return said("");
     });
     machine.files.before_read = [this](const std::string& path) {
@@ -34,8 +38,11 @@ class VerifyingNode {
     machine.settle();
   }
   Result<VerifyResult> run() {
-    return machine.run(run_verify(machine.host, drbd.monitor, vm1, Verification::Settings{}, [this](const VerifyProgress& p) { seen.push_back(p); },
-                                  [this](std::vector<SectorRange> ranges) { return note(this, std::move(ranges)); }));
+    VerifyHooks hooks;
+    hooks.progress = [this](const VerifyProgress& p) { seen.push_back(p); };
+    hooks.found = [this](std::vector<SectorRange> ranges) { return note(this, std::move(ranges)); };
+    hooks.interrupted = [this] { return cancel_after > 0 && seen.size() >= cancel_after; };
+    return machine.run(run_verify(machine.host, drbd.monitor, vm1, Verification::Settings{}, std::move(hooks)));
   }
 
   Machine machine;
@@ -47,6 +54,8 @@ class VerifyingNode {
     std::vector<SectorRange> ranges;
   };
   std::vector<Found> found;
+  std::size_t cancel_after = 0;    ///< reports of progress; 0: never
+  bool ignores_stop = false;
   int looks = 3;            ///< how often /proc/drbd shows the run; 0 = shorter than a look
   bool cut = false;         ///< the connection goes in the middle
   bool lose_ranges = false; ///< the journal loses lines
@@ -66,6 +75,12 @@ class VerifyingNode {
   void idle() {
     machine.files.texts["/proc/drbd"] = fmt::format(
         "version: 8.4.11 (api:1/proto:86-101)\n\n100: cs:Connected ro:Secondary/Secondary ds:UpToDate/UpToDate C r-----\n    ns:0 wo:f oos:{}\n", marked);
+  }
+  bool is_running() { return machine.files.texts["/proc/drbd"].find("VerifyS") != std::string::npos; }
+  /// As recorded in kernel_log_stopped_early.jsonl: the kernel calls that done.
+  void end_at(std::uint64_t stop) {
+    stop_ = stop;
+    end();
   }
   void begin(std::uint64_t start, std::uint64_t stop) {
     kernel("conn( Connected -> VerifyS ) ");
@@ -185,6 +200,44 @@ TEST(VerifyRun, AStallEndsInBoundedTime) {
   ASSERT_TRUE(result.ok());
   EXPECT_EQ(result->outcome, VerifyOutcome::could_not_verify);
   EXPECT_LT(node.machine.clock.now() - start, 400s);
+}
+
+TEST(VerifyRun, ACancelledOneIsStoppedInTheKernelAtOnce) {
+  VerifyingNode node;
+  node.looks = 1'000'000;
+  node.cancel_after = 3;
+  const auto start = node.machine.clock.now();
+  const auto result = node.run();
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->outcome, VerifyOutcome::could_not_verify);
+  EXPECT_LT(node.machine.clock.now() - start, 10s);
+  EXPECT_EQ(node.machine.tools.count("drbdsetup verify 100"), 2u);
+  EXPECT_EQ(node.machine.files.texts["/proc/drbd"].find("VerifyS"), std::string::npos) << "it goes on in the kernel";
+}
+
+TEST(VerifyRun, ACancelledOneThatSawDifferencesSaysSo) {
+  VerifyingNode node;
+  node.looks = 1'000'000;
+  node.cancel_after = 3;
+  node.differing = {{{800, 8}}};
+  node.counted_meanwhile = 4;
+  const auto result = node.run();
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->outcome, VerifyOutcome::could_not_verify);
+  EXPECT_EQ(result->ranges.size(), 1u);
+  EXPECT_FALSE(node.found.empty());
+}
+
+TEST(VerifyRun, AKernelThatDoesNotStopIsNotWaitedForWithoutEnd) {
+  VerifyingNode node;
+  node.looks = 1'000'000;
+  node.cancel_after = 3;
+  node.ignores_stop = true;
+  const auto start = node.machine.clock.now();
+  const auto result = node.run();
+  ASSERT_TRUE(result.ok());
+  EXPECT_NE(result->reason.find("does not end"), std::string::npos) << result->reason;
+  EXPECT_LT(node.machine.clock.now() - start, 120s);
 }
 
 TEST(VerifyRun, IsNotBegunTwiceNorOnHalfAVolume) {

@@ -29,6 +29,10 @@ class SuspectTest : public testing::Test {
     const TwoNodes::Answer begun = nodes.ask(a, "POST", "/v1/verify", {{"all", true}});
     return OperationId::trusted(begun.body.at("operation").at("id").get<std::string>());
   }
+  bool is_comparing() {
+    const auto seen = nodes.replication().look(a);
+    return std::any_of(seen.begin(), seen.end(), [](const sim::SimDrbd::Seen& leg) { return leg.replication.starts_with("Verify"); });
+  }
   bool kernel_saw_it() { return nodes.replication().kernel_log(a, "", false).find("Out of sync") != std::string::npos; }
   Json result_of(const OperationId& id) {
     const auto ended = [&] {
@@ -139,6 +143,31 @@ TEST_F(SuspectTest, ADaemonThatDiesInTheRunLeavesItsRecord) {
   nodes.power_off(a);
   nodes.power_on(a);
   EXPECT_TRUE(nodes.daemon(a).verify_gate.is_suspect(disk)) << "on its disk";
+}
+
+/// The kernel goes on comparing when mcvd is gone, and nobody reads what it finds.
+TEST_F(SuspectTest, ARunThatNobodyWatchedIsMadeAnew) {
+  const OperationId id = begin_verify();
+  nodes.run_events([&] { return is_comparing(); }, 60s);
+  ASSERT_TRUE(is_comparing());
+  const std::uint32_t which = minor();
+  nodes.end_daemon(a);
+  nodes.replication().corrupt(b, which, 3, 4711);  // in the first quarter, which this run has behind it
+  nodes.start_daemon(a);
+  EXPECT_EQ(verdict_of(id), "mismatch");
+  EXPECT_FALSE(is_comparing());
+}
+
+TEST_F(SuspectTest, ACancelledRunEndsInTheKernelAndIsInNobodysWay) {
+  differ();
+  const OperationId id = begin_verify();
+  nodes.run_events([&] { return is_comparing(); }, 60s);
+  ASSERT_TRUE(nodes.ask(a, "POST", "/v1/operations/" + id.str() + "/cancel", Json::object()).ok());
+  EXPECT_TRUE(nodes.run_events([&] { return !is_comparing(); }, 10s)) << "the kernel goes on";
+  nodes.run_events([&] { return nodes.daemon(a).operations.get(id)->final(); }, 60s);
+  EXPECT_EQ(nodes.daemon(a).operations.get(id)->outcome, OperationOutcome::cancelled);
+  EXPECT_FALSE(is_comparing());
+  EXPECT_EQ(verdict_of(begin_verify()), "mismatch");
 }
 
 TEST_F(SuspectTest, ARecordThatCannotBeReadClosesTheGateUntilACleanRun) {

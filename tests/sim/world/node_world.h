@@ -26,9 +26,12 @@ inline constexpr const char* state_directory = "/srv/mcv";
 std::string node_name(std::size_t node);
 std::string node_address(std::size_t node);
 
+/// What stands before each action of a daemon, if anything.
+using WrapAction = decltype(NodeSettings::wrap_action);
+
 /// One life of a whole daemon, from its start to its crash.
 struct NodeLife {
-  NodeLife(Scheduler& scheduler, NodeDisk& disk, SimCorosync& corosync, SimPeerWorld& network, SimMachine& machine, ToolFaults& faults, std::size_t node, std::string build, Owner owner)
+  NodeLife(Scheduler& scheduler, NodeDisk& disk, SimCorosync& corosync, SimPeerWorld& network, SimMachine& machine, ToolFaults& faults, std::size_t node, std::string build, WrapAction wrap_action, Owner owner)
       : processes(scheduler, owner, machine, faults),
         sockets(scheduler, owner, machine),
         parts(scheduler, disk, corosync, network, processes, sockets, node, node_name(node), owner),
@@ -36,6 +39,7 @@ struct NodeLife {
     NodeSettings settings;
     settings.version = std::move(build);
     settings.state_directory = state_directory;
+    settings.wrap_action = std::move(wrap_action);
     settings.on_failure = [this](Error error) { failed = std::move(error); };
     daemon = std::make_unique<Node>(parts.host, std::move(settings));
     api = std::make_unique<Api>(*daemon);
@@ -131,6 +135,7 @@ class NodeWorld {
   std::unique_ptr<SimDrbd> drbd_;
   ToolFaults tool_faults_;
   std::array<std::string, 2> builds_ = {"sim", "sim"};  ///< version of the daemon that is installed
+  WrapAction wrap_action_;  ///< of the daemons that are started from now on
   std::array<std::unique_ptr<NodeLife>, 2> lives_;
   ScheduleReport report_;
   std::string fault_ = "none";

@@ -38,6 +38,7 @@ const std::vector<std::pair<std::string, Schedule>> kinds = {
     {"console", console_schedule},
     {"step", step_schedule},
     {"removal", removal_schedule},
+    {"answer", answer_schedule},
 };
 
 int usage() {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cluster/core/task_group.h"
+#include "daemon/actions/step_hold.h"
 #include "daemon/authority/fence_desk.h"
 #include "daemon/config.h"
 #include "daemon/host/corosync/cpg_channel.h"
@@ -98,6 +99,12 @@ class Daemon {
       spdlog::critical("{}", error.to_text());
       std::_Exit(70);
     };
+    if (const char* file = std::getenv(step_hold_variable)) {
+      spdlog::warn("{}: this mcvd is under test, {} may stop its steps", step_hold_variable, file);
+      settings.wrap_action = [path = std::string(file)](host::Host& host, const std::string& name, std::unique_ptr<Action> action) {
+        return hold_for_test(host, path, name, std::move(action));
+      };
+    }
     node_ = std::make_unique<Node>(*host_, std::move(settings));
     api_ = std::make_unique<Api>(*node_);
     server::ServerOptions options;

@@ -25,11 +25,11 @@ Abilities abilities_from_json(const Json& hello) {
   return abilities;
 }
 
-LogEntry generation_entry(const GenerationRecord& record) {
+LogEntry generation_entry(const GenerationRecord& record, std::uint64_t format) {
   // The tail that only helps to find the place again is not part of history.
   GenerationRecord named = record;
   named.recent.clear();
-  return make_entry(record.base_index + 1, record.ref, LogEntryKind::generation, "", canonical(named.to_json()), record.base_hash);
+  return make_entry(record.base_index + 1, record.ref, LogEntryKind::generation, "", canonical(named.to_json()), record.base_hash, format);
 }
 
 std::vector<GenerationRecord> with_newest(std::vector<GenerationRecord> history, GenerationRecord newest) {

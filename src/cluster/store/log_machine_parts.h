@@ -16,7 +16,7 @@ Error error_from_json(const Json& json);
 Abilities abilities_from_json(const Json& hello);
 
 /// The first entry of a generation's history: names what it continues.
-LogEntry generation_entry(const GenerationRecord& record);
+LogEntry generation_entry(const GenerationRecord& record, std::uint64_t format);
 /// At most so many as are kept.
 std::vector<GenerationRecord> with_newest(std::vector<GenerationRecord> history, GenerationRecord newest);
 

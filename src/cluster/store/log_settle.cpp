@@ -32,8 +32,8 @@ void LogMachine::settle(Ticket ticket, const std::string& uuid, Settled settled)
   record.base_hash = image_.last_hash();
   record.recent = standing_of(image_).hashes;
   record.settles = settled.other;
-  LogEntry generation = generation_entry(record);
-  LogEntry entry = make_entry(generation.index + 1, record.ref, LogEntryKind::change, settled.change.id, settled.change.encode(), generation.hash);
+  LogEntry generation = generation_entry(record, format_of(*next));
+  LogEntry entry = make_entry(generation.index + 1, record.ref, LogEntryKind::change, settled.change.id, settled.change.encode(), generation.hash, generation.format);
   if (auto status = next->apply(settled.change, entry.index); !status.ok()) return answer(ticket, std::move(status).error());
   add_rows(step, *next, settled.change);
   step.committed_index = entry.index;

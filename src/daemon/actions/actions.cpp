@@ -30,7 +30,11 @@ asio::awaitable<Result<Landed>> never_asked(Node&, StepContext context) {
   co_return Error(ErrorCode::internal, "step " + std::to_string(context.step) + " of " + context.operation.str() + " never commits");
 }
 
-void add_action(Node& node, const char* name, ActionFunctions functions) { node.actions.add(name, std::make_unique<NodeAction>(node, functions)); }
+void add_action(Node& node, const char* name, ActionFunctions functions) {
+  std::unique_ptr<Action> action = std::make_unique<NodeAction>(node, functions);
+  if (node.settings.wrap_action) action = node.settings.wrap_action(node.host, name, std::move(action));
+  node.actions.add(name, std::move(action));
+}
 
 void add_actions(Node& node) {
   add_record_action(node);

@@ -48,6 +48,8 @@ struct NodeSettings {
   std::uint16_t peer_port = 8801;
   std::string state_directory = "/var/lib/mcv";  ///< root's, 0700; made when it is missing
   hv::GuestConfig guests;
+  /// Tests alone: what stands between a step's request and its action. Empty, nothing does.
+  std::function<std::unique_ptr<Action>(host::Host& host, const std::string& name, std::unique_ptr<Action> action)> wrap_action;
   /// Nothing in memory may be trusted any more: end the process, systemd starts it again, guests live on.
   std::function<void(Error)> on_failure;
 };

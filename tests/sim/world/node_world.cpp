@@ -125,7 +125,7 @@ void NodeWorld::notice_end(Owner life, std::function<void(int)> once, Time until
 
 void NodeWorld::start_daemon(std::size_t node) {
   scheduler_.say("mcvd starts on " + node_name(node));
-  lives_[node] = std::make_unique<NodeLife>(scheduler_, disks_[node], corosync_, network_, *machines_[node], tool_faults_, node, builds_[node], scheduler_.new_owner());
+  lives_[node] = std::make_unique<NodeLife>(scheduler_, disks_[node], corosync_, network_, *machines_[node], tool_faults_, node, builds_[node], wrap_action_, scheduler_.new_owner());
   NodeLife& life = *lives_[node];
   log_.name(life.parts.owner, node_name(node));
   life.started = start(life.clients, life.daemon->start());

@@ -32,9 +32,12 @@ struct Build {
   Abilities abilities = {};
 };
 
+/// What stands before each action of a daemon, if anything.
+using WrapAction = decltype(NodeSettings::wrap_action);
+
 /// One life of a whole daemon, from its start to its crash.
 struct NodeLife {
-  NodeLife(Scheduler& scheduler, NodeDisk& disk, SimCorosync& corosync, SimPeerWorld& network, SimMachine& machine, ToolFaults& faults, std::size_t node, Build build, Owner owner)
+  NodeLife(Scheduler& scheduler, NodeDisk& disk, SimCorosync& corosync, SimPeerWorld& network, SimMachine& machine, ToolFaults& faults, std::size_t node, Build build, WrapAction wrap_action, Owner owner)
       : processes(scheduler, owner, machine, faults),
         sockets(scheduler, owner, machine),
         parts(scheduler, disk, corosync, network, processes, sockets, node, node_name(node), owner),
@@ -43,6 +46,7 @@ struct NodeLife {
     settings.version = std::move(build.version);
     settings.abilities = std::move(build.abilities);
     settings.state_directory = state_directory;
+    settings.wrap_action = std::move(wrap_action);
     settings.on_failure = [this](Error error) { failed = std::move(error); };
     daemon = std::make_unique<Node>(parts.host, std::move(settings));
     api = std::make_unique<Api>(*daemon);
@@ -143,6 +147,7 @@ class NodeWorld {
   std::unique_ptr<SimDrbd> drbd_;
   ToolFaults tool_faults_;
   std::array<Build, 2> builds_;  ///< of the daemon that is installed
+  WrapAction wrap_action_;  ///< of the daemons that are started from now on
   std::array<std::unique_ptr<NodeLife>, 2> lives_;
   ScheduleReport report_;
   std::string fault_ = "none";

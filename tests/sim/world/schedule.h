@@ -52,5 +52,7 @@ ScheduleReport console_schedule(std::uint64_t seed, bool print_trace);
 ScheduleReport step_schedule(std::uint64_t seed, bool print_trace);
 /// The same for a removal of a node and the join that follows, under a guest that writes on.
 ScheduleReport removal_schedule(std::uint64_t seed, bool print_trace);
+/// Each step of each of these plans answers wrongly, twice, late or not at all, and so does its undo; seeds from 0 count through all.
+ScheduleReport answer_schedule(std::uint64_t seed, bool print_trace);
 
 }  // namespace mcv::sim

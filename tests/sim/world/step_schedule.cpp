@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "world/node_world.h"
+#include "world/step_faults.h"
 
 namespace mcv::sim {
 namespace {
@@ -65,6 +66,8 @@ class StepSchedule : public NodeWorld {
   ScheduleReport run(std::uint64_t seed);
   /// The same for a removal and the join that follows it, under a guest that writes.
   ScheduleReport run_removal(std::uint64_t seed);
+  /// What a step answers, instead of what happens around it: both stories, one after the other.
+  ScheduleReport run_answers(std::uint64_t seed);
 
  private:
   const ClusterState& state(std::size_t node) { return daemon(node).shared.current(); }
@@ -84,6 +87,13 @@ class StepSchedule : public NodeWorld {
   void disturb(const Chapter& chapter, std::uint64_t number);
   std::optional<OperationView> view(std::size_t coordinator, const OperationId& id);
   void strike(const Case& chosen, std::size_t coordinator, const OperationId& id);
+  void shut_down_inside();
+  void disturb_answer(const Chapter& chapter, std::uint64_t number);
+  void nothing_is_left_of(const Chapter& chapter);
+  void end_of_story();
+  void end_of_removal();
+
+  StepFaults step_faults_;
 };
 
 /// One configuration, known to both, or not a cluster yet.
@@ -256,6 +266,100 @@ std::vector<Chapter> StepSchedule::removal_story() {
   return chapters;
 }
 
+/// The guest turns itself off, as soon as it is up.
+void StepSchedule::shut_down_inside() {
+  const auto pressed = [this] {
+    for (auto& [unit, vmm] : machines_[owner()]->vmms) {
+      if (machines_[owner()]->power_down(*vmm)) return true;
+    }
+    return false;
+  };
+  run_events(pressed, 60s);
+}
+
+void StepSchedule::disturb_answer(const Chapter& chapter, std::uint64_t number) {
+  step_faults_.choosing = true;
+  const Answer answer = ask(chapter);
+  if (!answer.ok() || !answer.body.is_object() || !answer.body.contains("operation")) {
+    step_faults_.choosing = false;
+    if (!answer.ok()) violation(fmt::format("{} does not work in a healthy world: {}", chapter.name, answer.error ? answer.error->message() : "no answer"));
+    return;
+  }
+  const OperationId id = OperationId::trusted(answer.body["operation"].value("id", ""));
+  const std::size_t coordinator = id.str().starts_with("A-") ? 0 : 1;
+  const auto first = view(coordinator, id);
+  if (!first || first->steps.empty()) return violation(fmt::format("{}: the operation {} is not known", chapter.name, id.str()));
+  const std::size_t step = number % first->steps.size();
+  const StepFaults::Kind kind = StepFaults::kinds[number / first->steps.size() % StepFaults::kinds.size()];
+  fault_ = to_text(kind);
+  step_faults_.choose(kind, id.str(), step);
+  step_faults_.choosing = false;
+  scheduler_.say(fmt::format("STEP {} {} of {} {}", step, first->steps[step].action, chapter.name, fault_));
+  if (chapter.name == "migrate, waiting") shut_down_inside();
+  run_events([&] {
+    const auto now = view(coordinator, id);
+    return !now || now->final();
+  }, 3600s);
+  if (well() && step_faults_.met == 0) violation(fmt::format("step {} of {} was never run", step, chapter.name));
+  ++report_.covered[fmt::format("{}: {} {} × {}", chapter.name, step, first->steps[step].action, fault_)];
+  step_faults_.kind = StepFaults::Kind::none;
+  heal();
+  wait_idle();
+}
+
+/// Done or undone, and the same on both sides. Undone: nothing may be left, and it must be possible now.
+void StepSchedule::nothing_is_left_of(const Chapter& chapter) {
+  const bool may_be_single = chapter.name == "remove" || chapter.name == "join again";
+  if (well() && state(0).is_cluster() && (state(1).is_cluster() || !may_be_single)) check_configuration();
+  if (well() && chapter.name == "vm create" && !state(0).vm(guest).ok()) look_for_orphans();
+}
+
+void StepSchedule::end_of_story() {
+  if (!well()) return;
+  pass(10s);
+  check_configuration();
+  look_for_orphans();
+  for (const std::size_t node : both) {
+    for (const auto& [name, volume] : machines_[node]->lvm.volumes) violation(fmt::format("I6: orphan {} on {}", name, node_name(node)));
+  }
+}
+
+void StepSchedule::end_of_removal() {
+  if (!well()) return;
+  pass(10s);
+  check_configuration();
+  look_for_orphans();
+}
+
+ScheduleReport StepSchedule::run_answers(std::uint64_t seed) {
+  step_faults_.defect = [this](std::string text) { violation(std::move(text)); };
+  wrap_action_ = [this](host::Host& host, const std::string& name, std::unique_ptr<Action> action) { return with_faults(host, step_faults_, name, std::move(action)); };
+  begin();
+  std::vector<Chapter> chapters = story();
+  std::size_t chosen = seed % (chapters.size() + 2);
+  const bool removes = chosen >= chapters.size();
+  if (removes) {
+    const std::string name = chosen == chapters.size() ? "remove" : "join again";
+    chapters = removal_story();
+    for (chosen = 0; chapters[chosen].name != name;) ++chosen;
+  }
+  const std::uint64_t number = seed / (story().size() + 2);
+  for (std::size_t i = 0; i < chapters.size() && well(); ++i) {
+    const Chapter& chapter = chapters[i];
+    if (i != chosen && !chapter.always) continue;
+    if (i == chosen) {
+      disturb_answer(chapter, number);
+      nothing_is_left_of(chapter);
+    }
+    if (well()) achieve(chapter);
+    if (well() && chapter.name == "remove") audit_removed();
+    if (well() && chapter.name == "verify again") delete_quarantined(1);
+  }
+  if (removes) end_of_removal();
+  else end_of_story();
+  return finish("answer", seed);
+}
+
 ScheduleReport StepSchedule::run_removal(std::uint64_t seed) {
   begin();
   const std::vector<Chapter> chapters = removal_story();
@@ -265,17 +369,13 @@ ScheduleReport StepSchedule::run_removal(std::uint64_t seed) {
     if (chapter.name == chosen) {
       disturb(chapter, seed / 2);
       // Undone or done, and the same on both sides.
-      if (well() && state(0).is_cluster() && state(1).is_cluster()) check_configuration();
+      nothing_is_left_of(chapter);
     }
     if (well()) achieve(chapter);
     if (well() && chapter.name == "remove") audit_removed();
     if (well() && chapter.name == "verify again") delete_quarantined(1);
   }
-  if (well()) {
-    pass(10s);
-    check_configuration();
-    look_for_orphans();
-  }
+  end_of_removal();
   return finish("removal", seed);
 }
 
@@ -302,20 +402,11 @@ ScheduleReport StepSchedule::run(std::uint64_t seed) {
     if (i != chosen && !chapter.always) continue;
     if (i == chosen) {
       disturb(chapter, seed / chapters.size());
-      if (well() && state(0).is_cluster()) check_configuration();
-      // Undone: nothing may be left, and it must be possible now.
-      if (well() && chapter.name == "vm create" && !state(0).vm(guest).ok()) look_for_orphans();
+      nothing_is_left_of(chapter);
     }
     if (well()) achieve(chapter);
   }
-  if (well()) {
-    pass(10s);
-    check_configuration();
-    look_for_orphans();
-    for (const std::size_t node : both) {
-      for (const auto& [name, volume] : machines_[node]->lvm.volumes) violation(fmt::format("I6: orphan {} on {}", name, node_name(node)));
-    }
-  }
+  end_of_story();
   return finish("step", seed);
 }
 
@@ -323,5 +414,6 @@ ScheduleReport StepSchedule::run(std::uint64_t seed) {
 
 ScheduleReport step_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run(seed); }
 ScheduleReport removal_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run_removal(seed); }
+ScheduleReport answer_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run_answers(seed); }
 
 }  // namespace mcv::sim

@@ -100,8 +100,8 @@ TEST(CheckAbilities, RunAloneNeedsAPeerThatKnowsIt) {
 }
 
 TEST(Entry, OfTheNextFormatHasAnotherHashAndIsRefusedByAnOlderBuild) {
-  const LogEntry older = make_entry(1, {1, "g"}, EntryKind::change, "c", "bytes", "", 1);
-  const LogEntry newer = make_entry(1, {1, "g"}, EntryKind::change, "c", "bytes", "", trial_format);
+  const LogEntry older = make_entry(1, {1, "g"}, LogEntryKind::change, "c", "bytes", "", 1);
+  const LogEntry newer = make_entry(1, {1, "g"}, LogEntryKind::change, "c", "bytes", "", trial_format);
   EXPECT_NE(older.hash, newer.hash);
   EXPECT_EQ(*LogEntry::from_json(older.to_json(), trial_format), older);
   EXPECT_EQ(*LogEntry::from_json(newer.to_json(), trial_format), newer);

@@ -167,9 +167,10 @@ Status ClusterState::check(const Change& change) const {
 }
 
 Status ClusterState::apply(const Change& change, std::uint64_t index) {
-  auto next = objects_;
+  ClusterState result = *this;
+  auto& next = result.objects_;
   std::set<std::uint32_t> minors, ports;
-  for (const VolumeRecord& volume : volumes()) {
+  for (const VolumeRecord& volume : volumes_) {
     minors.insert(volume.minor);
     ports.insert(volume.port);
   }
@@ -200,7 +201,7 @@ Status ClusterState::apply(const Change& change, std::uint64_t index) {
     if (mutation.patch) entry.value.merge_patch(*mutation.patch);
     MCV_CHECK(check_value(mutation, entry.value));
     if (mutation.kind == Kind::volume && entry.value["kind"] == "drbd" && entry.value["port"] == 0) {
-      if (volumes().size() >= drbd_volume_limit) return Error(ErrorCode::too_large, fmt::format("there are {} volumes already", drbd_volume_limit));
+      if (volumes_.size() >= drbd_volume_limit) return Error(ErrorCode::too_large, fmt::format("there are {} volumes already", drbd_volume_limit));
       const std::uint32_t minor = lowest_free(minors, first_drbd_minor);
       const std::uint32_t port = lowest_free(ports, first_drbd_port);
       minors.insert(minor);
@@ -210,14 +211,15 @@ Status ClusterState::apply(const Change& change, std::uint64_t index) {
     }
     objects[mutation.key] = std::move(entry);
   }
-  ClusterState result;
-  result.objects_ = std::move(next);
+  std::set<Kind> changed;
+  for (const Mutation& mutation : change.mutations) changed.insert(mutation.kind);
+  for (const Kind kind : changed) result.decode(kind);
   // After the whole change, so that a VM and its volumes may go in any order within one.
   for (const Mutation& mutation : change.mutations) {
     MCV_CHECK(check_references(result, mutation));
     MCV_CHECK(check_removal(*this, result, mutation));
   }
-  objects_ = std::move(result.objects_);
+  *this = std::move(result);
   return success();
 }
 
@@ -266,13 +268,18 @@ Result<VolumeRecord> ClusterState::volume(const VolumeName& name) const { return
 Result<PoolRecord> ClusterState::pool(const PoolName& name) const { return get<PoolRecord>(*this, Kind::pool, name.str(), "hvctl storage list"); }
 Result<NetworkRecord> ClusterState::network(const NetworkName& name) const { return get<NetworkRecord>(*this, Kind::network, name.str(), "hvctl network list"); }
 
-std::vector<NodeRecord> ClusterState::nodes() const {
-  auto records = list<NodeRecord>(*this, Kind::node);
-  std::sort(records.begin(), records.end(), [](const NodeRecord& a, const NodeRecord& b) { return a.id < b.id; });
-  return records;
+std::vector<NodeRecord> ClusterState::nodes() const { return nodes_; }
+std::vector<VmRecord> ClusterState::vms() const { return vms_; }
+std::vector<VolumeRecord> ClusterState::volumes() const { return volumes_; }
+
+void ClusterState::decode(Kind kind) {
+  if (kind == Kind::node) {
+    nodes_ = list<NodeRecord>(*this, Kind::node);
+    std::sort(nodes_.begin(), nodes_.end(), [](const NodeRecord& a, const NodeRecord& b) { return a.id < b.id; });
+  }
+  if (kind == Kind::vm) vms_ = list<VmRecord>(*this, Kind::vm);
+  if (kind == Kind::volume) volumes_ = list<VolumeRecord>(*this, Kind::volume);
 }
-std::vector<VmRecord> ClusterState::vms() const { return list<VmRecord>(*this, Kind::vm); }
-std::vector<VolumeRecord> ClusterState::volumes() const { return list<VolumeRecord>(*this, Kind::volume); }
 
 std::vector<VolumeRecord> ClusterState::volumes_of(const VmRecord& vm) const {
   std::vector<VolumeRecord> records;
@@ -310,6 +317,7 @@ Result<ClusterState> ClusterState::from_json(const Json& json) {
       MCV_CHECK(fields.finish_lenient());
       state.objects_[kind][item.key()] = std::move(entry);
     }
+    state.decode(kind);
   }
   return state;
 }

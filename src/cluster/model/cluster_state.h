@@ -80,7 +80,13 @@ class ClusterState {
   friend bool operator==(const ClusterState&, const ClusterState&) = default;
 
  private:
+  void decode(Kind kind);
+
   std::map<Kind, std::map<std::string, Entry>> objects_;
+  /// What objects_ says, decoded when it changes: every decision asks for these, many times between two changes.
+  std::vector<NodeRecord> nodes_;
+  std::vector<VmRecord> vms_;
+  std::vector<VolumeRecord> volumes_;
 };
 
 /// Convenience for planners.

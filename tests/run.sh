@@ -5,8 +5,8 @@
 #   tests/run.sh              install image sanitizers package simulation contract lab
 #   tests/run.sh STAGE...     one of these; or unit (debug build without sanitizers), tsan, tidy (every file), lab-all (every lab
 #                             test; the lab stage runs the main job and a sample chosen by the commit), guests (every case of
-#                             the drivers' suite; the lab stage runs one), mutations (deliberate bugs that the simulation must
-#                             find): the full checks
+#                             the drivers' suite; the lab stage runs one), lab-steps (crashes at every step of creating and moving
+#                             a VM), mutations (deliberate bugs that the simulation must find): the full checks
 # Environment: LAB_DIR, LAB_BOX_DIR (see vagrant/README.md), MCV_CLOUD_HYPERVISOR (a real binary for the guest tests).
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -96,7 +96,7 @@ simulation() {
 }
 contract() { ctest --test-dir build-release --output-on-failure -L '^contract$'; }
 # Beside the main job, these take turns: one in each run of the lab stage, so that it stays within a quarter of an hour.
-lab_tests="join_test peer_loss_test partition_test takeover_test leave_test lost_for_good_test run_alone_test run_alone_links_test run_alone_leave_test full_disk_test remove_test"
+lab_tests="join_test peer_loss_test partition_test takeover_test leave_test lost_for_good_test run_alone_test run_alone_links_test run_alone_leave_test full_disk_test remove_test step_crash_test formats_test"
 lab() {
     vagrant_blocks
     first=$(($(printf '%d' "0x$(git rev-parse --short=6 HEAD 2>/dev/null || echo 0)") % $(echo "$lab_tests" | wc -w)))
@@ -117,6 +117,7 @@ lab_run() {
     for test in "$@"; do tests/lab/run.py "tests/lab/$test.py"; done
 }
 guests() { lab_run guest_contract_test; }
+lab_steps() { LAB_STEPS=all lab_run step_crash_test; }
 mutations() { tests/sim/mutations.py; }
 
 for name in ${*:-install image sanitizers package simulation contract lab}; do
@@ -124,6 +125,7 @@ for name in ${*:-install image sanitizers package simulation contract lab}; do
         install) stage install install_packages ;;
         image | unit | sanitizers | tsan | tidy | package | simulation | contract | lab | guests | mutations) stage "$name" "$name" ;;
         lab-all) stage lab-all lab_all ;;
-        *) echo "tests/run.sh: no stage is called $name (install image sanitizers package simulation contract lab unit tsan tidy lab-all guests mutations)" >&2; exit 2 ;;
+        lab-steps) stage lab-steps lab_steps ;;
+        *) echo "tests/run.sh: no stage is called $name (install image sanitizers package simulation contract lab unit tsan tidy lab-all lab-steps guests mutations)" >&2; exit 2 ;;
     esac
 done

@@ -404,10 +404,9 @@ asio::awaitable<void> ConsoleHub::stop(std::shared_ptr<Console> console, std::st
 
 asio::awaitable<void> ConsoleHub::forget(VmName vm) {
   co_await close(vm);
-  const auto found = consoles_.find(vm);
-  if (found == consoles_.end()) co_return;
-  std::string state_path = found->second->state_path;
-  consoles_.erase(found);
+  // Also of a console that an earlier daemon had open: its file outlives it.
+  std::string state_path = console_of(vm)->state_path;
+  consoles_.erase(vm);
   Status removed = co_await files_.remove(std::move(state_path));
   static_cast<void>(removed);
 }

@@ -461,6 +461,10 @@ asio::awaitable<Status> GuestManager::forget(VmName vm) {
     MCV_CO_CHECK(co_await drivers_.front()->end(vm, false));
   }
   co_await console_.forget(vm);
+  // The sockets of its last VMM. A VM of that name that comes later finds an empty directory anyway; this one is nobody's.
+  host::Command wipe;
+  wipe.argv = {"rm", "-rf", "--", fmt::format("{}/vm/{}", config_.run_directory, vm.str())};
+  MCV_CO_TRY([[maybe_unused]] const std::string wiped, co_await host::run_ok(host_.processes, std::move(wipe)));
   std::string path = fmt::format("{}/runs/{}.json", config_.run_directory, vm.str());
   co_return co_await host_.files.remove(std::move(path));
 }

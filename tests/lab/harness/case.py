@@ -11,7 +11,7 @@ import sys
 import tempfile
 import unittest
 
-from . import product
+from . import orphans, product
 from .audit import Auditor
 from .collector import Collector
 from .lab import Lab
@@ -52,6 +52,7 @@ class LabTest(unittest.TestCase):
         cls.auditor.watch(cls.lab.collector)
         if cls.has_product:
             cls.auditor.add("configuration", lambda: product.configuration(cls.lab))
+            cls.auditor.add("orphans", lambda: orphans.audit(cls.lab))
 
     @classmethod
     def stop_listening(cls):

@@ -441,7 +441,8 @@ void NodeWorld::look_for_orphans() {
     }
     for (const SimDrbd::Seen& seen : drbd_->look(node)) violation(fmt::format("I6: orphan DRBD resource {} on {}", seen.resource, node_name(node)));
     for (const auto& [path, file] : disks_[node].files.files) {
-      if (path.ends_with(".res")) violation(fmt::format("I6: orphan {} on {}", path, node_name(node)));
+      const bool is_of_a_vm = (path.starts_with("/run/mcv/vm/") || path.starts_with("/run/mcv/runs/")) && path != "/run/mcv/vm/." && path != "/run/mcv/runs/.";
+      if (path.ends_with(".res") || is_of_a_vm) violation(fmt::format("I6: orphan {} on {}", path, node_name(node)));
     }
     for (const auto& [name, link] : machines_[node]->links) {
       if (link.tap) violation(fmt::format("I6: orphan tap {} on {}", name, node_name(node)));

@@ -394,6 +394,8 @@ TEST_F(GuestManagerTest, ForgetsOnlyWhatIsStopped) {
   EXPECT_TRUE(run(manager_->forget(vm_)).ok());
   EXPECT_FALSE(manager_->facts().contains("vm1"));
   EXPECT_FALSE(node_.files.texts.contains("/run/mcv/runs/vm1.json"));
+  const host::Argv wipe = {"rm", "-rf", "--", "/run/mcv/vm/vm1"};
+  EXPECT_EQ(wipe, node_.processes.ran.back()) << "the sockets of its VMM";
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // A VMM's side: writes on both legs, reads.
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "world/sim_drbd.h"
 
@@ -20,7 +21,17 @@ void SimDrbd::close(std::size_t node, std::uint32_t minor, const std::string& by
   Leg* leg = find_minor(node, minor);
   if (leg == nullptr) return;
   leg->open_by.erase(by);
-  leg->writes.clear();
+  // A process has ended when its writes have, also those that nobody hears of any more: never on one copy alone without a mark.
+  const auto writes = std::exchange(leg->writes, {});
+  DrbdMeta* meta = meta_of(node, *leg);
+  if (leg->held || !leg->attached || meta == nullptr) return;
+  Leg* peer = find(1 - node, leg->resource);
+  const bool both = leg->connection == "Connected" && !cut_ && peer != nullptr && peer->attached;
+  for (const auto& write : writes) {
+    data_of(node, *leg)->blocks[write->block] = write->value;
+    if (both) data_of(1 - node, *peer)->blocks[write->block] = write->value;
+    else meta->dirty.insert(write->block);
+  }
 }
 
 std::uint64_t SimDrbd::read(std::size_t node, std::uint32_t minor, std::uint64_t block) const {

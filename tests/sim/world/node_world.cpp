@@ -266,7 +266,13 @@ bool NodeWorld::command(std::size_t node, const std::string& method, const std::
     keep_alive();
   }
   if (with_faults) heal();
-  run_events(ended, 900s);
+  // A write that was under way may still fail now: systemd starts that daemon, too.
+  const auto has_failed = [&] { return (up(0) && lives_[0]->failed) || (up(1) && lives_[1]->failed); };
+  for (int rounds = 0; rounds < 5 && well(); ++rounds) {
+    run_events([&] { return ended() || has_failed(); }, 900s);
+    if (ended() || !has_failed()) break;
+    keep_alive();
+  }
   const std::string state = state_of();
   scheduler_.say(fmt::format("  {} {}: {}", id, target, state.empty() ? "unknown" : state));
   const std::string kind = answer.body["operation"].value("kind", "?");

@@ -86,10 +86,16 @@ boost::asio::awaitable<Result<host::PeerReply>> SimPeer::upgrade(host::PeerEndpo
     const bool refuse = chance.percent(world_.refuse_percent);
     const bool lose_request = chance.percent(world_.lose_request_percent) || is_mute(own_address());
     const bool lose_answer = chance.percent(world_.lose_answer_percent) || is_mute(peer.address);
-    if (world_.late_percent != 0 && chance.percent(world_.late_percent)) {
-      // The first copy is lost half of the time; the one that comes late is carried out, and nobody waits for its answer.
+    const auto listener = world_.listeners_.find(where);
+    if (world_.late_percent != 0 && listener != world_.listeners_.end() && chance.percent(world_.late_percent)) {
+      // The first copy is lost half of the time; the one that comes late is carried out, and nobody waits for its answer. It comes by the
+      // connection it was sent on, so never to another life of that daemon.
       const Time late = Time(deadline) + milliseconds(chance.between(1, 20'000));
-      scheduler_.after(owner_, late, [this, where, peer, request]() { arrive(where, peer, request, true, Answer(std::shared_ptr<Answer::State>())); });
+      const Owner life = listener->second->owner_;
+      scheduler_.after(owner_, late, [this, where, peer, request, life]() {
+        const auto now = world_.listeners_.find(where);
+        if (now != world_.listeners_.end() && now->second->owner_ == life) arrive(where, peer, request, true, Answer(std::shared_ptr<Answer::State>()));
+      });
       if (chance.one_in(2)) {
         scheduler_.after(owner_, deadline, [reply]() { reply(unknown()); });
         return;

@@ -74,7 +74,7 @@ asio::awaitable<Status> undo_backing(Node& node, StepContext context) {
   if (node.drbd.find(step.volume.name) != nullptr) {
     MCV_CO_CHECK(co_await drbd::ensure_down(node.host, node.drbd, step.volume.name));
   }
-  co_return co_await lvm::remove_backing(node.host, step.pool, step.volume.name);
+  co_return co_await lvm::remove_backing_of(node.host, step.pool, step.volume.name, step.token);
 }
 
 /// A leg on each member, from the shared records: the file is the same on both nodes.

@@ -214,4 +214,21 @@ asio::awaitable<Status> remove_backing(host::Host& host, Pool pool, VolumeName n
   co_return removed;
 }
 
+asio::awaitable<Status> remove_backing_of(host::Host& host, Pool pool, VolumeName name, std::string token) {
+  if (pool.kind == PoolKind::directory) {
+    const std::string path = file_path(pool, name);
+    const auto made_by = co_await host.files.read(path + ".by");
+    if (!made_by.ok() || *made_by != token) co_return success();
+    const Status gone = co_await remove_backing(host, std::move(pool), std::move(name));
+    co_return gone;
+  }
+  MCV_CO_TRY(std::vector<LogicalVolume> volumes, co_await logical_volumes(host));
+  std::erase_if(volumes, [&token](const LogicalVolume& volume) { return !volume.has_tag(creator_tag(token)); });
+  const std::string data = data_name(name);
+  const std::string metadata = metadata_name(name);
+  MCV_CO_CHECK(co_await remove_volume(host, pool, data, volumes));
+  const Status removed = co_await remove_volume(host, pool, metadata, volumes);
+  co_return removed;
+}
+
 }  // namespace mcv::lvm

@@ -53,5 +53,7 @@ boost::asio::awaitable<Result<std::optional<Backing>>> find_backing(host::Host& 
 /// Success when both LVs (or the file) are gone. Only LVs with our tag; another one of that name is `already_exists`.
 /// `device_busy` while something holds it.
 boost::asio::awaitable<Status> remove_backing(host::Host& host, Pool pool, VolumeName name);
+/// The same for what the operation of `token` created; what another one made stays as it is (success). Undo of ensure_backing.
+boost::asio::awaitable<Status> remove_backing_of(host::Host& host, Pool pool, VolumeName name, std::string token);
 
 }  // namespace mcv::lvm

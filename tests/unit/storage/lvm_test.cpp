@@ -319,5 +319,17 @@ TEST(Backing, FilesAreForOneOperation) {
   EXPECT_EQ(machine.run(ensure_backing(machine.host, spec)).error().code(), ErrorCode::bad_request);
 }
 
+TEST(Backing, AnUndoTakesOnlyWhatItsOperationMade) {
+  Machine machine;
+  FakeLvm lvm(machine);
+  ASSERT_TRUE(machine.run(ensure_pool(machine.host, thin_pool(), std::nullopt)).ok());
+  ASSERT_TRUE(machine.run(ensure_backing(machine.host, BackingSpec{thin_pool(), vm1, Bytes::mib(256), "A-7", true})).ok());
+  EXPECT_TRUE(machine.run(remove_backing_of(machine.host, thin_pool(), vm1, "A-8")).ok()) << "nothing of it was made";
+  EXPECT_TRUE(lvm.volumes.contains("mcv-vm1-0"));
+  EXPECT_TRUE(lvm.volumes.contains("mcv-vm1-0.md"));
+  EXPECT_TRUE(machine.run(remove_backing_of(machine.host, thin_pool(), vm1, "A-7")).ok());
+  EXPECT_EQ(lvm.volumes.size(), 1u);
+}
+
 }  // namespace
 }  // namespace mcv::lvm

@@ -201,10 +201,16 @@ TEST_F(MixedBuilds, ARaiseThatIsTentativeHereIsTakenForOneThatWasMade) {
   start_b(build(2));
   connect();
   a.store.delay = 2s;
-  boost::asio::co_spawn(loop, state_b->propose(set(format_setting, "2")), [](std::exception_ptr, Result<Committed>) {});
+  bool answered = false;
+  boost::asio::co_spawn(loop, state_b->propose(set(format_setting, "2")), [&answered](std::exception_ptr, Result<Committed>) { answered = true; });
   clock.run_until([&] { return formats(b).size() == 3; }, 1s);
   ASSERT_EQ(formats(b).size(), 3u);
+  const auto half_way = b.store.tables;
+  a.store.delay = 0s;
+  clock.run_until([&] { return answered; }, 60s);
+  ASSERT_TRUE(answered);
   stop(state_b);
+  b.store.tables = half_way;
   SharedState older(b.host, build(1));
   const Status refused = clock.run(older.load());
   ASSERT_FALSE(refused.ok());

@@ -58,6 +58,8 @@ host::Command secondary(const VolumeName& volume) { return drbdadm(volume, {"sec
 host::Command connect(const VolumeName& volume) { return drbdadm(volume, {"connect", resource_name(volume)}, quick); }
 host::Command disconnect(const VolumeName& volume) { return drbdadm(volume, {"disconnect", resource_name(volume)}, 60'000ms); }
 
+host::Command invalidate_remote(const VolumeName& volume) { return drbdadm(volume, {"invalidate-remote", resource_name(volume)}, 60'000ms); }
+
 host::Command new_current_uuid(const VolumeName& volume) {
   return drbdadm(volume, {"new-current-uuid", "--clear-bitmap", resource_name(volume) + "/0"}, quick);
 }

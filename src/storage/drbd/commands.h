@@ -40,6 +40,8 @@ host::Command primary(const VolumeName& volume);
 host::Command secondary(const VolumeName& volume);
 host::Command connect(const VolumeName& volume);
 host::Command disconnect(const VolumeName& volume);
+/// The peer's copy is to be copied whole. On a Primary that stands alone: every block is marked for the next connect.
+host::Command invalidate_remote(const VolumeName& volume);
 /// Declares the two fresh legs identical. The kernel takes it only while connected and on metadata that was just created.
 host::Command new_current_uuid(const VolumeName& volume);
 /// Declares this leg the good one of two fresh ones: a full copy begins. Only copy_from_here runs it, after its checks.

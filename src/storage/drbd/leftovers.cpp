@@ -2,8 +2,10 @@
 #include "storage/drbd/leftovers.h"
 
 #include "storage/drbd/resource_file.h"
+#include "storage/lvm/backing.h"
 #include "storage/lvm/commands.h"
 #include "storage/lvm/pool.h"
+#include "storage/lvm/snapshot.h"
 
 namespace mcv::drbd {
 
@@ -28,6 +30,11 @@ Leftovers leftovers_of(const std::vector<lvm::LogicalVolume>& volumes, const std
   Leftovers found;
   for (const lvm::LogicalVolume& volume : volumes) {
     if (!volume.has_tag(lvm::tag) || volume.thin_pool) continue;
+    // What a repair overwrote goes with its volume.
+    if (const auto snapshot = lvm::snapshots_among({volume}); !snapshot.empty()) {
+      if (is_unknown(lvm::data_name(VolumeName::trusted(snapshot.front().volume)), "", known)) found.logical_volumes.push_back(volume.volume_group + "/" + volume.name);
+      continue;
+    }
     const std::string_view suffix = volume.name.ends_with(".md") ? ".md" : "";
     if (is_unknown(volume.name, suffix, known)) found.logical_volumes.push_back(volume.volume_group + "/" + volume.name);
   }

@@ -66,6 +66,14 @@ host::Command create_thick(const std::string& volume_group, const std::string& n
               "--name", name, volume_group});
 }
 
+host::Command create_snapshot(const std::string& volume_group, const std::string& origin, const std::string& name, bool thin, const std::vector<std::string>& tags) {
+  host::Argv argv{"lvcreate", "--yes", "--snapshot"};
+  if (!thin) argv.insert(argv.end(), {"--extents", "100%ORIGIN"});
+  for (const std::string& one : tags) argv.insert(argv.end(), {"--addtag", one});
+  argv.insert(argv.end(), {"--name", name, volume_group + "/" + origin});
+  return lvm(std::move(argv));
+}
+
 host::Command zero_device(const std::string& device, Bytes size) {
   return {{"blkdiscard", "--zeroout", device}, writing_all_of(size), {}};
 }

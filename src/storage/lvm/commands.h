@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cluster/core/units.h"
 #include "cluster/host/processes.h"
@@ -30,6 +31,8 @@ host::Command create_thin_pool(const std::string& volume_group, const std::strin
 host::Command fail_writes_when_full(const std::string& volume_group, const std::string& pool);
 host::Command create_thin(const std::string& volume_group, const std::string& pool, const std::string& name, Bytes size, const std::string& creator);
 host::Command create_thick(const std::string& volume_group, const std::string& name, Bytes size, const std::string& creator);
+/// Thin: in the origin's pool, not activated. Thick: with room for every block of the origin. LVM holds the origin's writes for a moment.
+host::Command create_snapshot(const std::string& volume_group, const std::string& origin, const std::string& name, bool thin, const std::vector<std::string>& tags);
 /// Writes zeros over the whole device. The deadline grows with the size.
 host::Command zero_device(const std::string& device, Bytes size);
 host::Command add_tag(const std::string& volume_group, const std::string& name, const std::string& new_tag);

@@ -6,6 +6,7 @@
 #include "storage/lvm/commands.h"
 #include "storage/lvm/pool.h"
 #include "storage/lvm/quarantine.h"
+#include "storage/lvm/snapshot.h"
 
 namespace mcv::lvm {
 namespace {
@@ -71,7 +72,14 @@ class FakeLvm {
     Entry entry;
     entry.tags = after(argv, "--addtag");
     if (const std::string second = after(argv, "--addtag", 1); !second.empty()) entry.tags += "," + second;
-    if (type == "thin-pool") {
+    if (argv[2] == "--snapshot") {
+      for (std::size_t nth = 2; !after(argv, "--addtag", nth).empty(); ++nth) entry.tags += "," + after(argv, "--addtag", nth);
+      const Entry& origin = volumes.at(argv.back().substr(4));
+      entry.pool = origin.pool;
+      entry.attributes = origin.pool.empty() ? "swi-a-s---" : "Vwi---tz-k";
+      entry.size = origin.size;
+      EXPECT_EQ(after(argv, "--extents"), origin.pool.empty() ? "100%ORIGIN" : "") << "a thick one that is smaller may overflow, a thin one with a size would be a thick one";
+    } else if (type == "thin-pool") {
       entry = Entry{"twi-aotz--", entry.tags, "", 4ull << 30, "0.00", "11.43", "zero", "queue"};
     } else {
       entry.attributes = type == "thin" ? "Vwi-a-tz--" : "-wi-a-----";
@@ -254,6 +262,80 @@ TEST(Quarantine, KeepsTheDataUnderANameThatNothingStartsUntilItIsDeleted) {
   }
   EXPECT_TRUE(machine.run(remove_quarantined(machine.host, "mcvq-A-17-vm1-0")).ok());
   EXPECT_EQ(lvm.volumes.size(), 1u);  // the pool
+}
+
+SnapshotSpec snapshot_of(const Pool& pool, Bytes overwritten) {
+  return SnapshotSpec{pool, vm1, OperationId::trusted("A-17"), LogStamp{3, "0f6e2c1a-7b1f-4a4f-9a5e-000000000001", 41}, 1'700'000'000, overwritten};
+}
+
+TEST(Snapshots, SayWhatTheyAreAndAreTakenOncePerOperation) {
+  for (const Pool& pool : {thin_pool(), thick_pool()}) {
+    Machine machine;
+    FakeLvm lvm(machine);
+    ASSERT_TRUE(machine.run(ensure_pool(machine.host, pool, std::nullopt)).ok());
+    ASSERT_TRUE(machine.run(ensure_backing(machine.host, BackingSpec{pool, vm1, Bytes::mib(256), "A-7", true})).ok());
+    EXPECT_TRUE(machine.run(snapshots(machine.host))->empty());
+    // Killed when it was made: the next attempt takes it for its own.
+    lvm.die_after_create = true;
+    EXPECT_FALSE(machine.run(ensure_snapshot(machine.host, snapshot_of(pool, Bytes::kib(8)))).ok());
+    lvm.die_after_create = false;
+    const std::size_t count = lvm.volumes.size();
+    EXPECT_TRUE(machine.run(ensure_snapshot(machine.host, snapshot_of(pool, Bytes::kib(8)))).ok());
+    EXPECT_EQ(lvm.volumes.size(), count);
+    const auto there = machine.run(snapshots(machine.host));
+    ASSERT_EQ(there->size(), 1u);
+    const Snapshot& one = there->front();
+    EXPECT_EQ(one.name, "mcvs-A-17-vm1-0");
+    EXPECT_EQ(one.volume, "vm1-0");
+    EXPECT_EQ(one.operation, "A-17");
+    EXPECT_EQ(one.after, (LogStamp{3, "0f6e2c1a-7b1f-4a4f-9a5e-000000000001", 41}));
+    EXPECT_EQ(one.wall_seconds, 1'700'000'000);
+    EXPECT_TRUE(lvm.volumes.at(one.name).tags.starts_with("mcv,")) << "ours, so that a pool with it is not removed and it is found";
+
+    for (const char* other : {"mcv-vm1-0", "mcv-fast", "mcvs-A-18-vm1-0"}) EXPECT_EQ(machine.run(remove_snapshot(machine.host, other)).error().code(), ErrorCode::not_found) << other;
+    EXPECT_TRUE(machine.run(remove_snapshot_of(machine.host, pool, vm1, OperationId::trusted("A-18"))).ok());
+    EXPECT_TRUE(lvm.volumes.contains(one.name)) << "another operation's";
+    EXPECT_TRUE(machine.run(remove_snapshot_of(machine.host, pool, vm1, OperationId::trusted("A-17"))).ok());
+    EXPECT_TRUE(machine.run(remove_snapshot_of(machine.host, pool, vm1, OperationId::trusted("A-17"))).ok());
+    EXPECT_FALSE(lvm.volumes.contains(one.name));
+  }
+}
+
+TEST(Snapshots, NeedRoomForAllThatMayBeOverwritten) {
+  Machine machine;
+  FakeLvm lvm(machine);
+  ASSERT_TRUE(machine.run(ensure_pool(machine.host, thin_pool(), std::nullopt)).ok());
+  ASSERT_TRUE(machine.run(ensure_backing(machine.host, BackingSpec{thin_pool(), vm1, Bytes::mib(256), "A-7", true})).ok());
+  lvm.volumes.at("mcv-fast").data = "89.00";  // of 4 GiB
+  EXPECT_EQ(machine.run(ensure_snapshot(machine.host, snapshot_of(thin_pool(), Bytes::gib(1)))).error().code(), ErrorCode::pool_full);
+  EXPECT_TRUE(machine.run(ensure_snapshot(machine.host, snapshot_of(thin_pool(), Bytes::kib(8)))).ok());
+  lvm.volumes.erase("mcvs-A-17-vm1-0");
+  lvm.volumes.at("mcv-fast").data = "91.00";
+  EXPECT_EQ(machine.run(ensure_snapshot(machine.host, snapshot_of(thin_pool(), Bytes::kib(8)))).error().code(), ErrorCode::pool_full);
+  EXPECT_EQ(machine.run(ensure_snapshot(machine.host, snapshot_of(directory_pool(), Bytes::kib(8)))).error().code(), ErrorCode::not_suitable);
+  lvm.volumes.erase("mcv-vm1-0");
+  lvm.volumes.at("mcv-fast").data = "10.00";
+  EXPECT_EQ(machine.run(ensure_snapshot(machine.host, snapshot_of(thin_pool(), Bytes::kib(8)))).error().code(), ErrorCode::not_found);
+
+  Machine other;
+  FakeLvm thick(other);
+  ASSERT_TRUE(other.run(ensure_backing(other.host, BackingSpec{thick_pool(), vm1, Bytes::mib(256), "A-7", true})).ok());
+  thick.volumes.at("mcv-vm1-0").size = Bytes::gib(16).count();  // the group has 15.99 GiB free
+  EXPECT_EQ(other.run(ensure_snapshot(other.host, snapshot_of(thick_pool(), Bytes::kib(8)))).error().code(), ErrorCode::pool_full) << "whatever is overwritten: a thick one must not overflow";
+}
+
+/// Only a verify that ended after it makes one useless; one whose tags cannot be read stays.
+TEST(Snapshots, OfUnknownTimeAreNewerThanEveryVerify) {
+  LogicalVolume volume;
+  volume.name = "mcvs-A-17-vm1-0";
+  for (const char* after : {"", "mcv.after.", "mcv.after.x.y.z", "mcv.after.0.u.1"}) {
+    volume.tags = {"mcv", "mcv.snapshot", "mcv.volume.vm1-0", after};
+    const auto found = snapshots_among({volume});
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_FALSE(is_at_or_after(LogStamp{1'000'000, "u", 1'000'000}, found.front().after)) << after;
+  }
+  volume.tags = {"mcv.snapshot"};
+  EXPECT_TRUE(snapshots_among({volume}).empty()) << "not ours";
 }
 
 TEST(Backing, MetadataHasRoomForTheBitmap) {

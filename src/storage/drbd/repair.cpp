@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/drbd/repair.h"
+
+#include <charconv>
+#include <fmt/format.h>
+#include <optional>
+#include <utility>
+
+#include "storage/drbd/commands.h"
+#include "storage/drbd/proc_drbd.h"
+#include "storage/drbd/resource_file.h"
+#include "storage/drbd/tool_errors.h"
+#include "storage/drbd/volume_life.h"
+
+namespace mcv::drbd {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr host::Duration event_lag = 10s;
+constexpr host::Duration retry_pause = 200ms;
+constexpr host::Duration poll = 1s;
+constexpr host::Duration marked_bound = 24h;
+
+asio::awaitable<Result<std::optional<ResourceFacts>>> look(DrbdMonitor& monitor, VolumeName volume) {
+  Condition known = [](const ResourceFacts*) { return true; };
+  MCV_CO_TRY(const ResourceFacts ignored, co_await monitor.wait_until(volume, std::move(known), event_lag, "known"));
+  static_cast<void>(ignored);
+  std::optional<ResourceFacts> facts;
+  if (const ResourceFacts* found = monitor.find(volume)) facts = *found;
+  co_return facts;
+}
+
+Error not_configured(const VolumeName& volume) {
+  return Error(ErrorCode::not_found, fmt::format("volume {} is not configured in the kernel of this node", volume.str()))
+      .with_next(fmt::format("drbdadm adjust {}", resource_name(volume)));
+}
+
+/// "E54E31AFA2B2F2E9:0000…" -> without its lowest bit.
+Result<std::string> generation_from(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
+  if (error != std::errc() || end == text.data() + text.size() || *end != ':') return Error(ErrorCode::bad_output, "DRBD's generation identifiers could not be read");
+  return fmt::format("{:016X}", value & ~std::uint64_t{1});
+}
+
+bool is_whole(const ResourceFacts* facts) {
+  return facts != nullptr && facts->facts.redundant() && facts->facts.replication == ReplicationState::established;
+}
+
+asio::awaitable<Status> begin_full_copy(host::Host& host, VolumeName volume) {
+  host::Command command = commands::invalidate_remote(volume);
+  const host::Argv argv = command.argv;
+  MCV_CO_TRY(const host::ProcessResult done, co_await host.processes.run(std::move(command)));
+  if (done.ok()) co_return success();
+  co_return error_of(volume, argv, done);
+}
+
+}  // namespace
+
+asio::awaitable<Result<std::string>> generation_of(host::Host& host, DrbdMonitor& monitor, VolumeName volume) {
+  MCV_CO_TRY(const std::optional<ResourceFacts> now, co_await look(monitor, volume));
+  if (!now || !now->minor) co_return not_configured(volume);
+  host::Command identify = commands::generation_identifiers(*now->minor);
+  MCV_CO_TRY(const std::string identifiers, co_await host::run_ok(host.processes, std::move(identify)));
+  co_return generation_from(identifiers);
+}
+
+asio::awaitable<Status> diverge_from_peer(host::Host& host, DrbdMonitor& monitor, VolumeName volume, std::string before) {
+  MCV_CO_TRY(const std::string first, co_await generation_of(host, monitor, volume));
+  if (first != before) co_return success();
+  MCV_CO_TRY(const std::optional<ResourceFacts> now, co_await look(monitor, volume));
+  if (!now) co_return not_configured(volume);
+  const VolumeFacts& facts = now->facts;
+  if (facts.role != DiskRole::primary || facts.peer_role == DiskRole::primary || !is_whole(&*now)) {
+    co_return Error(ErrorCode::not_up_to_date, fmt::format("volume {} is not the open side of a pair that is whole: {}", volume.str(), describe(&*now))).with_safe("neither copy was touched").with_next("hvctl drbd list");
+  }
+  MCV_CO_CHECK(co_await ensure_disconnected(host, monitor, volume));
+  const host::Instant deadline = host.clock.now() + event_lag;
+  for (;;) {
+    MCV_CO_TRY(const std::string after, co_await generation_of(host, monitor, volume));
+    if (after != before) co_return success();
+    if (host.clock.now() >= deadline) break;
+    co_await host.clock.sleep_for(retry_pause);
+  }
+  co_return Error(ErrorCode::timed_out, fmt::format("volume {} began no new generation: {}", volume.str(), describe(monitor.find(volume)))).with_safe("neither copy was touched").with_next("hvctl drbd list");
+}
+
+asio::awaitable<Status> mark_all(host::Host& host, DrbdMonitor& monitor, VolumeName volume) {
+  MCV_CO_TRY(std::optional<ResourceFacts> now, co_await look(monitor, volume));
+  if (!now) co_return not_configured(volume);
+  if (now->facts.connection == ConnectionState::standalone && now->facts.role == DiskRole::primary) {
+    const Status marked = co_await begin_full_copy(host, volume);
+    co_return marked;
+  }
+  // A daemon that started meanwhile connected it: what was marked is being copied, or an earlier attempt of this step began with all.
+  if (now->facts.out_of_sync_kib * 1024 >= now->size.count() && now->size.count() != 0) co_return success();
+  MCV_CO_CHECK(co_await ensure_connecting(host, monitor, volume));
+  Condition whole = [](const ResourceFacts* facts) { return is_whole(facts); };
+  MCV_CO_TRY(const ResourceFacts ready, co_await monitor.wait_until(volume, std::move(whole), marked_bound, "up to date on both nodes"));
+  static_cast<void>(ready);
+  MCV_CO_CHECK(co_await begin_full_copy(host, volume));
+  const Status copying = co_await wait_copying(monitor, volume, event_lag);
+  co_return copying;
+}
+
+asio::awaitable<Status> wait_copying(DrbdMonitor& monitor, VolumeName volume, host::Duration bound) {
+  Condition copying = [](const ResourceFacts* facts) {
+    return is_whole(facts) || (facts != nullptr && (facts->facts.replication == ReplicationState::sync_source || facts->facts.replication == ReplicationState::paused_sync));
+  };
+  MCV_CO_TRY(const ResourceFacts reached, co_await monitor.wait_until(volume, std::move(copying), bound, "connected and copying"));
+  static_cast<void>(reached);
+  co_return success();
+}
+
+asio::awaitable<Status> follow_copy(host::Host& host, DrbdMonitor& monitor, VolumeName volume, CopyHooks hooks) {
+  for (;;) {
+    MCV_CO_TRY(const std::optional<ResourceFacts> now, co_await look(monitor, volume));
+    if (now && is_whole(&*now)) co_return success();
+    if (hooks.interrupted && hooks.interrupted()) {
+      co_return Error(ErrorCode::cancelled, fmt::format("nobody waits for the copy of {} any more", volume.str())).with_safe("the copy itself goes on").with_next("hvctl drbd list");
+    }
+    CopyProgress shown;
+    shown.connected = now && now->facts.connection == ConnectionState::connected;
+    if (now && now->minor) {
+      MCV_CO_TRY(const std::string text, co_await host.files.read("/proc/drbd"));
+      MCV_CO_TRY(const ProcDrbd drbd, parse_proc_drbd(text));
+      const auto device = drbd.devices.find(*now->minor);
+      if (device != drbd.devices.end() && device->second.progress && !device->second.progress->verify) {
+        shown.percent = device->second.progress->percent;
+        shown.left_kib = device->second.progress->left_kib;
+        shown.kib_per_second = device->second.progress->kib_per_second;
+      }
+    }
+    if (hooks.progress) hooks.progress(shown);
+    co_await monitor.wait_for_change(poll);
+  }
+}
+
+}  // namespace mcv::drbd

@@ -212,7 +212,7 @@ StartCheck verify_gate(const StartQuestion& q) {
   if (closed.empty()) return ok("verify-gate", "no volume failed its last verify");
   const std::string& vm = q.vm.name.str();
   if (q.override_verify_gate) return warn("verify-gate", join(closed) + " (overridden)", fmt::format("hvctl verify {}", vm));
-  return refuse("verify-gate", join(closed), fmt::format("hvctl verify {} with both nodes up, or with a reason: hvctl vm start {} --override REASON", vm, vm));
+  return refuse("verify-gate", join(closed), fmt::format("with both nodes up: hvctl resync {0} copies the marked blocks from the good side, then hvctl verify {0} lifts this; or, with a reason: hvctl vm start {0} --override REASON", vm));
 }
 
 }  // namespace

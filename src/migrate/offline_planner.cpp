@@ -52,7 +52,7 @@ void check_volume(Refusals& refusals, const OfflineQuestion& question, const Vol
   if (volume.verdict.kind == VerdictKind::mismatch || suspect) {
     refusals.add("verify-gate", ErrorCode::verify_gate,
                  suspect ? fmt::format("a verify of {} found differences and did not end", name) : fmt::format("the last verify of {} found {} differing ranges", name, volume.verdict.ranges.size()),
-                 fmt::format("hvctl drbd list shows where; hvctl verify {} looks again", volume.vm.str()));
+                 fmt::format("hvctl resync {0} copies the marked blocks from the good side, then hvctl verify {0} lifts this", volume.vm.str()));
   }
   const auto facts = question.source.volumes.find(name);
   if (facts == question.source.volumes.end()) {

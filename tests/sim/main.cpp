@@ -40,6 +40,7 @@ const std::vector<std::pair<std::string, Schedule>> kinds = {
     {"upgrade", upgrade_schedule},
     {"step", step_schedule},
     {"removal", removal_schedule},
+    {"repair", repair_schedule},
     {"answer", answer_schedule},
 };
 

@@ -113,6 +113,51 @@ PlannedStep join_together(const NodeName& node, const NodeRecord& joiner, Json s
   return step("join.together", node, {{"joiner", joiner.to_json()}, {"suitability", std::move(suitability)}}, fmt::format("wait until {} shares the configuration", joiner.name.str()));
 }
 
+Json ResyncLeg::to_json() const {
+  return {{"volume", volume.to_json()}, {"source", source.str()}, {"target", target.str()}, {"marked_kib", marked_kib}, {"full", full}};
+}
+
+Result<ResyncLeg> ResyncLeg::from_json(const Json& json) {
+  Fields fields(json, "resync step");
+  const Json* volume = fields.object("volume");
+  ResyncLeg leg;
+  const auto source = fields.required<std::string>("source");
+  const auto target = fields.required<std::string>("target");
+  leg.marked_kib = fields.required<std::uint64_t>("marked_kib");
+  leg.full = fields.required<bool>("full");
+  MCV_CHECK(fields.finish_lenient());
+  MCV_TRY(leg.volume, VolumeRecord::from_json(*volume));
+  MCV_TRY(leg.source, NodeName::parse(source));
+  MCV_TRY(leg.target, NodeName::parse(target));
+  return leg;
+}
+
+PlannedStep resync_snapshot(const ResyncLeg& leg) {
+  return step("resync.snapshot", leg.target, leg.to_json(), fmt::format("keep the copy of {} that is overwritten, as a snapshot", leg.volume.name.str()));
+}
+PlannedStep resync_source(const ResyncLeg& leg) {
+  return step("resync.source", leg.source, leg.to_json(), fmt::format("check again and open the source of {}", leg.volume.name.str()));
+}
+PlannedStep resync_diverge(const ResyncLeg& leg, std::size_t asked_by, bool commits) {
+  Json params = leg.to_json();
+  params["asked_by"] = asked_by;
+  return step("resync.diverge", leg.source, std::move(params), fmt::format("make the copy of {} on {} the older one", leg.volume.name.str(), leg.target.str()), commits);
+}
+PlannedStep resync_mark_all(const ResyncLeg& leg) { return step("resync.mark_all", leg.source, leg.to_json(), fmt::format("mark every block of {}", leg.volume.name.str())); }
+PlannedStep resync_copy(const ResyncLeg& leg) {
+  return step("resync.copy", leg.source, leg.to_json(),
+              fmt::format("connect {} again and copy {} to {}", leg.volume.name.str(), leg.full ? "every block" : fmt::format("{} marked KiB", leg.marked_kib), leg.target.str()));
+}
+PlannedStep resync_release(const ResyncLeg& leg) { return step("resync.release", leg.source, leg.to_json(), fmt::format("close the source of {} unless its guest runs", leg.volume.name.str())); }
+PlannedStep resync_follow(const NodeName& node, const VolumeRecord& volume) {
+  return step("resync.follow", node, {{"volume", volume.to_json()}}, fmt::format("wait until {} is copied", volume.name.str()));
+}
+PlannedStep resync_summary(const NodeName& node, const std::vector<ResyncLeg>& legs) {
+  Json list = Json::array();
+  for (const ResyncLeg& leg : legs) list.push_back(leg.to_json());
+  return step("resync.summary", node, {{"legs", std::move(list)}}, "sum up");
+}
+
 PlannedStep remove_ready(const NodeName& node, const NodeName& leaver) {
   return step("remove.ready", node, {{"leaver", leaver.str()}}, node == leaver ? fmt::format("check that nothing runs on {}", leaver.str()) : fmt::format("check that every copy on {} is whole", node.str()));
 }

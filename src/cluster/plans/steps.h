@@ -64,6 +64,28 @@ PlannedStep join_corosync(const NodeName& node, const NodeRecord& here, const No
 PlannedStep join_adopt(const NodeName& node, const NodeRecord& joiner);                            ///< the joiner takes the configuration
 PlannedStep join_together(const NodeName& node, const NodeRecord& joiner, Json suitability);       ///< waits until both share the log
 
+/// One volume of a repair: what is copied, and from where to where.
+struct ResyncLeg {
+  VolumeRecord volume;
+  NodeName source;
+  NodeName target;
+  std::uint64_t marked_kib = 0;
+  bool full = false;
+  Json to_json() const;
+  static Result<ResyncLeg> from_json(const Json& json);
+};
+
+// A repair copies one side of a volume over the other. Up to its commit the target is as it was; from then on it counts as the
+// older copy, and the kernel copies to it whoever of us is there.
+PlannedStep resync_snapshot(const ResyncLeg& leg);                           ///< on the target; undo removes it while the target is as it was
+PlannedStep resync_source(const ResyncLeg& leg);                             ///< asks again, opens the source; undo closes it
+PlannedStep resync_diverge(const ResyncLeg& leg, std::size_t asked_by, bool commits);  ///< the target becomes the older copy
+PlannedStep resync_mark_all(const ResyncLeg& leg);
+PlannedStep resync_copy(const ResyncLeg& leg);                               ///< connected again, the copy has begun
+PlannedStep resync_release(const ResyncLeg& leg);                            ///< the source is closed unless its guest runs
+PlannedStep resync_follow(const NodeName& node, const VolumeRecord& volume); ///< waits for the end of a copy; a cancel ends the waiting
+PlannedStep resync_summary(const NodeName& node, const std::vector<ResyncLeg>& legs);
+
 // A removal runs on the node that stays. Up to its commit nothing but the announcement is made; after it both sides finish, each
 // by itself if need be.
 PlannedStep remove_ready(const NodeName& node, const NodeName& leaver);      ///< looks: nothing runs, every copy that stays is whole

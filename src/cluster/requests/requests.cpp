@@ -207,6 +207,18 @@ Result<Verify> verify(const Json& body) {
   return request;
 }
 
+Result<ResyncVm> resync_vm(const Json& body) {
+  Fields fields(body, "resync");
+  ResyncVm request;
+  if (const auto source = fields.optional<std::string>("source")) request.source = read_name<NodeName>(fields, *source);
+  for (const std::string& name : fields.optional_or<std::vector<std::string>>("volumes", {})) request.volumes.push_back(read_name<VolumeName>(fields, name));
+  request.full = fields.optional_or("full", false);
+  request.source_confirmed = fields.optional_or("source_confirmed", false);
+  request.check_only = fields.optional_or("check_only", false);
+  MCV_CHECK(fields.finish());
+  return request;
+}
+
 Result<CreateNetwork> create_network(const Json& body) {
   Fields fields(body, "network");
   CreateNetwork request;

@@ -67,6 +67,16 @@ struct Verify {
 };
 Result<Verify> verify(const Json& body);
 
+/// Who is copied from is typed by a person where the records do not say it; a request that only asks what would be done leaves that out.
+struct ResyncVm {
+  std::optional<NodeName> source;
+  std::vector<VolumeName> volumes;  ///< every replicated one when empty
+  bool full = false;                ///< all blocks, not only those that are marked
+  bool source_confirmed = false;
+  bool check_only = false;
+};
+Result<ResyncVm> resync_vm(const Json& body);
+
 struct CreateNetwork {
   NetworkName name;
   std::string bridge;

@@ -44,6 +44,7 @@ void add_actions(Node& node) {
   add_pool_actions(node);
   add_join_actions(node);
   add_removal_actions(node);
+  add_resync_actions(node);
 }
 
 }  // namespace mcv

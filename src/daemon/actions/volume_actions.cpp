@@ -11,6 +11,7 @@
 #include "storage/drbd/verify_run.h"
 #include "storage/drbd/volume_life.h"
 #include "storage/lvm/backing.h"
+#include "storage/lvm/snapshot.h"
 
 namespace mcv {
 
@@ -264,6 +265,7 @@ asio::awaitable<Result<Json>> remove(Node& node, StepContext context) {
   if (step.volume.kind == VolumeKind::local) {
     MCV_CO_CHECK(co_await lvm::remove_backing(node.host, step.pool, step.volume.name));
   } else {
+    MCV_CO_CHECK(co_await lvm::remove_snapshots(node.host, step.volume.name));
     MCV_CO_CHECK(co_await drbd::remove_everything(node.host, node.drbd, step.pool, step.volume.name));
   }
   co_return Json();

@@ -9,6 +9,7 @@
 #include "daemon/node/bridges.h"
 #include "daemon/node/node.h"
 #include "daemon/node/paths.h"
+#include "daemon/node/snapshot_tidy.h"
 #include "net/bridge.h"
 #include "storage/drbd/volume_life.h"
 #include "storage/lvm/backing.h"
@@ -56,6 +57,7 @@ asio::awaitable<Status> Node::start() {
   co_await authority.start();
   co_await start_parts();
   shared.on_commit([this]() { on_commit(); });
+  tidy_snapshots(*this);
   MCV_CO_CHECK(co_await operations.resume_all());
   has_resumed_ = true;
   join_watch.begin();

@@ -15,6 +15,7 @@ Api::Api(Node& node) : node_(node), router_(api::allow_root_only) {
   routes::add_authority_routes(router_, node);
   routes::add_divergence_routes(router_, node);
   routes::add_removal_routes(router_, node);
+  routes::add_resync_routes(router_, node);
   routes::add_storage_routes(router_, node);
   routes::add_vm_routes(router_, node);
   routes::add_operation_routes(router_, node);

@@ -36,6 +36,7 @@ void add_cluster_routes(api::Router& router, Node& node);
 void add_authority_routes(api::Router& router, Node& node);
 void add_divergence_routes(api::Router& router, Node& node);
 void add_removal_routes(api::Router& router, Node& node);
+void add_resync_routes(api::Router& router, Node& node);
 void add_storage_routes(api::Router& router, Node& node);
 void add_vm_routes(api::Router& router, Node& node);
 void add_operation_routes(api::Router& router, Node& node);

@@ -299,7 +299,7 @@ Json warnings_of(const Node& node, const plans::Facts& facts) {
     } else if (!held && (here == nullptr || !here->redundant() || !alone.is_settled(volume.name))) warn(warnings, "disk-not-up-to-date", volume.name.str() + " is not redundant now", "hvctl drbd list");
     std::string closed = gate_text(volume, node.verify_gate);
     if (closed.empty()) continue;
-    if (volume.verdict.kind == VerdictKind::mismatch) warn(warnings, "verify-mismatch", std::move(closed), "hvctl drbd list");
+    if (volume.verdict.kind == VerdictKind::mismatch) warn(warnings, "verify-mismatch", std::move(closed), fmt::format("hvctl resync {0}, then hvctl verify {0}", volume.vm.str()));
     else warn(warnings, "verify-suspect", std::move(closed), fmt::format("with both nodes connected: hvctl verify {}", volume.vm.str()));
   }
   return warnings;

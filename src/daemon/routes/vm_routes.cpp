@@ -112,6 +112,19 @@ Status may_start(const Node& node, const VmRecord& vm, const plans::Facts& facts
   return hv::to_status(vm.name, hv::start_checks(question));
 }
 
+/// Whoever may start a VM may not yet start it on copies that differ.
+constexpr const char* override_permission = "vm.override-verify";
+
+/// The volumes whose verdict would stop a start, for people; empty when none would.
+std::string closed_gate(const Node& node, const VmRecord& vm) {
+  std::string names;
+  for (const VolumeRecord& volume : node.shared.current().volumes_of(vm)) {
+    if (volume.verdict.kind != VerdictKind::mismatch && !node.verify_gate.is_suspect(volume.name)) continue;
+    names += (names.empty() ? "" : ", ") + volume.name.str();
+  }
+  return names;
+}
+
 plans::GateRule gate_rule(const requests::StartVm& request) { return request.override_reason ? plans::GateRule::overridden : plans::GateRule::holds; }
 
 /// Until the audit exists, the journal keeps who lifted the gate and why.
@@ -142,6 +155,9 @@ asio::awaitable<api::ApiReply> start(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const requests::StartVm request, requests::start_vm(body));
+  if (request.override_reason) {
+    MCV_CO_CHECK(api::allow_root_only(call, override_permission));
+  }
   const bool alone = node.shared.link().state == LinkState::alone;
   if (vm.owner != node.self() && alone) co_return co_await take_over(node, std::move(call), vm, request);
   if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
@@ -177,6 +193,12 @@ asio::awaitable<api::ApiReply> kill(Node& node, api::ApiCall call) {
 asio::awaitable<api::ApiReply> reset(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
   if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
+  // The same guest on the same copy, where it was last Primary: not gated, and not silent.
+  const std::string closed = closed_gate(node, vm);
+  if (!closed.empty()) {
+    spdlog::warn("alarm: {} is restarted in place by uid {} although the copies of {} differ or may differ; next: hvctl resync {}, then hvctl verify {}", vm.name.str(), call.caller.uid, closed,
+                 vm.name.str(), vm.name.str());
+  }
   auto plan = plans::reset_vm(node.shared.current(), vm.name);
   co_return co_await run_plan(node, std::move(call), std::move(plan));
 }

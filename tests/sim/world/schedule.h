@@ -50,6 +50,8 @@ ScheduleReport upgrade_schedule(std::uint64_t seed, bool print_trace);
 ScheduleReport console_schedule(std::uint64_t seed, bool print_trace);
 /// One fault at one step of one plan; seeds from 0 count through every command, step, moment, node and kind of fault.
 ScheduleReport step_schedule(std::uint64_t seed, bool print_trace);
+/// The same for repairs: of one side under a guest that writes, and whole, from the side a person names.
+ScheduleReport repair_schedule(std::uint64_t seed, bool print_trace);
 /// The same for a removal of a node and the join that follows, under a guest that writes on.
 ScheduleReport removal_schedule(std::uint64_t seed, bool print_trace);
 /// Each step of each of these plans answers wrongly, twice, late or not at all, and so does its undo; seeds from 0 count through all.

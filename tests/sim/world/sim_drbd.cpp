@@ -46,7 +46,9 @@ std::uint64_t SimDrbd::out_of_sync(std::size_t node, const Leg& leg) const {
   const DrbdMeta* meta = meta_of(node, leg);
   if (meta == nullptr) return 0;
   if (meta->full_sync || (meta->current == DrbdMeta::just_created && !meta->consistent)) return data_of(node, leg)->size / 1024;
-  return meta->dirty.size() * 4;
+  std::uint64_t blocks = meta->dirty.size();
+  for (const std::uint64_t block : meta->marked) blocks += meta->dirty.contains(block) ? 0 : 1;
+  return blocks * 4;
 }
 
 }  // namespace mcv::sim

@@ -67,6 +67,8 @@ class SimDrbd {
   std::vector<Seen> look(std::size_t node) const;
   /// Behind DRBD's back, for verify.
   void corrupt(std::size_t node, std::uint32_t minor, std::uint64_t block, std::uint64_t value);
+  /// On the leg itself, whatever DRBD thinks of it.
+  std::uint64_t on_disk(std::size_t node, std::uint32_t minor, std::uint64_t block) const { return read(node, minor, block); }
 
  private:
   struct Write {
@@ -116,6 +118,7 @@ class SimDrbd {
   ToolAnswer promote(std::size_t node, Leg& leg, bool force);
   ToolAnswer demote(std::size_t node, Leg& leg);
   ToolAnswer new_uuid(std::size_t node, Leg& leg);
+  ToolAnswer invalidate_remote(std::size_t node, Leg& leg);
   ToolAnswer verify(std::size_t node, std::uint32_t minor, std::uint64_t start, std::uint64_t stop);
   ToolAnswer down(std::size_t node, const std::string& resource);
   void goodbye(std::size_t node, Leg& leg);

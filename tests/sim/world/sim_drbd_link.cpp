@@ -77,6 +77,7 @@ void SimDrbd::handshake(const std::string& resource) {
     if (full) meta->full_sync = true;
     for (const std::uint64_t block : target->dirty) meta->dirty.insert(block);
     for (const std::uint64_t block : target->active) meta->dirty.insert(block);
+    for (const DrbdMeta* side : {meta, target}) meta->dirty.insert(side->marked.begin(), side->marked.end());
     begin_sync(resource, from);
   }
 }
@@ -152,6 +153,8 @@ void SimDrbd::finish_sync(const std::string& resource, std::size_t source, std::
   origin->full_sync = false;
   origin->dirty.clear();
   target->dirty.clear();
+  origin->marked.clear();
+  target->marked.clear();
   target->active.clear();
   target->primary = to->primary;
   settle_crashed_primary(*from, *origin);

@@ -69,6 +69,10 @@ std::string SimDrbd::proc(std::size_t node) const {
     text += fmt::format("{}: cs:{} ro:{}/{} ds:{}/{} C r-----\n    ns:0 nr:0 dw:0 dr:0 al:0 bm:0 lo:0 pe:0 ua:0 ap:0 ep:1 wo:f oos:{}\n", leg.minor, state,
                         leg.primary ? "Primary" : "Secondary", leg.connection != "Connected" ? "Unknown" : leg.peer_primary ? "Primary" : "Secondary",
                         disk_state(node, leg), leg.peer_disk, out_of_sync(node, leg));
+    if (leg.replication == "SyncSource" || leg.replication == "SyncTarget") {
+      const std::uint64_t left = out_of_sync(node, leg);
+      text += fmt::format("\t[=>..................] sync'ed: {:.1f}% ({}/{})K\n\tfinish: 0:00:10 speed: 6,824 (6,824) K/sec\n", 5.0, left, left);
+    }
     if (leg.replication.starts_with("Verify")) {
       const std::uint64_t total = data_of(node, leg)->size / 1024;
       const std::uint64_t left = total - std::min(total, leg.verify_at / 2);

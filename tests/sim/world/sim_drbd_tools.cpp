@@ -129,6 +129,7 @@ ToolAnswer SimDrbd::drbdadm(std::size_t node, const std::vector<std::string>& ar
     return ToolAnswer{};
   }
   if (verb == "new-current-uuid") return new_uuid(node, *leg);
+  if (verb == "invalidate-remote") return invalidate_remote(node, *leg);
   if (verb == "resume-io") {
     if (leg->held) {
       leg->held = false;
@@ -343,12 +344,29 @@ ToolAnswer SimDrbd::new_uuid(std::size_t node, Leg& leg) {
     meta->consistent = true;
     meta->full_sync = false;
     meta->dirty.clear();
+    meta->marked.clear();
   }
   leg.peer_disk = peer->peer_disk = "UpToDate";
   for (const std::size_t side : {node, 1 - node}) {
     tell_device(side, *find(side, leg.resource));
     tell_peer_device(side, *find(side, leg.resource));
   }
+  return ToolAnswer{};
+}
+
+/// Alone and Primary every block is marked for the next connect; connected a full copy begins.
+ToolAnswer SimDrbd::invalidate_remote(std::size_t node, Leg& leg) {
+  DrbdMeta* meta = meta_of(node, leg);
+  if (meta == nullptr || disk_state(node, leg) != "UpToDate") return state_refused(-2, "Need access to UpToDate data");
+  if (leg.connection == "StandAlone" && leg.primary) {
+    meta->full_sync = true;
+    tell_peer_device(node, leg);
+    return ToolAnswer{};
+  }
+  if (leg.connection != "Connected") return state_refused(-14, "Need a connection for this operation");
+  if (leg.replication != "Established") return state_refused(-15, "Resync already in progress");
+  meta->full_sync = true;
+  begin_sync(leg.resource, node);
   return ToolAnswer{};
 }
 

@@ -74,8 +74,8 @@ void SimDrbd::verify_step(std::size_t node, const std::string& resource, std::ui
                            std::any_of(peer->writes.begin(), peer->writes.end(), [&](const auto& write) { return write->block == block; });
     if (left == right || in_flight) continue;
     log(node, fmt::format("block drbd{}: Out of sync: start={}, size=8 (sectors)", leg->minor, block * 8));
-    meta_of(node, *leg)->dirty.insert(block);
-    meta_of(1 - node, *peer)->dirty.insert(block);
+    meta_of(node, *leg)->marked.insert(block);
+    meta_of(1 - node, *peer)->marked.insert(block);
   }
   leg->verify_at = until;
   if (until < end) {
@@ -84,7 +84,7 @@ void SimDrbd::verify_step(std::size_t node, const std::string& resource, std::ui
   }
   log(node, fmt::format("block drbd{}: Online verify done (total 1 sec; paused 0 sec; 4296 K/sec)", leg->minor));
   if (end < device_end) log(node, fmt::format("block drbd{}: Online Verify reached sector {}", leg->minor, end));
-  const std::size_t marked = meta_of(node, *leg)->dirty.size();
+  const std::size_t marked = out_of_sync(node, *leg) / 4;
   if (marked > 0) log(node, fmt::format("block drbd{}: Online verify found {} 4k block out of sync!", leg->minor, marked));
   log(node, fmt::format("block drbd{}: conn( VerifyS -> Connected ) ", leg->minor));
   log(1 - node, fmt::format("block drbd{}: conn( VerifyT -> Connected ) ", leg->minor));

@@ -12,7 +12,7 @@ ToolAnswer refuse(std::string why) { return ToolAnswer{5, "", "  " + std::move(w
 
 /// "--size", "4096b" and the like; the last word is the object.
 std::map<std::string, std::vector<std::string>> options_of(const std::vector<std::string>& argv) {
-  static const std::set<std::string> flags = {"--yes", "--ignoreactivationskip"};
+  static const std::set<std::string> flags = {"--yes", "--ignoreactivationskip", "--snapshot"};
   std::map<std::string, std::vector<std::string>> options;
   for (std::size_t i = 1; i < argv.size(); ++i) {
     if (!argv[i].starts_with("--")) options[""].push_back(argv[i]);
@@ -76,7 +76,7 @@ ToolAnswer SimLvm::list_volumes() const {
     rows.push_back(fmt::format(
         R"({{"lv_name":"{}", "vg_name":"{}", "lv_size":"{}", "lv_attr":"{}", "lv_tags":"{}", "pool_lv":"{}", "data_percent":"{}", "metadata_percent":"{}", "zero":"{}", "chunk_size":"{}", "lv_when_full":"{}"}})",
         path.substr(slash + 1), path.substr(0, slash), volume.size,
-        fmt::format("{}wi-a{}{}z--", volume.thin_pool ? 't' : thin ? 'V' : '-', open ? 'o' : '-', volume.thin_pool || thin ? 't' : '-'),
+        fmt::format("{}wi-a{}{}z--", volume.thin_pool ? 't' : thin ? 'V' : !volume.origin.empty() ? 's' : '-', open ? 'o' : '-', volume.thin_pool || thin ? 't' : '-'),
         fmt::join(volume.tags, ","), volume.pool, volume.thin_pool || thin ? fmt::format("{:.2f}", percent) : "", volume.thin_pool ? "11.43" : "",
         volume.thin_pool || thin ? "zero" : "", volume.thin_pool ? 65536 : 0, volume.thin_pool ? (volume.fails_when_full ? "error" : "queue") : ""));
   }
@@ -90,7 +90,20 @@ ToolAnswer SimLvm::create(const std::vector<std::string>& argv) {
   const std::string type = options["--type"].empty() ? "" : options["--type"].front();
   std::string group = options[""].empty() ? "" : options[""].back();
   for (const std::string& tag : options["--addtag"]) volume.tags.insert(tag);
-  if (type == "thin") {
+  if (options.count("--snapshot") != 0) {
+    const auto origin = volumes.find(group);
+    if (origin == volumes.end()) return refuse("Failed to find logical volume \"" + group + "\"");
+    const std::string path = group;
+    group = path.substr(0, path.find('/'));
+    volume.blocks = origin->second.blocks;
+    volume.size = origin->second.size;
+    volume.pool = origin->second.pool;
+    if (volume.pool.empty()) {
+      if (options["--extents"].empty()) return refuse("Please specify either size or extents");
+      volume.size += extent;
+      volume.origin = path.substr(path.find('/') + 1);
+    }
+  } else if (type == "thin") {
     const std::string pool = options["--thinpool"].front();
     const auto found = volumes.find(pool);
     if (found == volumes.end()) return refuse("Pool " + pool + " not found");
@@ -127,7 +140,9 @@ ToolAnswer SimLvm::remove(const std::vector<std::string>& argv) {
   const auto found = volumes.find(name);
   if (found == volumes.end()) return refuse("Failed to find logical volume \"" + name + "\"");
   if (!found->second.open_by.empty()) return refuse(fmt::format("Logical volume {} in use.", name));
+  const std::string removed = name.substr(name.find('/') + 1);
   volumes.erase(found);
+  std::erase_if(volumes, [&removed](const auto& other) { return other.second.origin == removed; });
   return ToolAnswer{};
 }
 

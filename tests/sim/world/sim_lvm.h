@@ -29,6 +29,7 @@ struct DrbdMeta {
   bool peer_outdated = false;  ///< what this leg knows of the peer
   bool full_sync = false;      ///< every block is out of sync
   std::set<std::uint64_t> dirty;
+  std::set<std::uint64_t> marked;  ///< by a verify: part of the next resync, and no reason for one
   std::set<std::uint64_t> active;  ///< activity log: blocks whose writes may not be on the peer
 };
 
@@ -37,6 +38,7 @@ struct Lv {
   std::set<std::string> tags;
   bool thin_pool = false;
   std::string pool;                              ///< of a thin volume
+  std::string origin;                            ///< of a thick snapshot, which goes with it
   bool fails_when_full = false;
   std::map<std::uint64_t, std::uint64_t> blocks; ///< 4 KiB block -> value; absent reads as zero
   std::optional<DrbdMeta> meta;

@@ -26,6 +26,7 @@ struct Chapter {
   Json body;
   std::function<bool()> done;
   bool always = true;  ///< in a story that is disturbed elsewhere, too; else only when it is the one to disturb
+  std::function<void()> before = {};  ///< what it is about, in a healthy world
 };
 
 bool is_join(const Chapter& chapter) { return chapter.name == "join" || chapter.name == "join again"; }
@@ -66,6 +67,8 @@ class StepSchedule : public NodeWorld {
   ScheduleReport run(std::uint64_t seed);
   /// The same for a removal and the join that follows it, under a guest that writes.
   ScheduleReport run_removal(std::uint64_t seed);
+  /// The same for repairs of what changed behind DRBD's back.
+  ScheduleReport run_repair(std::uint64_t seed);
   /// What a step answers, instead of what happens around it: both stories, one after the other.
   ScheduleReport run_answers(std::uint64_t seed);
 
@@ -76,6 +79,9 @@ class StepSchedule : public NodeWorld {
   std::size_t owner() { return state(0).vm(guest)->owner.str() == "A" ? 0 : 1; }
   std::vector<Chapter> story();
   std::vector<Chapter> removal_story();
+  std::vector<Chapter> repair_story();
+  void make_differ(std::size_t bad);
+  bool is_repaired();
   void begin();
   bool is_blank(std::size_t node);
   bool is_redundant();
@@ -266,6 +272,70 @@ std::vector<Chapter> StepSchedule::removal_story() {
   return chapters;
 }
 
+constexpr std::uint64_t bad_block = 40;  ///< a guest never writes there, so that only a copy changes it
+constexpr std::uint64_t good_value = 4711;
+constexpr std::uint64_t bad_value = 666;
+
+/// One side changes behind DRBD's back, and a verify marks where.
+void StepSchedule::make_differ(std::size_t bad) {
+  const VolumeName disk = VolumeName::trusted("vm1-0");
+  const std::uint32_t minor = state(0).volume(disk)->minor;
+  drbd_->corrupt(1 - bad, minor, bad_block, good_value);
+  drbd_->corrupt(bad, minor, bad_block, bad_value);
+  const auto differs = [&] { return agreed() && state(0).volume(disk)->verdict.kind == VerdictKind::mismatch; };
+  for (int tries = 0; tries < 3 && well() && !differs(); ++tries) {
+    insist(0, "POST", "/v1/verify", {{"all", true}}, "verify of unequal copies");
+    run_events(differs, 10s);
+  }
+  if (well() && !differs()) violation("a verify did not find a block that was changed behind DRBD's back");
+}
+
+/// Both hold what the good side held, and what the other one held is kept until a clean verify.
+bool StepSchedule::is_repaired() {
+  if (!is_redundant()) return false;
+  const std::uint32_t minor = state(0).volume(VolumeName::trusted("vm1-0"))->minor;
+  for (const std::size_t node : both) {
+    if (drbd_->on_disk(node, minor, bad_block) != good_value) return false;
+  }
+  // A node whose power goes while it writes copies what is marked when it is back, whoever asks: the kernel's own repair.
+  if (fault_.starts_with("power cut")) return true;
+  for (const std::size_t node : both) {
+    for (const auto& [name, volume] : machines_[node]->lvm.volumes) {
+      const auto kept = volume.blocks.find(bad_block);
+      if (name.find("/mcvs-") != std::string::npos && kept != volume.blocks.end() && kept->second == bad_value) return true;
+    }
+  }
+  return false;
+}
+
+std::vector<Chapter> StepSchedule::repair_story() {
+  const std::string resync = guest_path + "/resync";
+  const Json from_there = {{"source", "B"}, {"source_confirmed", true}, {"full", true}};
+  const auto repaired = [this] { return is_repaired(); };
+  const auto clean = [this] {
+    if (state(0).volume(VolumeName::trusted("vm1-0"))->verdict.kind != VerdictKind::clean) return false;
+    for (const std::size_t node : both) {
+      for (const auto& [name, volume] : machines_[node]->lvm.volumes) {
+        if (name.find("/mcvs-") != std::string::npos) return false;
+      }
+    }
+    return true;
+  };
+  std::vector<Chapter> chapters;
+  for (Chapter& chapter : story()) {
+    if (!chapter.always || chapter.name == "verify") continue;
+    chapters.push_back(std::move(chapter));
+    const std::string name = chapters.back().name;
+    if (name == "vm start") chapters.push_back({"resync", 1, "POST", resync, Json::object(), repaired, false, [this] { make_differ(1); }});
+    if (name == "vm stop") {
+      chapters.push_back({"resync, stopped", 0, "POST", resync, Json::object(), repaired, false, [this] { make_differ(1); }});
+      chapters.push_back({"resync, all of the other side", 0, "POST", resync, from_there, repaired, false, [this] { make_differ(0); }});
+      chapters.push_back({"verify of the repair", 1, "POST", "/v1/verify", {{"all", true}}, clean});
+    }
+  }
+  return chapters;
+}
+
 /// The guest turns itself off, as soon as it is up.
 void StepSchedule::shut_down_inside() {
   const auto pressed = [this] {
@@ -379,6 +449,25 @@ ScheduleReport StepSchedule::run_removal(std::uint64_t seed) {
   return finish("removal", seed);
 }
 
+ScheduleReport StepSchedule::run_repair(std::uint64_t seed) {
+  begin();
+  const std::vector<Chapter> chapters = repair_story();
+  const std::array<std::string, 3> repairs = {"resync", "resync, stopped", "resync, all of the other side"};
+  const std::string chosen = repairs[seed % repairs.size()];
+  for (const Chapter& chapter : chapters) {
+    if (!well()) break;
+    if (!chapter.always && chapter.name != chosen) continue;
+    if (well() && chapter.before) chapter.before();
+    if (well() && chapter.name == chosen) {
+      disturb(chapter, seed / repairs.size());
+      nothing_is_left_of(chapter);
+    }
+    if (well()) achieve(chapter);
+  }
+  end_of_story();
+  return finish("repair", seed);
+}
+
 /// Nothing of the leaver can be opened by what it had, and the remainder has no connection to lose.
 void StepSchedule::audit_removed() {
   for (const SimDrbd::Seen& seen : drbd_->look(1)) violation(fmt::format("{} is still in the kernel of B", seen.resource));
@@ -414,6 +503,7 @@ ScheduleReport StepSchedule::run(std::uint64_t seed) {
 
 ScheduleReport step_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run(seed); }
 ScheduleReport removal_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run_removal(seed); }
+ScheduleReport repair_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run_repair(seed); }
 ScheduleReport answer_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run_answers(seed); }
 
 }  // namespace mcv::sim

@@ -19,6 +19,7 @@ class TwoNodes : public sim::NodeWorld {
 
   using NodeWorld::Answer;
   using NodeWorld::both;
+  using NodeWorld::command;
   using NodeWorld::daemon;
   using NodeWorld::end_daemon;
   using NodeWorld::pass;

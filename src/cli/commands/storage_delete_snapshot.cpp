@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "cli/commands/commands.h"
+#include "cli/render/confirm.h"
+#include "cli/session.h"
+
+namespace mcv::cli::commands {
+namespace {
+
+Result<int> run(Session& session, const Arguments& arguments) {
+  const std::string& name = arguments.name();
+  MCV_CHECK(confirm_typed(session, fmt::format("This deletes {}, what a repair has overwritten, for good.", name), name));
+  MCV_TRY(const Outcome outcome, session.change("DELETE", "/v1/snapshots/{name}", {name}));
+  return session.finish(outcome, fmt::format("The snapshot {} is gone.", name));
+}
+
+}  // namespace
+
+Command storage_delete_snapshot() {
+  return {.name = "storage delete-snapshot",
+          .summary = "delete what a repair has overwritten before a verify does",
+          .operands = {.name = "NAME", .min = 1, .max = 1},
+          .routes = {{"DELETE", "/v1/snapshots/{name}"}},
+          .examples = {"hvctl storage delete-snapshot mcvs-A-17-vm1-0"},
+          .run = run};
+}
+
+}  // namespace mcv::cli::commands

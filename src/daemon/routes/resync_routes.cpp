@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// /v1/vms/{name}/resync, /v1/snapshots
+#include <algorithm>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "cluster/plans/resync_plan.h"
+#include "daemon/node/node.h"
+#include "daemon/routes/api.h"
+#include "daemon/routes/forward.h"
+#include "storage/lvm/snapshot.h"
+
+namespace mcv::routes {
+
+namespace asio = boost::asio;
+
+namespace {
+
+Result<VmRecord> vm_of(const Node& node, const api::ApiCall& call) {
+  MCV_TRY(const VmName name, VmName::parse(call.param("name")));
+  return node.shared.current().vm(name);
+}
+
+Json shown(const VmRecord& vm, const std::vector<plans::ResyncPart>& parts) {
+  Json volumes = Json::array();
+  for (const plans::ResyncPart& part : parts) {
+    volumes.push_back({{"volume", part.leg.volume.name.str()},
+                       {"source", part.leg.source.str()},
+                       {"target", part.leg.target.str()},
+                       {"advised", part.advised},
+                       {"reason", part.reason},
+                       {"marked_kib", part.leg.marked_kib},
+                       {"full", part.leg.full},
+                       {"size", part.leg.volume.size.count()}});
+  }
+  return {{"vm", vm.name.str()}, {"volumes", std::move(volumes)}};
+}
+
+/// Against the records only with a person's word.
+Status check_confirmed(const VmRecord& vm, const std::vector<plans::ResyncPart>& parts, const requests::ResyncVm& request) {
+  const auto against = std::find_if(parts.begin(), parts.end(), [](const plans::ResyncPart& part) { return !part.advised; });
+  if (against == parts.end() || request.source_confirmed) return success();
+  return Error(ErrorCode::not_confirmed, fmt::format("the copy of {} on {} would be overwritten, against or without what is recorded ({})", against->leg.volume.name.str(),
+                                                     against->leg.target.str(), against->reason))
+      .with_safe("neither copy was touched")
+      .with_next(fmt::format("hvctl resync --source {} {}", against->leg.source.str(), vm.name.str()));
+}
+
+asio::awaitable<api::ApiReply> resync(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.only_query({"dry_run"}));
+  MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
+  MCV_CO_TRY(const Json body, call.json());
+  MCV_CO_TRY(const requests::ResyncVm request, requests::resync_vm(body));
+  MCV_CO_TRY(const bool dry_run, call.flag("dry_run"));
+  if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
+  Look wanted;
+  const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
+  MCV_CO_TRY(const std::vector<plans::ResyncPart> parts, plans::resync_parts(node.shared.current(), facts, vm, request));
+  Plan plan = plans::resync(vm, node.self(), parts);
+  if (request.check_only || dry_run) {
+    Json answer = {{"resync", shown(vm, parts)}};
+    if (dry_run) answer["plan"] = dry_run_json(plan);
+    co_return api::reply(std::move(answer));
+  }
+  MCV_CO_CHECK(check_confirmed(vm, parts, request));
+  for (const plans::ResyncPart& part : parts) {
+    spdlog::warn("{}: {} is copied from {} to {} ({}), asked by uid {}", part.leg.volume.name.str(), part.leg.full ? "everything" : fmt::format("{} KiB", part.leg.marked_kib),
+                 part.leg.source.str(), part.leg.target.str(), part.reason, call.caller.uid);
+  }
+  co_return co_await run_plan(node, std::move(call), std::move(plan));
+}
+
+asio::awaitable<api::ApiReply> follow(Node& node, api::ApiCall call) {
+  MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
+  if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
+  auto plan = plans::follow_resync(node.shared.current(), vm, node.self());
+  co_return co_await run_plan(node, std::move(call), std::move(plan));
+}
+
+asio::awaitable<Result<Json>> own_snapshots(Node& node) {
+  MCV_CO_TRY(const std::vector<lvm::Snapshot> found, co_await lvm::snapshots(node.host));
+  Json list = Json::array();
+  for (const lvm::Snapshot& snapshot : found) {
+    list.push_back({{"node", node.self().str()},
+                    {"name", snapshot.name},
+                    {"volume", snapshot.volume},
+                    {"volume_group", snapshot.volume_group},
+                    {"operation", snapshot.operation},
+                    {"wall_seconds", snapshot.wall_seconds},
+                    {"size", snapshot.size.count()}});
+  }
+  co_return list;
+}
+
+/// Of both nodes: what was overwritten is never on the node whose copy was good.
+asio::awaitable<api::ApiReply> list_snapshots(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.only_query({}));
+  MCV_CO_TRY(Json list, co_await own_snapshots(node));
+  Json silent = Json::array();
+  const auto peer = node.peer_record();
+  if (peer && !call.forwarded) {
+    const std::string name = peer->name.str();
+    auto there = co_await forward_json(node, peer->name, std::move(call), PeerClient::quick);
+    const Json answer = there.ok() ? there->value("body", Json::object()) : Json::object();
+    if (answer.contains("snapshots")) {
+      for (const Json& snapshot : answer.at("snapshots")) list.push_back(snapshot);
+    } else {
+      silent.push_back(name);
+    }
+  }
+  Json body = {{"snapshots", std::move(list)}, {"silent", std::move(silent)}};
+  co_return api::reply(std::move(body));
+}
+
+asio::awaitable<api::ApiReply> delete_snapshot(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.only_query({}));
+  const std::string name = call.param("name");
+  const Status removed = co_await lvm::remove_snapshot(node.host, name);
+  const auto peer = node.peer_record();
+  const bool may_be_there = !removed.ok() && removed.error().code() == ErrorCode::not_found && peer && !call.forwarded;
+  if (may_be_there) co_return co_await forward(node, peer->name, std::move(call), PeerClient::patient);
+  if (!removed.ok()) co_return removed.error();
+  Json answer = {{"result", {{"text", fmt::format("the snapshot {} is deleted", name)}}}, {"durability", "single node"}};
+  co_return api::reply(std::move(answer));
+}
+
+}  // namespace
+
+void add_resync_routes(api::Router& router, Node& node) {
+  add(router, node, "POST", "/v1/vms/{name}/resync", "vm.resync", resync);
+  add(router, node, "POST", "/v1/vms/{name}/resync/follow", "vm.resync", follow);
+  add(router, node, "GET", "/v1/snapshots", "storage.list", list_snapshots);
+  add(router, node, "DELETE", "/v1/snapshots/{name}", "storage.delete", delete_snapshot);
+}
+
+}  // namespace mcv::routes

@@ -74,6 +74,25 @@ class Nodes(unittest.TestCase):
 
         self.check(put_aside, [])
 
+    def test_what_a_repair_overwrote_is_explained_until_a_clean_verify(self):
+        name = "mcvs-A-3-vm1-0"
+
+        def kept(verdict, volume="vm1-0", node="B"):
+            def change(seen):
+                seen["lvs"][("vg0", name)] = ["mcv", "mcv.snapshot"]
+                seen["snapshots"]["snapshots"].append({"name": name, "node": node, "volume": volume})
+                seen["vms"]["vms"][0]["volumes"][0]["verdict"] = {"kind": verdict}
+
+            return change
+
+        self.check(kept("mismatch"), [])
+        self.check(kept("suspect"), [])
+        orphan = [f"orphan logical volume vg0/{name}"]
+        self.check(kept("clean"), orphan)
+        self.check(kept("mismatch", volume="old-0"), orphan)
+        self.check(kept("mismatch", node="A"), orphan)
+        self.check(lambda seen: seen["lvs"].update({("vg0", name): [""]}), orphan)
+
     def test_each_missing_thing_is_found(self):
         self.check(lambda seen: seen["lvs"].pop(("vg0", "mcv-vm1-0.md")), ["missing logical volume vg0/mcv-vm1-0.md"])
         self.check(lambda seen: seen["resource_files"].remove("mcv-vm1-0.res"), ["missing resource file mcv-vm1-0.res"])

@@ -23,6 +23,7 @@ HVCTL = {
     "pools": "storage list",
     "networks": "network list",
     "quarantine": "storage list-quarantined",
+    "snapshots": "storage list-snapshots",
     "operations": "op list",
 }
 MACHINE = {
@@ -145,12 +146,21 @@ def quarantined(name, seen):
     return re.sub(r"\.md$", "", name) in {copy["name"] for copy in seen["quarantine"]["copies"]}
 
 
+def kept_by_a_repair(name, seen):
+    """A snapshot of a disk that is there and was not found equal since."""
+    volumes = {volume["name"]: volume for vm in seen["vms"]["vms"] for volume in vm["volumes"]}
+    for snapshot in seen["snapshots"]["snapshots"]:
+        if snapshot["name"] == name and snapshot["node"] == seen["info"]["node"] and snapshot["volume"] in volumes:
+            return volumes[snapshot["volume"]]["verdict"]["kind"] != "clean"
+    return False
+
+
 def findings(seen):
     """Of one node, from what parse() returned: "orphan …" and "missing …"."""
     want = Expected(seen)
     orphans, missing = [], []
-    ours = {lv for lv, tags in seen["lvs"].items() if "mcv" in tags or lv[1].startswith(("mcv-", "mcvq-"))}
-    orphans += [f"logical volume {group}/{name}" for group, name in sorted(ours - want.lvs) if not quarantined(name, seen)]
+    ours = {lv for lv, tags in seen["lvs"].items() if "mcv" in tags or lv[1].startswith(("mcv-", "mcvq-", "mcvs-"))}
+    orphans += [f"logical volume {group}/{name}" for group, name in sorted(ours - want.lvs) if not quarantined(name, seen) and not kept_by_a_repair(name, seen)]
     missing += [f"logical volume {group}/{name}" for group, name in sorted(want.lvs - set(seen["lvs"]))]
     files = {name for name in seen["resource_files"] if name.startswith((".mcv-", "mcv-"))}
     wanted_files = {f"{name}.res" for name in want.resources}

@@ -15,7 +15,7 @@ constexpr std::uint64_t block_kib = 4;
 std::string amount(const Json& volume) {
   const std::uint64_t marked = number_at(volume, "marked_kib");
   if (flag_at(volume, "full")) return fmt::format("everything, {:.2f} MiB", static_cast<double>(number_at(volume, "size")) / (1 << 20));
-  return fmt::format("{} blocks, {:.2f} MiB", marked / block_kib, static_cast<double>(marked) / 1024);
+  return fmt::format("{} blocks, {:.3f} MiB", marked / block_kib, static_cast<double>(marked) / 1024);
 }
 
 /// Before anything is asked or done.

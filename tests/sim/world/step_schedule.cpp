@@ -406,18 +406,22 @@ ScheduleReport StepSchedule::run_answers(std::uint64_t seed) {
   wrap_action_ = [this](host::Host& host, const std::string& name, std::unique_ptr<Action> action) { return with_faults(host, step_faults_, name, std::move(action)); };
   begin();
   std::vector<Chapter> chapters = story();
-  std::size_t chosen = seed % (chapters.size() + 2);
-  const bool removes = chosen >= chapters.size();
-  if (removes) {
-    const std::string name = chosen == chapters.size() ? "remove" : "join again";
-    chapters = removal_story();
+  const std::vector<std::string> of_others = {"remove", "join again", "resync", "resync, stopped", "resync, all of the other side"};
+  const std::size_t all = chapters.size() + of_others.size();
+  std::size_t chosen = seed % all;
+  const bool repairs = chosen >= chapters.size() + 2;
+  const bool removes = !repairs && chosen >= chapters.size();
+  if (repairs || removes) {
+    const std::string& name = of_others[chosen - chapters.size()];
+    chapters = repairs ? repair_story() : removal_story();
     for (chosen = 0; chapters[chosen].name != name;) ++chosen;
   }
-  const std::uint64_t number = seed / (story().size() + 2);
+  const std::uint64_t number = seed / all;
   for (std::size_t i = 0; i < chapters.size() && well(); ++i) {
     const Chapter& chapter = chapters[i];
     if (i != chosen && !chapter.always) continue;
-    if (i == chosen) {
+    if (chapter.before) chapter.before();
+    if (i == chosen && well()) {
       disturb_answer(chapter, number);
       nothing_is_left_of(chapter);
     }

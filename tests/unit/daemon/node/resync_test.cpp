@@ -212,6 +212,36 @@ TEST_F(ResyncTest, ARestartInPlaceIsNotGatedAndNotSilent) {
   EXPECT_TRUE(std::any_of(lines.begin(), lines.end(), is_alarm));
 }
 
+TEST_F(ResyncTest, AnOverrideNeverStandsInForAuthority) {
+  stop();
+  corrupt(b);
+  ASSERT_EQ(verify(), "mismatch");
+  nodes.power_off(a);
+  nodes.pass(60s);
+  const auto asked = refused(b, vm + "/start", {{"override", {{"reason", "I know"}}}});
+  ASSERT_TRUE(asked) << "nobody said that A is off";
+  EXPECT_NE(asked->next().find("confirm-down A"), std::string::npos) << asked->next();
+  EXPECT_FALSE(is_primary(b));
+  EXPECT_EQ(nodes.daemon(b).guests.facts(VmName::trusted("vm1")).state, RunState::stopped);
+}
+
+TEST_F(ResyncTest, CancelledBeforeThePointOfNoReturnNothingIsLeft) {
+  corrupt(b);
+  ASSERT_EQ(verify(), "mismatch");
+  const TwoNodes::Answer begun = nodes.ask(a, "POST", vm + "/resync", Json::object());
+  const OperationId id = OperationId::trusted(begun.body.at("operation").at("id").get<std::string>());
+  ASSERT_TRUE(nodes.ask(a, "POST", "/v1/operations/" + id.str() + "/cancel", Json::object()).ok());
+  nodes.run_events([&] { return nodes.daemon(a).operations.get(id)->final(); }, 120s);
+  EXPECT_EQ(nodes.daemon(a).operations.get(id)->outcome, OperationOutcome::cancelled);
+  EXPECT_EQ(on(b), bad);
+  EXPECT_EQ(kept(b), 0u);
+  EXPECT_TRUE(is_redundant());
+  EXPECT_EQ(nodes.daemon(a).guests.facts(VmName::trusted("vm1")).state, RunState::running);
+  nodes.must(a, "POST", vm + "/resync", Json::object());
+  copied();
+  EXPECT_EQ(on(b), good);
+}
+
 /// The reason lifts the verdict and nothing else.
 TEST_F(ResyncTest, AnOverrideNeverOpensWhatIsPrimaryOnTheOtherNode) {
   stop();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "two_nodes.h"
 
@@ -253,6 +254,70 @@ TEST_F(ResyncTest, AnOverrideNeverOpensWhatIsPrimaryOnTheOtherNode) {
   ASSERT_TRUE(asked);
   EXPECT_NE(asked->message().find("Primary on the other node"), std::string::npos) << asked->message();
 }
+
+/// A link is lost around a repair.
+struct Loss {
+  enum class Link {
+    replication,  ///< after so many events of the repair
+    daemons,      ///< and corosync's: the same
+    unnoticed,    ///< that of the replication, so many milliseconds before: the kernel finds out in the middle of it
+  };
+  Link link;
+  std::uint64_t when;
+};
+
+class LinkLostInARepair : public ResyncTest, public testing::WithParamInterface<Loss> {};
+
+TEST_P(LinkLostInARepair, TheGoodCopyStaysAndTheRepairEndsOrCanBeMadeAgain) {
+  corrupt(b);
+  ASSERT_EQ(verify(), "mismatch");
+  const auto [link, when] = GetParam();
+  if (link == Loss::Link::unnoticed) {
+    nodes.replication().cut();
+    nodes.pass(std::chrono::milliseconds(when));
+  }
+  const TwoNodes::Answer begun = nodes.ask(a, "POST", vm + "/resync", Json::object());
+  if (link == Loss::Link::unnoticed && begun.error) {
+    const ErrorCode code = begun.error->code();
+    EXPECT_TRUE(code == ErrorCode::not_up_to_date || code == ErrorCode::no_authority) << begun.error->message();  // not connected, or held
+    EXPECT_EQ(on(b), bad);
+    return;
+  }
+  ASSERT_TRUE(begun.ok());
+  const OperationId id = OperationId::trusted(begun.body.at("operation").at("id").get<std::string>());
+  std::uint64_t left = when;
+  if (link != Loss::Link::unnoticed) nodes.run_events([&] { return left-- == 0; }, 60s);
+  if (link == Loss::Link::replication) nodes.replication().cut();
+  if (link == Loss::Link::daemons) nodes.cut_cluster_link();
+  nodes.pass(30s);
+  EXPECT_EQ(on(a), good);
+  if (link == Loss::Link::daemons) nodes.heal_cluster_link();
+  else nodes.replication().heal();
+  EXPECT_TRUE(nodes.run_events([&] { return nodes.daemon(a).operations.get(id)->final(); }, 600s)) << "it neither ends nor is undone";
+  copied();
+  nodes.pass(30s);
+  EXPECT_EQ(on(a), good);
+  if (on(b) != good) nodes.must(a, "POST", vm + "/resync", Json::object());
+  copied();
+  EXPECT_EQ(on(b), good);
+  EXPECT_EQ(nodes.daemon(a).guests.facts(VmName::trusted("vm1")).state, RunState::running);
+  EXPECT_TRUE(is_primary(a));
+  EXPECT_FALSE(nodes.replication().look(a).front().held);
+  EXPECT_EQ(verify(), "clean");
+  EXPECT_TRUE(nodes.run_events([&] { return kept(b) == 0; }, 120s)) << "a clean verify deletes what was kept";
+}
+
+std::vector<Loss> losses() {
+  std::vector<Loss> all;
+  for (std::uint64_t events = 0; events <= 96; events += 6) {
+    all.push_back({Loss::Link::replication, events});
+    all.push_back({Loss::Link::daemons, events});
+  }
+  for (std::uint64_t milliseconds = 0; milliseconds <= 1800; milliseconds += 100) all.push_back({Loss::Link::unnoticed, milliseconds});
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Moments, LinkLostInARepair, testing::ValuesIn(losses()));
 
 }  // namespace
 }  // namespace mcv::test

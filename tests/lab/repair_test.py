@@ -138,7 +138,7 @@ class Repair(RunningPair):
         self.job.hvctl("A", "verify", "vm2", timeout=1800)
         wait_until(lambda: not self.job.ask("A", "storage", "list-snapshots")["snapshots"], 60, "the clean verify deletes the snapshot")
         self.job.hvctl("A", "vm", "delete", "vm2", "--yes")
-        self.job.hvctl("A", "storage", "delete", "slow")
+        self.job.hvctl("A", "storage", "delete", "slow", "--yes")
 
 
 if __name__ == "__main__":

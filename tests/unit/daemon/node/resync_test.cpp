@@ -38,10 +38,11 @@ class ResyncTest : public testing::Test {
   std::string verify(std::size_t node = a) {
     const TwoNodes::Answer begun = nodes.ask(node, "POST", "/v1/verify", {{"all", true}});
     const OperationId id = OperationId::trusted(begun.body.at("operation").at("id").get<std::string>());
-    const auto ended = [&] { return nodes.daemon(node).operations.get(id)->final(); };
+    const std::size_t coordinator = id.str().starts_with("A-") ? a : b;
+    const auto ended = [&] { return nodes.daemon(coordinator).operations.get(id)->final(); };
     nodes.run_events(ended, 600s);
     nodes.pass(5s);
-    return nodes.daemon(node).operations.get(id)->result.at("volumes").at(0).at("verdict").get<std::string>();
+    return nodes.daemon(coordinator).operations.get(id)->result.at("volumes").at(0).at("verdict").get<std::string>();
   }
   std::optional<Error> refused(std::size_t node, const std::string& path, const Json& body) { return nodes.ask(node, "POST", path, body).error; }
   bool is_redundant() {

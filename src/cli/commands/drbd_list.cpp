@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "cli/commands/ages.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/views.h"
 #include "cli/render/table.h"
@@ -43,17 +45,22 @@ Result<int> run(Session& session, const Arguments&) {
     table.add({text_at(volume, "volume"), std::to_string(number_at(volume, "minor")), std::to_string(number_at(volume, "port")),
                size_text(number_at(volume, "size")), fmt::format("{}/{}", or_dash(text_at(volume, "role")), or_dash(text_at(volume, "peer_role"))),
                both(volume, "disk", "peer_disk"), connection_cell(volume), Cell(size_text(kib * 1024), kib == 0 ? Tone::plain : Tone::warning),
-               verdict_cell(object_at(volume, "verdict"))});
+               verified_cell(volume)});
   }
   if (session.globals().quiet) return 0;
   // What the table's word means, and what to do.
+  std::vector<std::string> overdue;
   for (const Json& volume : list_at(answer, "volumes")) {
+    if (flag_at(volume, "verify_overdue")) overdue.push_back(text_at(volume, "volume"));
     for (const Json& hold : list_at(volume, "holds")) holds.push_back(hold);
     if (volume.contains("older_copy")) holds.push_back(object_at(volume, "older_copy"));
   }
   if (!table.empty()) session.out() << table.to_text(session.terminal().width, session.terminal().colour);
   else if (flag_at(answer, "enabled")) session.out() << "No replicated disks. Make one: hvctl vm create NAME --disk-size SIZE --storage-type drbd\n";
   else session.out() << "Replication is not enabled: hvctl drbd enable\n";
+  if (!overdue.empty()) {
+    holds.push_back({{"text", fmt::format("not compared for longer than the cluster allows (hvctl info says how long): {}", fmt::join(overdue, ", "))}, {"next", "hvctl verify --all"}});
+  }
   print_warnings(session, holds);
   return 0;
 }

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 #include <optional>
 
+#include "cli/commands/ages.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/views.h"
 #include "cli/render/table.h"
@@ -45,6 +46,19 @@ std::string format_text(const Json& info) {
   return fmt::format("{} ({} {}: hvctl cluster upgrade-format)", present, words.size() > 1 ? "both nodes know" : "this build knows", first->dump());
 }
 
+/// How old the comparisons of replicated disks are, and from when on that is an alarm.
+std::string verified_text(const Json& verify) {
+  const auto volumes = number_at(verify, "volumes");
+  const auto never = number_at(verify, "never");
+  if (volumes == 0) return {};
+  const bool has_limit = verify.contains("age_limit_seconds") && verify["age_limit_seconds"].is_number_integer();
+  const std::string limit = has_limit ? fmt::format("alarm after {}", days_text(verify["age_limit_seconds"].get<std::int64_t>())) : "no alarm";
+  if (never == volumes) return fmt::format("never; {}", limit);
+  std::string text = verify.contains("oldest_wall_seconds") && verify["oldest_wall_seconds"].is_number_integer() ? "the oldest " + ago_text(verify["oldest_wall_seconds"].get<std::int64_t>()) : std::string();
+  if (never > 0) text += fmt::format(", {} of {} disks never", never, volumes);
+  return fmt::format("{}; {}", text, limit);
+}
+
 void print_cluster(Session& session, const Json& info) {
   const Json& vms = object_at(info, "vms");
   const bool single = text_at(info, "cluster_state") == "single";
@@ -63,6 +77,7 @@ void print_cluster(Session& session, const Json& info) {
   if (!single) facts.add("Peer loss", text_at(info, "peer_loss") == "run-alone" ? "run-alone: a node that loses the other one lets its own guests write on" : "freeze: writes stand still until the other node is back or confirmed down");
   facts.add("VMs", fmt::format("{}, {} running", number_at(vms, "total"), number_at(vms, "running")));
   facts.add("DRBD", flag_at(object_at(info, "drbd"), "enabled") ? "enabled" : "not enabled (hvctl drbd enable)");
+  if (const std::string verified = verified_text(object_at(info, "verify")); !verified.empty()) facts.add("Verified", verified);
   facts.add("Hypervisors", joined(list_at(info, "hypervisors")));
   facts.add("Version", text_at(info, "version"));
   session.out() << facts.to_text(session.terminal().width, session.terminal().colour);

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "cli/commands/ages.h"
 #include "cli/session.h"
 #include "cli/suggest.h"
 
@@ -23,7 +24,7 @@ void print_volumes(Session& session, const Json& vm) {
     const bool replicated = text_at(volume, "kind") == "drbd";
     const std::string redundant = !replicated ? "-" : !volume.contains("redundant") ? "unknown" : flag_at(volume, "redundant") ? "yes" : "no";
     table.add({text_at(volume, "name"), size_text(number_at(volume, "size")), text_at(volume, "kind"), or_dash(text_at(volume, "pool")), or_dash(text_at(volume, "device")),
-               Cell(redundant, tone_of(redundant)), replicated ? verdict_cell(object_at(volume, "verdict")) : Cell("-")});
+               Cell(redundant, tone_of(redundant)), replicated ? verified_cell(volume) : Cell("-")});
   }
   if (!table.empty()) session.out() << '\n' << table.to_text(session.terminal().width, session.terminal().colour);
 }

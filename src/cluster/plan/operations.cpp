@@ -190,6 +190,14 @@ Result<OperationView> Operations::get(const OperationId& id) const {
   return record->view();
 }
 
+std::vector<OperationState> Operations::unfinished(const std::string& kind) const {
+  std::vector<OperationState> states;
+  for (const auto& [number, record] : records_) {
+    if (record->state().plan().kind == kind && !record->state().finished()) states.push_back(record->state());
+  }
+  return states;
+}
+
 asio::awaitable<Result<OperationView>> Operations::next_change(OperationId id, std::uint64_t seen) {
   MCV_CO_TRY(const Record record, find(id));
   if (record->version() == seen) co_await record->wait_change(seen);

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "cluster/model/verify_policy.h"
 #include "cluster/plans/steps.h"
 
 namespace mcv::plans {
@@ -80,34 +82,6 @@ Result<Plan> enable_drbd(const ClusterState& state, const NodeName& here) {
   return plan;
 }
 
-Result<Plan> verify(const ClusterState& state, const NodeName& here, const requests::Verify& request) {
-  std::vector<VmRecord> vms;
-  if (request.all) vms = state.vms();
-  for (const VmName& name : request.vms) {
-    MCV_TRY(VmRecord vm, state.vm(name));
-    vms.push_back(std::move(vm));
-  }
-  Plan plan;
-  plan.kind = "verify";
-  plan.object = "verify";
-  plan.summary = request.all ? "verify every replicated volume" : fmt::format("verify {} VMs", vms.size());
-  for (const VmRecord& vm : vms) {
-    const std::vector<VolumeRecord> volumes = state.volumes_of(vm);
-    const auto replicated = [](const VolumeRecord& volume) { return volume.kind == VolumeKind::drbd; };
-    if (!request.all && std::none_of(volumes.begin(), volumes.end(), replicated)) {
-      return Error(ErrorCode::bad_request, fmt::format("{} has no replicated disk; there is nothing to compare", vm.name.str())).with_next(fmt::format("hvctl vm info {}", vm.name.str()));
-    }
-    for (const VolumeRecord& volume : volumes) {
-      if (replicated(volume)) plan.steps.push_back(volume_verify(here, {volume, std::nullopt}));
-    }
-  }
-  // A verify does not stand in the way of a guest's start or stop; two verifies of everything exclude each other.
-  plan.locks = {{"verify", false}};
-  if (!plan.steps.empty()) plan.steps.push_back(verify_summary(here));
-  if (plan.steps.empty()) return Error(ErrorCode::not_found, "there is no replicated volume to verify").with_next("hvctl vm list");
-  return plan;
-}
-
 Result<Mutation> create_network(const ClusterState& state, const Facts& facts, const requests::CreateNetwork& request) {
   if (state.find(Kind::network, request.name.str()) != nullptr) {
     return Error(ErrorCode::already_exists, fmt::format("there is a network {} already", request.name.str())).with_next("hvctl network list");
@@ -171,6 +145,29 @@ Plan join(const ClusterState& state, const NodeRecord& here, const NodeRecord& j
 }
 
 Result<Mutation> set_peer_loss(const ClusterState& state, PeerLoss policy) { return put_setting(state, peer_loss_setting, std::string(to_text(policy))); }
+
+Result<std::vector<Mutation>> update_cluster(const ClusterState& state, const requests::UpdateCluster& request) {
+  std::vector<Mutation> mutations;
+  if (request.peer_loss) {
+    MCV_TRY(Mutation mutation, set_peer_loss(state, *request.peer_loss));
+    mutations.push_back(std::move(mutation));
+  }
+  if (request.verify_age_seconds) {
+    const std::string text = *request.verify_age_seconds == 0 ? "off" : std::to_string(*request.verify_age_seconds);
+    mutations.push_back(put_setting(state, verify_age_setting, text));
+  }
+  if (request.verify_parallel) mutations.push_back(put_setting(state, verify_parallel_setting, std::to_string(*request.verify_parallel)));
+  return mutations;
+}
+
+std::string summary_of(const requests::UpdateCluster& request) {
+  std::vector<std::string> words;
+  if (request.peer_loss) words.push_back(fmt::format("when a node loses the other one: {}", to_text(*request.peer_loss)));
+  if (request.verify_age_seconds && *request.verify_age_seconds == 0) words.emplace_back("no alarm about the age of a verify");
+  else if (request.verify_age_seconds) words.push_back(fmt::format("alarm when a verify is older than {}", age_words(*request.verify_age_seconds)));
+  if (request.verify_parallel) words.push_back(fmt::format("disks verified at once: {}", *request.verify_parallel));
+  return fmt::format("{}", fmt::join(words, "; "));
+}
 
 Result<Plan> with_peer_loss(Plan join, const ClusterState& state, const NodeName& here, std::optional<PeerLoss> policy) {
   if (!policy || *policy == peer_loss(state)) return join;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plans about the pair: storage pools, replication, verify, join. Pure.
+// Plans about the pair: storage pools, replication, join. Pure.
 #pragma once
 
 #include <optional>
@@ -19,7 +19,6 @@ inline constexpr const char* join_kind = "cluster-add-node";
 Result<Plan> create_pool(const ClusterState& state, const Facts& facts, const NodeName& here, const requests::CreatePool& request);
 Result<Plan> delete_pool(const ClusterState& state, const NodeName& here, const PoolName& name);
 Result<Plan> enable_drbd(const ClusterState& state, const NodeName& here);
-Result<Plan> verify(const ClusterState& state, const NodeName& here, const requests::Verify& request);
 Result<Mutation> create_network(const ClusterState& state, const Facts& facts, const requests::CreateNetwork& request);
 Result<Mutation> delete_network(const ClusterState& state, const NetworkName& name);
 
@@ -28,6 +27,10 @@ Result<Mutation> delete_network(const ClusterState& state, const NetworkName& na
 Plan join(const ClusterState& state, const NodeRecord& here, const NodeRecord& joiner, Json suitability);
 
 Result<Mutation> set_peer_loss(const ClusterState& state, PeerLoss policy);
+/// What `hvctl cluster update` names, each a setting.
+Result<std::vector<Mutation>> update_cluster(const ClusterState& state, const requests::UpdateCluster& request);
+/// In words, for the journal.
+std::string summary_of(const requests::UpdateCluster& request);
 /// A join that begins with the policy, when one is given. A policy that was set before is not changed on the way: an undo
 /// could not bring it back.
 Result<Plan> with_peer_loss(Plan join, const ClusterState& state, const NodeName& here, std::optional<PeerLoss> policy);

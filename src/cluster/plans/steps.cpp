@@ -45,7 +45,20 @@ PlannedStep volume_redundant(const NodeName& node, const VolumeRef& ref) { retur
 PlannedStep volume_primary(const NodeName& node, const VolumeRef& ref) { return volume_step("volume.primary", node, ref, "promote"); }
 PlannedStep volume_secondary(const NodeName& node, const VolumeRef& ref) { return volume_step("volume.secondary", node, ref, "demote"); }
 PlannedStep volume_remove(const NodeName& node, const VolumeRef& ref) { return volume_step("volume.remove", node, ref, "remove every trace of"); }
-PlannedStep volume_verify(const NodeName& node, const VolumeRef& ref) { return volume_step("volume.verify", node, ref, "compare both sides of"); }
+PlannedStep volume_verify(const NodeName& node, const VolumeRecord& volume, const std::string& asked_by) {
+  Json params = {{"volume", volume.to_json()}, {"asked_by", asked_by}};
+  return step("volume.verify", node, std::move(params), fmt::format("compare both sides of {}", volume.name.str()));
+}
+PlannedStep verify_together(const NodeName& node, const std::vector<VolumeRecord>& volumes, const std::string& asked_by) {
+  Json list = Json::array();
+  std::string names;
+  for (const VolumeRecord& volume : volumes) {
+    list.push_back(volume.to_json());
+    names += (names.empty() ? "" : ", ") + volume.name.str();
+  }
+  Json params = {{"volumes", std::move(list)}, {"asked_by", asked_by}};
+  return step("verify.together", node, std::move(params), fmt::format("compare both sides of {}", names));
+}
 
 PlannedStep verify_summary(const NodeName& node) { return step("verify.summary", node, Json::object(), "sum up"); }
 

@@ -33,7 +33,9 @@ PlannedStep volume_redundant(const NodeName& node, const VolumeRef& ref);    ///
 PlannedStep volume_primary(const NodeName& node, const VolumeRef& ref);      ///< undo: secondary
 PlannedStep volume_secondary(const NodeName& node, const VolumeRef& ref);    ///< no undo
 PlannedStep volume_remove(const NodeName& node, const VolumeRef& ref);       ///< everything of it; no undo
-PlannedStep volume_verify(const NodeName& node, const VolumeRef& ref);       ///< never fails: the result says what was found
+/// Neither fails: the result says what was found.
+PlannedStep volume_verify(const NodeName& node, const VolumeRecord& volume, const std::string& asked_by);
+PlannedStep verify_together(const NodeName& node, const std::vector<VolumeRecord>& volumes, const std::string& asked_by);  ///< several at once
 
 PlannedStep verify_summary(const NodeName& node);                            ///< gathers the verify results into one
 

@@ -170,7 +170,8 @@ Result<Plan> create_vm(const ClusterState& state, const Facts& facts, const Node
   MCV_TRY(const PoolRecord pool, choose_pool(state, request));
   const std::vector<NodeName> nodes = sides(state, request.storage_type, owner);
   MCV_CHECK(check_sides(pool, facts, nodes));
-  const std::vector<VolumeRecord> volumes = volumes_for(request, pool, owner);
+  std::vector<VolumeRecord> volumes = volumes_for(request, pool, owner);
+  for (VolumeRecord& volume : volumes) volume.verdict.wall_seconds = identity.wall_seconds;
   std::vector<Mutation> mutations;
   for (const VolumeRecord& volume : volumes) {
     vm.volumes.push_back(volume.name);

@@ -23,6 +23,7 @@ using Facts = std::map<std::string, NodeFacts>;
 struct VmIdentity {
   std::string uuid;
   std::vector<std::string> macs;  ///< one per network of the request
+  std::int64_t wall_seconds = 0;  ///< when: a disk that is never verified has an age, too
 };
 
 Result<Plan> create_vm(const ClusterState& state, const Facts& facts, const NodeName& here, const requests::CreateVm& request, const VmIdentity& identity);

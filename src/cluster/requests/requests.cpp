@@ -6,6 +6,8 @@
 #include <array>
 #include <fmt/format.h>
 
+#include "cluster/model/verify_policy.h"
+
 namespace mcv::requests {
 namespace {
 
@@ -202,6 +204,7 @@ Result<Verify> verify(const Json& body) {
   Verify request;
   for (const std::string& name : fields.optional_or<std::vector<std::string>>("vms", {})) request.vms.push_back(read_name<VmName>(fields, name));
   request.all = fields.optional_or("all", false);
+  request.scheduled = fields.optional_or("scheduled", false);
   if (request.all != request.vms.empty()) fields.fail(Error(ErrorCode::bad_request, "name the VMs to verify, or --all"));
   MCV_CHECK(fields.finish());
   return request;
@@ -316,7 +319,16 @@ Result<ConfirmDown> confirm_down(const Json& body) {
 Result<UpdateCluster> update_cluster(const Json& body) {
   Fields fields(body, "cluster");
   UpdateCluster request;
-  request.peer_loss = read_peer_loss(fields, fields.required<std::string>("peer_loss"));
+  if (const auto peer_loss = fields.optional<std::string>("peer_loss")) request.peer_loss = read_peer_loss(fields, *peer_loss);
+  request.verify_age_seconds = fields.optional<std::int64_t>("verify_age_seconds");
+  if (request.verify_age_seconds && *request.verify_age_seconds != 0 && (*request.verify_age_seconds < 3600 || *request.verify_age_seconds > 3650 * 86'400)) {
+    fields.fail(Error(ErrorCode::bad_request, "verify_age_seconds must be 0, for no alarm, or between an hour and ten years"));
+  }
+  request.verify_parallel = fields.optional<std::uint32_t>("verify_parallel");
+  if (request.verify_parallel && (*request.verify_parallel < 1 || *request.verify_parallel > most_verifies_at_once)) {
+    fields.fail(Error(ErrorCode::bad_request, fmt::format("verify_parallel must be between 1 and {}", most_verifies_at_once)));
+  }
+  if (!request.peer_loss && !request.verify_age_seconds && !request.verify_parallel) fields.fail(Error(ErrorCode::bad_request, "no setting was named"));
   MCV_CHECK(fields.finish());
   return request;
 }

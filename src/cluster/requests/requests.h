@@ -64,6 +64,7 @@ Result<MigrateVm> migrate_vm(const Json& body);
 struct Verify {
   std::vector<VmName> vms;
   bool all = false;
+  bool scheduled = false;  ///< a timer asks, not a person
 };
 Result<Verify> verify(const Json& body);
 
@@ -125,9 +126,11 @@ struct ConfirmDown {
 };
 Result<ConfirmDown> confirm_down(const Json& body);
 
-/// Settings of the cluster.
+/// Settings of the cluster: at least one.
 struct UpdateCluster {
-  PeerLoss peer_loss = PeerLoss::freeze;
+  std::optional<PeerLoss> peer_loss;
+  std::optional<std::int64_t> verify_age_seconds;  ///< 0: no alarm
+  std::optional<std::uint32_t> verify_parallel;
 };
 Result<UpdateCluster> update_cluster(const Json& body);
 

@@ -23,13 +23,14 @@ inline constexpr const char* format_setting = "format";
 
 /// Words of the configuration that a build without them would pass over, although it must not.
 namespace feature {
-inline constexpr const char* run_alone = "run-alone";  ///< ADR 0009: the other node may have gone on
+inline constexpr const char* run_alone = "run-alone";    ///< ADR 0009: the other node may have gone on
+inline constexpr const char* verify_desk = "verify-desk";  ///< ADR 0014: takes verifies of the other node, and queues them
 }
 
 /// Of one build, as its daemon tells the other one on contact. The default is this build.
 struct Abilities {
   std::uint64_t format = newest_format;  ///< 1 to this one are read, and written where the configuration says so
-  std::set<std::string> features = {feature::run_alone};
+  std::set<std::string> features = {feature::run_alone, feature::verify_desk};
   friend bool operator==(const Abilities&, const Abilities&) = default;
 };
 

@@ -40,6 +40,7 @@ void add_actions(Node& node) {
   add_record_action(node);
   add_takeover_action(node);
   add_volume_actions(node);
+  add_verify_actions(node);
   add_guest_actions(node);
   add_pool_actions(node);
   add_join_actions(node);

@@ -32,6 +32,7 @@ void add_actions(Node& node);
 void add_record_action(Node& node);
 void add_takeover_action(Node& node);
 void add_volume_actions(Node& node);
+void add_verify_actions(Node& node);
 void add_guest_actions(Node& node);
 void add_pool_actions(Node& node);
 void add_join_actions(Node& node);

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // volume.*: one volume's leg on this node.
-#include <spdlog/spdlog.h>
-
 #include <fmt/format.h>
 
 #include "cluster/authority/takeover.h"
 #include "daemon/actions/actions.h"
 #include "daemon/node/node.h"
 #include "storage/drbd/lone_leg.h"
-#include "storage/drbd/verify_run.h"
 #include "storage/drbd/volume_life.h"
 #include "storage/lvm/backing.h"
 #include "storage/lvm/snapshot.h"
@@ -271,104 +268,6 @@ asio::awaitable<Result<Json>> remove(Node& node, StepContext context) {
   co_return Json();
 }
 
-Json ranges_json(const std::vector<SectorRange>& ranges) {
-  Json list = Json::array();
-  for (const SectorRange& range : ranges) list.push_back({{"start", range.start}, {"count", range.count}});
-  return list;
-}
-
-Json verify_result(const VolumeRecord& volume, std::string_view verdict, std::string text, const drbd::VerifyResult& result) {
-  return {{"vm", volume.vm.str()},   {"volume", volume.name.str()}, {"verdict", verdict},
-          {"text", std::move(text)}, {"ranges", ranges_json(result.ranges)}, {"out_of_sync_kib", result.out_of_sync_kib}};
-}
-
-/// The verdict goes into the shared configuration, after everything this node knows.
-asio::awaitable<Status> keep_verdict(Node& node, StepContext context, VolumeRecord volume, drbd::VerifyResult result) {
-  volume.verdict = drbd::verdict_of(result, node.host.clock.wall_seconds(), node.self());
-  volume.verdict.after = stamp_of(node.shared.position());
-  Change change;
-  change.id = fmt::format("{}/{}/verdict", context.operation.str(), context.step);
-  change.summary = fmt::format("verify of {}: {}", volume.name.str(), to_text(volume.verdict.kind));
-  Json fields = {{"verdict", volume.to_json().at("verdict")}};
-  change.mutations.push_back(patch(Kind::volume, volume.name.str(), std::move(fields)));
-  auto proposed = co_await node.shared.propose(std::move(change));
-  if (!proposed.ok()) co_return std::move(proposed).error();
-  co_return success();
-}
-
-/// Before it is known how the run ends, because this process may not see the end of it.
-asio::awaitable<void> close_gate(Node& node, VolumeRecord volume, std::vector<SectorRange> ranges) {
-  const Status closed = co_await node.verify_gate.close(std::move(volume), std::move(ranges), "");
-  static_cast<void>(closed);  // logged there, and closed all the same
-}
-
-/// A run that ends without a shared verdict. When it saw differences they are durable here before anything is answered.
-asio::awaitable<Json> without_verdict(Node& node, VolumeRecord volume, drbd::VerifyResult result, bool differed, std::string reason) {
-  if (!differed) {
-    const bool earlier = node.verify_gate.is_suspect(volume.name);
-    co_return verify_result(volume, "could-not-verify", earlier ? reason + "; an earlier run found differences, so it stays suspect" : reason, result);
-  }
-  const Status closed = co_await node.verify_gate.close(volume, result.ranges, reason);
-  std::string text = fmt::format("differences were found and the run did not end: {}; {} does not start or move until a clean verify", reason, volume.vm.str());
-  if (!closed.ok()) text += fmt::format("; this could not be stored and holds only until mcvd restarts: {}", closed.error().message());
-  co_return verify_result(volume, "suspect", std::move(text), result);
-}
-
-/// Never fails: one volume that cannot be compared must not keep the others from being compared.
-asio::awaitable<Result<Json>> verify(Node& node, StepContext context) {
-  MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
-  // A run that this operation had begun before mcvd ended: nobody watched it, so it is made anew.
-  const Status stopped = co_await drbd::stop_verify(node.host, node.drbd, step.volume.name);
-  if (!stopped.ok()) spdlog::warn("a verify of {} that runs already could not be stopped: {}", step.volume.name.str(), stopped.error().message());
-  drbd::VerifyHooks hooks;
-  hooks.progress = [progress = context.progress, name = step.volume.name.str()](const drbd::VerifyProgress& now) {
-    progress(static_cast<int>(now.percent), fmt::format("{}{}: {} KiB/s", now.round == 0 ? "comparing " : "re-checking ", name, now.kib_per_second));
-  };
-  const auto differed = std::make_shared<bool>(false);
-  hooks.interrupted = context.interrupted;
-  hooks.found = [&node, differed, volume = step.volume](std::vector<SectorRange> ranges) {
-    *differed = true;
-    return close_gate(node, volume, std::move(ranges));
-  };
-  const drbd::Verification::Settings settings;
-  auto result = co_await drbd::run_verify(node.host, node.drbd, step.volume.name, settings, std::move(hooks));
-  if (!result.ok()) {
-    const drbd::VerifyResult nothing;
-    Json unknown = co_await without_verdict(node, step.volume, nothing, *differed, result.error().message());
-    co_return unknown;
-  }
-  const drbd::VerifyResult compared = *result;
-  const bool doubtful = *differed || !compared.ranges.empty();
-  if (compared.outcome == drbd::VerifyOutcome::could_not_verify) {
-    Json unknown = co_await without_verdict(node, step.volume, compared, doubtful, compared.reason);
-    co_return unknown;
-  }
-  auto kept = co_await keep_verdict(node, context, step.volume, compared);
-  if (!kept.ok()) {
-    std::string reason = "the verdict could not be recorded: " + kept.error().message();
-    Json unknown = co_await without_verdict(node, step.volume, compared, doubtful, std::move(reason));
-    co_return unknown;
-  }
-  co_await node.verify_gate.tidy();
-  if (compared.outcome == drbd::VerifyOutcome::clean) co_return verify_result(step.volume, "clean", "both sides are equal", compared);
-  const std::string text = fmt::format("{} ranges differ; {} does not start or move until they are repaired", compared.ranges.size(), step.volume.vm.str());
-  co_return verify_result(step.volume, "mismatch", text, compared);
-}
-
-asio::awaitable<Status> stop_verify(Node& node, StepContext context) {
-  MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
-  co_return co_await drbd::stop_verify(node.host, node.drbd, step.volume.name);
-}
-
-asio::awaitable<Result<Json>> summarise(Node&, StepContext context) {
-  Json volumes = Json::array();
-  for (const Json& result : context.results) {
-    if (result.is_object() && result.contains("verdict")) volumes.push_back(result);
-  }
-  Json summary = {{"volumes", std::move(volumes)}};
-  co_return summary;
-}
-
 }  // namespace
 
 asio::awaitable<Status> promote(Node& node, VolumeRecord volume) {
@@ -399,8 +298,6 @@ void add_volume_actions(Node& node) {
   add_action(node, "volume.primary", {primary, demote, never_asked});
   add_action(node, "volume.secondary", {secondary, nothing_to_undo, never_asked});
   add_action(node, "volume.remove", {remove, nothing_to_undo, never_asked});
-  add_action(node, "volume.verify", {verify, stop_verify, never_asked});
-  add_action(node, "verify.summary", {summarise, nothing_to_undo, never_asked});
 }
 
 }  // namespace mcv

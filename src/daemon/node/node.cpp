@@ -37,6 +37,8 @@ Node::Node(host::Host& given_host, NodeSettings given_settings)
       shared(host, settings.abilities),
       records(host, shared),
       verify_gate(host.clock, shared, records),
+      verify_history(host.clock, shared, records),
+      verify_alarm(host.clock, shared),
       secrets(host.files, paths::secrets_file(this->settings.state_directory)),
       reservation(host.files, paths::join_file(this->settings.state_directory)),
       drbd(host),

@@ -32,7 +32,9 @@
 #include "daemon/join/reservation.h"
 #include "daemon/node/observer.h"
 #include "daemon/node/secrets.h"
+#include "daemon/node/verify_alarm.h"
 #include "daemon/node/verify_gate.h"
+#include "daemon/node/verify_history.h"
 #include "daemon/peer/peer_client.h"
 #include "daemon/peer/step_router.h"
 #include "daemon/removal/departure.h"
@@ -111,6 +113,8 @@ class Node {
   SharedState shared;
   NodeRecords records;
   VerifyGate verify_gate;
+  VerifyHistory verify_history;
+  VerifyAlarm verify_alarm;
   /// VMs that passed their last start checks and have no VMM to be seen yet: their memory is taken all the same. Shared with
   /// the coroutines that start them.
   std::shared_ptr<std::multiset<VmName>> starting = std::make_shared<std::multiset<VmName>>();

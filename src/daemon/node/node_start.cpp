@@ -41,6 +41,7 @@ asio::awaitable<Status> Node::start() {
   MCV_CO_CHECK(co_await secrets.load());
   MCV_CO_CHECK(co_await shared.load());
   MCV_CO_CHECK(co_await records.load());
+  co_await verify_history.close_open();
   verify_gate.notice();
   records.on_arrival([this]() { verify_gate.notice(); });
   MCV_CO_CHECK(co_await reservation.load());
@@ -63,6 +64,7 @@ asio::awaitable<Status> Node::start() {
   join_watch.begin();
   release_what_ended_while_away();
   departure.start();
+  tasks.spawn(verify_alarm.watch());
   finish_start_soon();
   co_return success();
 }

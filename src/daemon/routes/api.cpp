@@ -17,6 +17,7 @@ Api::Api(Node& node) : node_(node), router_(api::allow_root_only) {
   routes::add_removal_routes(router_, node);
   routes::add_resync_routes(router_, node);
   routes::add_storage_routes(router_, node);
+  routes::add_verify_routes(router_, node);
   routes::add_vm_routes(router_, node);
   routes::add_operation_routes(router_, node);
   node.answer_api = [this](api::ApiCall call, std::string target) { return answer(std::move(call), std::move(target)); };
@@ -58,13 +59,24 @@ asio::awaitable<api::ApiReply> run_plan(Node& node, api::ApiCall call, Result<Pl
 }
 
 asio::awaitable<api::ApiReply> run_change(Node& node, api::ApiCall call, std::string summary, Result<Mutation> mutation) {
+  if (!mutation.ok()) {
+    MCV_CO_CHECK(call.only_query({"dry_run"}));
+    co_return std::move(mutation).error();
+  }
+  std::vector<Mutation> one;
+  one.push_back(std::move(*mutation));
+  Result<std::vector<Mutation>> mutations = std::move(one);
+  co_return co_await run_changes(node, std::move(call), std::move(summary), std::move(mutations));
+}
+
+asio::awaitable<api::ApiReply> run_changes(Node& node, api::ApiCall call, std::string summary, Result<std::vector<Mutation>> mutations) {
   MCV_CO_CHECK(call.only_query({"dry_run"}));
   MCV_CO_TRY(const bool dry_run, call.flag("dry_run"));
-  if (!mutation.ok()) co_return std::move(mutation).error();
+  if (!mutations.ok()) co_return std::move(mutations).error();
   Change change;
   change.id = node.host.random.uuid();
   change.summary = summary;
-  change.mutations.push_back(std::move(*mutation));
+  change.mutations = std::move(*mutations);
   if (dry_run) {
     MCV_CO_CHECK(node.shared.current().check(change));
     Json step = {{"step", "record"}, {"node", node.self().str()}, {"text", summary}};

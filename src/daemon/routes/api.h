@@ -38,6 +38,7 @@ void add_divergence_routes(api::Router& router, Node& node);
 void add_removal_routes(api::Router& router, Node& node);
 void add_resync_routes(api::Router& router, Node& node);
 void add_storage_routes(api::Router& router, Node& node);
+void add_verify_routes(api::Router& router, Node& node);
 void add_vm_routes(api::Router& router, Node& node);
 void add_operation_routes(api::Router& router, Node& node);
 
@@ -45,7 +46,8 @@ void add_operation_routes(api::Router& router, Node& node);
 std::string_view durability_text(const Node& node, const Committed& done);
 /// Answers ?dry_run=true with the plan; otherwise submits it and answers 202 with the operation.
 boost::asio::awaitable<api::ApiReply> run_plan(Node& node, api::ApiCall call, Result<Plan> plan);
-/// One small change: proposed, answered when it is durable.
+/// One small change of one or several objects, all or nothing: proposed, answered when it is durable.
+boost::asio::awaitable<api::ApiReply> run_changes(Node& node, api::ApiCall call, std::string summary, Result<std::vector<Mutation>> mutations);
 boost::asio::awaitable<api::ApiReply> run_change(Node& node, api::ApiCall call, std::string summary, Result<Mutation> mutation);
 
 }  // namespace routes

@@ -121,9 +121,9 @@ asio::awaitable<api::ApiReply> update(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(node.own_record());
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const requests::UpdateCluster request, requests::update_cluster(body));
-  auto mutation = plans::set_peer_loss(node.shared.current(), request.peer_loss);
-  std::string summary = fmt::format("when a node loses the other one: {}", to_text(request.peer_loss));
-  co_return co_await run_change(node, std::move(call), std::move(summary), std::move(mutation));
+  auto mutations = plans::update_cluster(node.shared.current(), request);
+  std::string summary = plans::summary_of(request);
+  co_return co_await run_changes(node, std::move(call), std::move(summary), std::move(mutations));
 }
 
 /// A change like any other; that both builds know the format is checked once more where both take it.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// /v1/storage, /v1/networks, /v1/drbd, /v1/verify
+// /v1/storage, /v1/networks, /v1/drbd
 #include <fmt/format.h>
 
 #include "cluster/plans/cluster_plans.h"
@@ -69,14 +69,7 @@ asio::awaitable<api::ApiReply> enable_drbd(Node& node, api::ApiCall call) {
 
 asio::awaitable<api::ApiReply> list_drbd(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({}));
-  co_return api::reply(views::drbd(node.shared.current(), node.self(), node.verify_gate, node.drbd.volumes()));
-}
-
-asio::awaitable<api::ApiReply> verify(Node& node, api::ApiCall call) {
-  MCV_CO_TRY(const Json body, call.json());
-  MCV_CO_TRY(const requests::Verify request, requests::verify(body));
-  auto plan = plans::verify(node.shared.current(), node.self(), request);
-  co_return co_await run_plan(node, std::move(call), std::move(plan));
+  co_return api::reply(views::drbd(node));
 }
 
 }  // namespace
@@ -90,7 +83,6 @@ void add_storage_routes(api::Router& router, Node& node) {
   add(router, node, "DELETE", "/v1/storage/{name}", "storage.delete", delete_pool);
   add(router, node, "GET", "/v1/drbd", "drbd.list", list_drbd);
   add(router, node, "POST", "/v1/drbd/enable", "drbd.enable", enable_drbd);
-  add(router, node, "POST", "/v1/verify", "vm.verify", verify);
 }
 
 }  // namespace mcv::routes

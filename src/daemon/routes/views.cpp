@@ -7,6 +7,7 @@
 #include "cluster/authority/settlement.h"
 #include "cluster/authority/takeover.h"
 #include "cluster/model/older_copy.h"
+#include "cluster/model/verify_policy.h"
 #include "cluster/store/abilities.h"
 #include "daemon/node/node.h"
 #include "daemon/routes/alone_view.h"
@@ -94,6 +95,7 @@ Json volume_json(const Node& node, const AloneView& alone, const VolumeRecord& v
   json["minor"] = volume.minor;
   json["port"] = volume.port;
   json["verdict"] = verdict_json(volume, node.verify_gate);
+  json["verify_overdue"] = verify_overdue(volume, state, node.host.clock.wall_seconds()).has_value();
   json["alone_since"] = alone.since(volume.name);
   if (facts.contains(vm.owner.str())) {
     const VolumeFacts* seen = seen_on(vm.owner, volume.name, facts);
@@ -121,7 +123,10 @@ Json networks(const ClusterState& state, const plans::Facts& facts) {
   return {{"networks", list}};
 }
 
-Json drbd(const ClusterState& state, const NodeName& self, const VerifyGate& gate, const std::map<std::string, VolumeFacts>& volumes) {
+Json drbd(const Node& node) {
+  const ClusterState& state = node.shared.current();
+  const std::map<std::string, VolumeFacts> volumes = node.drbd.volumes();
+  const std::int64_t now = node.host.clock.wall_seconds();
   Json list = Json::array();
   for (const VolumeRecord& volume : state.volumes()) {
     if (volume.kind != VolumeKind::drbd) continue;
@@ -129,7 +134,7 @@ Json drbd(const ClusterState& state, const NodeName& self, const VerifyGate& gat
     Json json = seen == volumes.end() ? to_json(VolumeFacts{}) : to_json(seen->second);
     json["configured"] = seen != volumes.end();
     json["holds"] = seen == volumes.end() ? Json::array() : holds_json(seen->second.suspended, volume);
-    if (const auto older = older_seen_by(state, self, volume.name, seen == volumes.end() ? nullptr : &seen->second)) {
+    if (const auto older = older_seen_by(state, node.self(), volume.name, seen == volumes.end() ? nullptr : &seen->second)) {
       json["older_copy"] = {{"node", older->node}, {"text", older->text}, {"next", older->next}};
     }
     json["one_leg"] = !state.is_cluster();
@@ -138,7 +143,8 @@ Json drbd(const ClusterState& state, const NodeName& self, const VerifyGate& gat
     json["minor"] = volume.minor;
     json["port"] = volume.port;
     json["size"] = volume.size.count();
-    json["verdict"] = verdict_json(volume, gate);
+    json["verdict"] = verdict_json(volume, node.verify_gate);
+    json["verify_overdue"] = verify_overdue(volume, state, now).has_value();
     list.push_back(std::move(json));
   }
   return {{"enabled", state.setting("drbd") == "enabled"}, {"volumes", list}};
@@ -163,6 +169,7 @@ Json vm_json(const Node& node, const AloneView& alone, const VmRecord& record, c
   for (const VolumeRecord& volume : state.volumes_of(record)) {
     if (const auto said = volume.kind == VolumeKind::drbd ? alone.text(volume, seen_on(node.self(), volume.name, facts)) : std::nullopt) warnings.push_back(said->text + "; " + said->next);
     if (std::string text = gate_text(volume, node.verify_gate); !text.empty()) warnings.push_back(std::move(text));
+    if (auto overdue = verify_overdue(volume, state, node.host.clock.wall_seconds())) warnings.push_back(std::move(*overdue));
   }
   for (const Json& volume : json["volumes"]) {
     if (!volume.contains("holds")) continue;
@@ -297,6 +304,7 @@ Json warnings_of(const Node& node, const plans::Facts& facts) {
     else if (!held && !state.is_cluster()) {
       warn(warnings, "disk-not-up-to-date", volume.name.str() + " has one leg: this copy is the only one", "hvctl cluster add-node --node NAME --ip-address IP, which makes the second one");
     } else if (!held && (here == nullptr || !here->redundant() || !alone.is_settled(volume.name))) warn(warnings, "disk-not-up-to-date", volume.name.str() + " is not redundant now", "hvctl drbd list");
+    if (const auto overdue = verify_overdue(volume, state, node.host.clock.wall_seconds())) warn(warnings, "verify-incomplete", *overdue, fmt::format("hvctl verify {}", volume.vm.str()));
     std::string closed = gate_text(volume, node.verify_gate);
     if (closed.empty()) continue;
     if (volume.verdict.kind == VerdictKind::mismatch) warn(warnings, "verify-mismatch", std::move(closed), fmt::format("hvctl resync {0}, then hvctl verify {0}", volume.vm.str()));
@@ -310,6 +318,25 @@ Json formats_known(const Node& node) {
   Json known = {{node.self().str(), node.shared.abilities().format}};
   if (const auto other = node.shared.other_build()) known[other->node] = other->knows ? Json(other->knows->format) : Json();
   return known;
+}
+
+/// How old the last comparisons are, and what the cluster is told about them.
+Json verify_json(const ClusterState& state) {
+  const VerifyPolicy policy = verify_policy(state);
+  std::size_t total = 0;
+  std::size_t never = 0;
+  Json oldest;
+  for (const VolumeRecord& volume : state.volumes()) {
+    if (volume.kind != VolumeKind::drbd) continue;
+    ++total;
+    if (volume.verdict.kind == VerdictKind::never) ++never;
+    else if (oldest.is_null() || volume.verdict.wall_seconds < oldest.get<std::int64_t>()) oldest = volume.verdict.wall_seconds;
+  }
+  return {{"age_limit_seconds", policy.age_limit_seconds ? Json(*policy.age_limit_seconds) : Json()},
+          {"parallel", policy.parallel},
+          {"volumes", total},
+          {"never", never},
+          {"oldest_wall_seconds", std::move(oldest)}};
 }
 
 }  // namespace
@@ -341,6 +368,7 @@ Json info(const Node& node, const plans::Facts& facts) {
           {"peer_loss", to_text(peer_loss(state))},
           {"nodes", nodes(state, facts, node.self()).at("nodes")},
           {"drbd", {{"enabled", state.setting("drbd") == "enabled"}}},
+          {"verify", verify_json(state)},
           {"vms", {{"total", state.vms().size()}, {"running", running}}},
           {"hypervisors", node.guests.installed()},
           {"warnings", warnings_of(node, facts)}};

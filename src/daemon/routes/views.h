@@ -10,13 +10,12 @@
 
 namespace mcv {
 class Node;
-class VerifyGate;
 }
 
 namespace mcv::views {
 
 Json networks(const ClusterState& state, const plans::Facts& facts);
-Json drbd(const ClusterState& state, const NodeName& self, const VerifyGate& gate, const std::map<std::string, VolumeFacts>& volumes);
+Json drbd(const Node& node);
 Json vms(const Node& node, const plans::Facts& facts);
 Json vm(const Node& node, const VmRecord& record, const plans::Facts& facts);
 /// Facts of a node that did not answer are absent, not zero.

@@ -55,6 +55,7 @@ Result<plans::VmIdentity> new_identity(Node& node, std::size_t nics) {
   }
   plans::VmIdentity identity;
   identity.uuid = node.host.random.uuid();
+  identity.wall_seconds = node.host.clock.wall_seconds();
   for (std::size_t index = 0; index < nics; ++index) {
     MCV_TRY(const std::string mac, net::new_mac(node.host.random, taken));
     identity.macs.push_back(mac);

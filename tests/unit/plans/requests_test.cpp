@@ -49,6 +49,11 @@ TEST(Requests, AFactThatWasNotTypedIsNotConfirmed) {
 
 TEST(Requests, ThePolicyIsOneOfTwoWords) {
   EXPECT_EQ(update_cluster({{"peer_loss", "run-alone"}})->peer_loss, PeerLoss::run_alone);
+  EXPECT_EQ(update_cluster({{"verify_age_seconds", 86'400}})->verify_age_seconds, 86'400);
+  EXPECT_EQ(update_cluster({{"verify_age_seconds", 0}, {"verify_parallel", 8}})->verify_parallel, 8u);
+  for (const Json& bad : {Json{{"verify_age_seconds", 60}}, Json{{"verify_age_seconds", -1}}, Json{{"verify_parallel", 0}}, Json{{"verify_parallel", 9}}, Json{{"verify_age_seconds", "30d"}}}) {
+    EXPECT_FALSE(update_cluster(bad).ok()) << bad.dump();
+  }
   for (const Json& bad : {Json{{"peer_loss", "on"}}, Json{{"peer_loss", true}}, Json::object(), Json{{"peer_loss", "freeze"}, {"force", true}}}) EXPECT_FALSE(update_cluster(bad).ok()) << bad.dump();
 }
 

@@ -42,6 +42,7 @@ const std::vector<std::pair<std::string, Schedule>> kinds = {
     {"removal", removal_schedule},
     {"repair", repair_schedule},
     {"answer", answer_schedule},
+    {"verify", verify_schedule},
 };
 
 int usage() {

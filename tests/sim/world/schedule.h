@@ -56,5 +56,7 @@ ScheduleReport repair_schedule(std::uint64_t seed, bool print_trace);
 ScheduleReport removal_schedule(std::uint64_t seed, bool print_trace);
 /// Each step of each of these plans answers wrongly, twice, late or not at all, and so does its undo; seeds from 0 count through all.
 ScheduleReport answer_schedule(std::uint64_t seed, bool print_trace);
+/// One verify and one thing that happens to it; seeds from 0 count through events, moments, what the legs hold, guests and nodes.
+ScheduleReport verify_schedule(std::uint64_t seed, bool print_trace);
 
 }  // namespace mcv::sim

@@ -63,12 +63,22 @@ class SimDrbd {
     std::string replication;
     bool held = false;
     std::set<std::string> open_by;
+    std::uint64_t verified_sectors = 0;  ///< while it is VerifyS
   };
   std::vector<Seen> look(std::size_t node) const;
   /// Behind DRBD's back, for verify.
   void corrupt(std::size_t node, std::uint32_t minor, std::uint64_t block, std::uint64_t value);
   /// On the leg itself, whatever DRBD thinks of it.
   std::uint64_t on_disk(std::size_t node, std::uint32_t minor, std::uint64_t block) const { return read(node, minor, block); }
+  /// A guest changes a page while it is being written: for a moment each leg has another content, with no mark, until the page is
+  /// written once more. Nothing while there is no Primary with a peer: what is written then is marked.
+  void flicker(std::uint32_t minor, std::uint64_t block);
+  /// Blocks from `first` on whose contents differ and for which no write is under way.
+  std::set<std::uint64_t> differing(std::uint32_t minor, std::uint64_t first) const;
+  /// How long a quarter of a device takes to be compared.
+  struct Pace {
+    std::uint64_t least_ms = 20, most_ms = 500;
+  } verify_pace;
 
  private:
   struct Write {

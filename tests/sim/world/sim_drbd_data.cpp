@@ -47,6 +47,39 @@ void SimDrbd::corrupt(std::size_t node, std::uint32_t minor, std::uint64_t block
   if (leg != nullptr && leg->attached) data_of(node, *leg)->blocks[block] = value;
 }
 
+void SimDrbd::flicker(std::uint32_t minor, std::uint64_t block) {
+  for (const std::size_t node : {std::size_t{0}, std::size_t{1}}) {
+    Leg* leg = find_minor(node, minor);
+    if (leg == nullptr || !leg->primary || !leg->attached || leg->held || leg->connection != "Connected" || leg->replication.starts_with("Sync")) continue;
+    Leg* peer = find(1 - node, leg->resource);
+    if (cut_ || !powered_[1 - node] || peer == nullptr || !peer->attached || peer->connection != "Connected") continue;
+    DrbdMeta* meta = meta_of(node, *leg);
+    if (meta != nullptr) meta->active.insert(block);
+    const std::uint64_t before = read(node, minor, block);
+    data_of(node, *leg)->blocks[block] = before + 2;
+    data_of(1 - node, *peer)->blocks[block] = before + 1;
+    scheduler_.after(0, microseconds(scheduler_.chance().between(20'000, 80'000)), [this, node, minor, block, before]() { write(node, minor, block, before + 3, []() {}); });
+  }
+}
+
+std::set<std::uint64_t> SimDrbd::differing(std::uint32_t minor, std::uint64_t first) const {
+  std::set<std::uint64_t> blocks;
+  const Leg* a = find_minor(0, minor);
+  const Leg* b = find_minor(1, minor);
+  if (a == nullptr || b == nullptr) return blocks;
+  for (const std::size_t node : {std::size_t{0}, std::size_t{1}}) {
+    const Lv* data = data_of(node, node == 0 ? *a : *b);
+    if (data == nullptr) continue;
+    for (const auto& [block, value] : data->blocks) {
+      if (block >= first && read(0, minor, block) != read(1, minor, block)) blocks.insert(block);
+    }
+  }
+  for (const Leg* leg : {a, b}) {
+    for (const auto& write : leg->writes) blocks.erase(write->block);
+  }
+  return blocks;
+}
+
 void SimDrbd::write(std::size_t node, std::uint32_t minor, std::uint64_t block, std::uint64_t value, std::function<void()> done) {
   Leg* leg = find_minor(node, minor);
   if (leg == nullptr || !leg->primary) return;

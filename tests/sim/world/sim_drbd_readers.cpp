@@ -98,7 +98,7 @@ std::string SimDrbd::kernel_log(std::size_t node, const std::string& after_curso
 std::vector<SimDrbd::Seen> SimDrbd::look(std::size_t node) const {
   std::vector<Seen> list;
   for (const auto& [name, leg] : legs_[node]) {
-    list.push_back(Seen{name, leg.primary, disk_state(node, leg), leg.connection, leg.replication, leg.held, leg.open_by});
+    list.push_back(Seen{name, leg.primary, disk_state(node, leg), leg.connection, leg.replication, leg.held, leg.open_by, leg.replication == "VerifyS" ? leg.verify_at : 0});
   }
   return list;
 }

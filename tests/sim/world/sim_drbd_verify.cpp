@@ -41,7 +41,7 @@ ToolAnswer SimDrbd::verify(std::size_t node, std::uint32_t minor, std::uint64_t 
     tell_peer_device(1 - node, *peer);
   }
   const std::string resource = leg->resource;
-  scheduler_.after(0, milliseconds(scheduler_.chance().between(20, 500)), [this, node, resource, run]() { verify_step(node, resource, run); });
+  scheduler_.after(0, milliseconds(scheduler_.chance().between(verify_pace.least_ms, verify_pace.most_ms)), [this, node, resource, run]() { verify_step(node, resource, run); });
   return ToolAnswer{};
 }
 
@@ -79,7 +79,7 @@ void SimDrbd::verify_step(std::size_t node, const std::string& resource, std::ui
   }
   leg->verify_at = until;
   if (until < end) {
-    scheduler_.after(0, milliseconds(scheduler_.chance().between(20, 500)), [this, node, resource, run]() { verify_step(node, resource, run); });
+    scheduler_.after(0, milliseconds(scheduler_.chance().between(verify_pace.least_ms, verify_pace.most_ms)), [this, node, resource, run]() { verify_step(node, resource, run); });
     return;
   }
   log(node, fmt::format("block drbd{}: Online verify done (total 1 sec; paused 0 sec; 4296 K/sec)", leg->minor));

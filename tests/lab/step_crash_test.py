@@ -5,13 +5,15 @@ finished or undone without a person, and nothing is left behind.
 
 The steps are those the planners return (--dry-run), the moments are before a step's effect and before its outcome is journaled. By
 itself it runs a few cells chosen by the commit's hash; with LAB_STEPS=all (tests/run.sh lab-steps) every step of creating and moving
-a VM and a sample of the other operations. LAB_STEPS=vm-create:power, for example, runs the cells of one operation and blow.
+a VM and a sample of the other operations. LAB_STEPS=vm-create:power,add-node*4, for example, runs the cells of one operation and
+blow, and four of another.
 """
 
 import dataclasses
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -33,8 +35,8 @@ def commit_seed():
 class Operation:
     """One command, where it is typed, and how its end is seen."""
 
-    def __init__(self, name, node, words, is_done, was_not_done=None):
-        self.name, self.node, self.words, self.is_done = name, node, words, is_done
+    def __init__(self, name, node, words, is_done, was_not_done=None, stdin=None):
+        self.name, self.node, self.words, self.is_done, self.stdin = name, node, words, is_done, stdin
         self.was_not_done = was_not_done or (lambda: not is_done())
 
 
@@ -64,12 +66,18 @@ class StepCrash(LabTest):
 
     # --- what is true now ---
     @classmethod
+    def are_two_clusters(cls):
+        """Each node is a cluster of its own, and takes part in no join."""
+        infos = [product.ask(cls.lab, node, "info") for node in cls.lab.nodes]
+        return all(info and (info["cluster_state"], info["link"]) == ("single", "single") for info in infos)
+
+    @classmethod
     def wait_settled(cls, timeout=300):
-        """Both daemons answer, are one cluster, and do nothing."""
+        """Both daemons answer, are one cluster or two, and do nothing."""
 
         def settled():
             infos = {node: product.ask(cls.lab, node, "info") for node in cls.lab.nodes}
-            assert product.are_connected(infos), infos
+            assert product.are_connected(infos) or cls.are_two_clusters(), infos
             lists = [product.ask(cls.lab, node, "op", "list")["operations"] for node in cls.lab.nodes]
             busy = [f"{operation['id']} {operation['summary']}: {operation['progress']['text']}" for operations in lists for operation in operations if operation["state"] == "running"]
             assert not busy, busy
@@ -108,6 +116,10 @@ class StepCrash(LabTest):
         """A guest whose power was cut stays off, whatever became of the steps after that."""
         return Operation("vm-kill", "A", ["vm", "kill", self.name], lambda: self.vm()["state"] == "stopped", lambda: True)
 
+    def stop(self):
+        """The guest shuts down when it is asked to; whether the operation that waits for it survives is another matter."""
+        return Operation("vm-stop", "A", ["vm", "stop", self.name], lambda: self.vm()["state"] == "stopped", lambda: True)
+
     def migrate(self):
         """There and back again: whoever does not own it is the target."""
         source = self.vm()["owner"]
@@ -134,12 +146,23 @@ class StepCrash(LabTest):
     def replication(self):
         return Operation("drbd-enable", "A", ["drbd", "enable"], lambda: self.job.ask("A", "info")["drbd"]["enabled"], lambda: True)
 
+    def leave(self):
+        """B's copies are put aside; those of earlier times go first."""
+        for copy in self.job.ask("B", "storage", "list-quarantined")["copies"]:
+            self.job.hvctl("B", "storage", "delete-quarantined", copy["name"], "--yes")
+        return Operation("remove-node", "A", ["cluster", "remove-node", "--node", "B", "--yes"], self.are_two_clusters, self.is_redundant)
+
+    def join(self):
+        """B is copied to from A."""
+        line = re.search(r"mcv1:\S+", self.lab.text("B", "hvctl cluster get-connect-string --ip-address 10.77.0.12")).group()
+        return Operation("add-node", "A", ["cluster", "add-node", "--connect-string", "-"], lambda: not self.are_two_clusters() and self.is_redundant(), self.are_two_clusters, stdin=line + "\n")
+
     # --- one cell ---
     def plan(self, operation):
-        return steps_of(json.loads(self.lab.run(operation.node, ["hvctl", *operation.words, "--dry-run", "-o", "json"]).stdout))
+        return steps_of(json.loads(self.lab.run(operation.node, ["hvctl", *operation.words, "--dry-run", "-o", "json"], stdin=operation.stdin).stdout))
 
     def plain(self, operation):
-        self.job.hvctl(operation.node, *operation.words)
+        self.job.hvctl(operation.node, *operation.words, stdin=operation.stdin)
         wait_until(operation.is_done, 120, f"{operation.name} is done", interval=0.5)
 
     def strike(self, cell, coordinator):
@@ -156,7 +179,7 @@ class StepCrash(LabTest):
     def run_cell(self, operation, cell):
         began = time.monotonic()
         self.hold.ask(cell)
-        begun = json.loads(self.lab.run(operation.node, ["hvctl", *operation.words, "--no-wait", "-o", "json"]).stdout)
+        begun = json.loads(self.lab.run(operation.node, ["hvctl", *operation.words, "--no-wait", "-o", "json"], stdin=operation.stdin).stdout)
         identity = begun["operation"]["id"]
         coordinator = identity.rsplit("-", 1)[0]
         self.hold.wait(cell, identity)
@@ -166,13 +189,13 @@ class StepCrash(LabTest):
         outcome = view["state"]
         self.assertIn(outcome, ("succeeded", "undone"), json.dumps(view, indent=1))
         if outcome == "succeeded":
-            wait_until(operation.is_done, 60, f"{cell}: succeeded, and it is as if it had", interval=0.5)
+            wait_until(operation.is_done, 120, f"{cell}: succeeded, and it is as if it had", interval=0.5)
         else:
             wait_until(operation.was_not_done, 60, f"{cell}: undone, and it is as if nothing had been done", interval=0.5)
         self.assertEqual([], orphans.audit(self.lab, patience=30), f"{cell}: {outcome}")
         self.assertEqual([], product.configuration(self.lab))
         if outcome == "undone":
-            self.plain(operation)
+            self.again(operation)
         print(f"CELL {cell}: {outcome}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         return outcome
 
@@ -206,7 +229,11 @@ class StepCrash(LabTest):
                     self.job.hvctl(node, "op", "retry", failed["id"], check=False)
         self.wait_settled()
         if not operation.is_done():
-            self.plain(operation)
+            self.again(operation)
+
+    def again(self, operation):
+        """A connect string is good for one join."""
+        self.plain(self.join() if operation.name == "add-node" else operation)
 
     def bound(self, operation, chosen):
         """The cell as it is now: a move back has the same steps on the other nodes, and a start by the last Primary records nothing."""
@@ -234,9 +261,12 @@ class StepCrash(LabTest):
         do(self.create)
         plan(self.verify)
         plan(self.migrate)
-        plan(self.start)
-        plan(self.end)
+        do(self.start)
+        plan(self.stop)
+        do(self.end)
         self.record()
+        do(self.leave)
+        do(self.join)
         do(self.delete)
         return cells
 
@@ -262,9 +292,14 @@ class StepCrash(LabTest):
             return chosen
         if wanted == "all":
             every = ("vm-create", "vm-migrate")
-            return {name: list(of) if name in every else sample(of, 6, seed, (KILL, FAIL)) + sample(of, 1, seed, (POWER,)) for name, of in cells.items()}
-        name, _, blow = wanted.partition(":")
-        return {name: [cell for cell in cells[name] if blow in ("", cell.blow)]}
+            return {name: list(of) if name in every else sample(of, 4, seed, (KILL, FAIL)) + sample(of, 1, seed, (POWER,)) for name, of in cells.items()}
+        chosen = {}
+        for part in wanted.split(","):
+            words, _, count = part.partition("*")
+            name, _, blow = words.partition(":")
+            fitting = [cell for cell in cells[name] if blow in ("", cell.blow)]
+            chosen[name] = chosen.get(name, []) + (sample(fitting, int(count), seed) if count else fitting)
+        return chosen
 
     def tell(self, cells):
         total = sum(len(of) for of in cells.values())
@@ -290,9 +325,12 @@ class StepCrash(LabTest):
         while cells.get("vm-migrate"):
             self.perform(self.migrate, cells)
             self.perform(self.end, cells)
-        while cells.get("vm-start") or cells.get("vm-kill"):
+        while cells.get("vm-start") or cells.get("vm-kill") or cells.get("vm-stop"):
             self.perform(self.start, cells)
-            self.perform(self.end, cells)
+            self.perform(self.stop if cells.get("vm-stop") else self.end, cells)
+        while cells.get("remove-node") or cells.get("add-node"):
+            self.perform(self.leave, cells)
+            self.perform(self.join, cells)
         minutes = (time.monotonic() - began) / 60
         ends = ", ".join(f"{self.outcomes.count(end)} {end}" for end in ("succeeded", "undone"))
         print(f"{len(self.outcomes) + len(self.failures)} cells in {minutes:.1f} min: {ends}, {len(self.failures)} FAILED", file=sys.stderr, flush=True)

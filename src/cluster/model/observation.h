@@ -12,6 +12,7 @@
 #include "cluster/core/names.h"
 #include "cluster/core/units.h"
 #include "cluster/model/io_hold.h"
+#include "cluster/model/pool_alarm.h"
 
 namespace mcv {
 
@@ -69,6 +70,7 @@ struct NodeFacts {
   std::map<std::string, VmFacts> vms;                         ///< by VM name
   std::map<std::string, VolumeFacts> volumes;                 ///< by volume name; absent = not configured in the kernel
   std::map<std::string, Bytes> backing;                       ///< LV size by volume name; absent = no LV
+  std::map<std::string, PoolFacts> pools;                     ///< by pool name, as of at most a minute ago; absent = not looked at yet
 };
 
 /// How facts travel between the daemons. Unknown keys are ignored: facts are only ever added.

@@ -106,6 +106,8 @@ Json to_json(const NodeFacts& facts) {
   for (const auto& [name, vm] : facts.vms) vms[name] = to_json(vm);
   Json volumes = Json::object();
   for (const auto& [name, volume] : facts.volumes) volumes[name] = to_json(volume);
+  Json pools = Json::object();
+  for (const auto& [name, pool] : facts.pools) pools[name] = to_json(pool);
   return {{"name", facts.name.str()},
           {"cpus", facts.cpus},
           {"memory_total", facts.memory_total.count()},
@@ -117,7 +119,8 @@ Json to_json(const NodeFacts& facts) {
           {"kvm", facts.kvm},
           {"vms", vms},
           {"volumes", volumes},
-          {"backing", sizes_to_json(facts.backing)}};
+          {"backing", sizes_to_json(facts.backing)},
+          {"pools", pools}};
 }
 
 Result<NodeFacts> node_facts_from_json(const Json& json) {
@@ -135,6 +138,7 @@ Result<NodeFacts> node_facts_from_json(const Json& json) {
   MCV_CHECK(read_map(fields, "vms", facts.vms, vm_facts_from_json));
   MCV_CHECK(read_map(fields, "volumes", facts.volumes, volume_facts_from_json));
   MCV_CHECK(read_map(fields, "backing", facts.backing, bytes_from_json));
+  MCV_CHECK(read_map(fields, "pools", facts.pools, pool_facts_from_json));
   MCV_CHECK(fields.finish_lenient());
   return facts;
 }

@@ -45,7 +45,7 @@ Node::Node(host::Host& given_host, NodeSettings given_settings)
       guests(host, settings.guests),
       peer(host.peers),
       invitations(host.clock, host.random),
-      observer(host, self_, drbd, guests),
+      observer(host, self_, drbd, guests, pools),
       local_steps(host.executor, actions),
       router(self_, local_steps, peer, [this](const NodeName& name) { return member(name); }, tasks),
       operations(host.executor, host.clock, host.store, router, operation_settings(self_, settings)),

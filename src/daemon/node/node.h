@@ -31,6 +31,7 @@
 #include "daemon/join/join_watch.h"
 #include "daemon/join/reservation.h"
 #include "daemon/node/observer.h"
+#include "daemon/node/pool_watch.h"
 #include "daemon/node/secrets.h"
 #include "daemon/node/verify_alarm.h"
 #include "daemon/node/verify_gate.h"
@@ -124,6 +125,7 @@ class Node {
   hv::GuestManager guests;
   PeerClient peer;
   join::Invitations invitations;
+  PoolWatch pools{*this};
   Observer observer;
   ActionTable actions;
   LocalSteps local_steps;

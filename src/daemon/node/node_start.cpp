@@ -65,6 +65,7 @@ asio::awaitable<Status> Node::start() {
   release_what_ended_while_away();
   departure.start();
   tasks.spawn(verify_alarm.watch());
+  pools.begin();
   finish_start_soon();
   co_return success();
 }

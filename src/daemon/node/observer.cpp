@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/node/observer.h"
 
+#include "daemon/node/pool_watch.h"
 #include "hv/guest_manager.h"
 #include "storage/drbd/monitor.h"
 #include "storage/lvm/pool.h"
@@ -27,6 +28,7 @@ asio::awaitable<Result<NodeFacts>> Observer::look(Look wanted) {
   facts.vms = guests_.facts();
   facts.hypervisors = guests_.installed();
   facts.volumes = drbd_.volumes();
+  facts.pools = pools_.seen();
   co_return facts;
 }
 

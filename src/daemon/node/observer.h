@@ -17,6 +17,7 @@ class DrbdMonitor;
 namespace hv {
 class GuestManager;
 }
+class PoolWatch;
 
 /// What is wanted beyond what is known without running a command.
 struct Look {
@@ -26,8 +27,8 @@ struct Look {
 
 class Observer {
  public:
-  Observer(host::Host& host, NodeName self, const drbd::DrbdMonitor& drbd, hv::GuestManager& guests)
-      : host_(host), self_(std::move(self)), drbd_(drbd), guests_(guests) {}
+  Observer(host::Host& host, NodeName self, const drbd::DrbdMonitor& drbd, hv::GuestManager& guests, const PoolWatch& pools)
+      : host_(host), self_(std::move(self)), drbd_(drbd), guests_(guests), pools_(pools) {}
 
   boost::asio::awaitable<Result<NodeFacts>> look(Look wanted);
 
@@ -40,6 +41,7 @@ class Observer {
   NodeName self_;
   const drbd::DrbdMonitor& drbd_;
   hv::GuestManager& guests_;
+  const PoolWatch& pools_;
 };
 
 /// Pure: "MemTotal" and "MemAvailable" of /proc/meminfo, in bytes; zero when absent.

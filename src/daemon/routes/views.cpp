@@ -227,6 +227,20 @@ void warn(Json& warnings, const char* code, std::string text, std::string next) 
   warnings.push_back({{"code", code}, {"text", std::move(text)}, {"next", std::move(next)}});
 }
 
+/// Of both nodes, each as it saw its own pools at most a minute ago.
+void warn_of_pools(Json& warnings, const ClusterState& state, const plans::Facts& facts) {
+  for (const auto& [name, there] : facts) {
+    for (const auto& [key, pool] : there.pools) {
+      const ClusterState::Entry* entry = pool.alarm == PoolAlarm::none ? nullptr : state.find(Kind::pool, key);
+      const auto record = entry == nullptr ? Result<PoolRecord>(Error(ErrorCode::not_found, key)) : PoolRecord::from_json(entry->value);
+      if (!record.ok()) continue;
+      const std::string thin_pool = record->kind == PoolKind::thin ? fmt::format("{}/{}", record->volume_group_on(there.name), record->thin_pool) : std::string();
+      PoolAdvice advice = explain(pool.alarm, pool.fill, record->name, there.name, thin_pool);
+      warn(warnings, pool.alarm == PoolAlarm::broken ? "pool-missing" : "pool-full", std::move(advice.text), std::move(advice.next));
+    }
+  }
+}
+
 Json warnings_of(const Node& node, const plans::Facts& facts) {
   Json warnings = Json::array();
   const ClusterState& state = node.shared.current();
@@ -281,6 +295,7 @@ Json warnings_of(const Node& node, const plans::Facts& facts) {
     warn(warnings, "version-mismatch", fmt::format("the build on {} does not know the policy run-alone: it would not take into account that {} may have gone on alone", other->node, node.self().str()),
          fmt::format("on {}: mcvd --version, then install the same package; or: hvctl cluster update --peer-loss freeze", other->node));
   }
+  warn_of_pools(warnings, state, facts);
   const AloneView alone(node);
   for (const VolumeRecord& volume : state.volumes()) {
     if (volume.kind != VolumeKind::drbd) continue;

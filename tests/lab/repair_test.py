@@ -66,7 +66,7 @@ class Repair(RunningPair):
         self.found()
         self.gated("migrate", "--node", "B", "vm1", "--wait-for-shutdown")
         shown = self.said("B", "resync", "vm1", "--dry-run")
-        self.assertIn("vm1-0: 1 blocks, 0.004 MiB are copied from A to B (it is Primary on A)", shown)
+        self.assertIn("vm1-0: 4 KiB (1 block) are copied from A to B (it is Primary on A)", shown)
         self.assertEqual(bad, self.block("B"), "a dry run copies nothing")
         before = self.job.records("A")
         self.job.hvctl("B", "resync", "vm1")

@@ -5,6 +5,7 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/views.h"
 #include "cli/render/confirm.h"
+#include "cli/render/text.h"
 #include "cli/session.h"
 
 namespace mcv::cli::commands {
@@ -14,8 +15,9 @@ constexpr std::uint64_t block_kib = 4;
 
 std::string amount(const Json& volume) {
   const std::uint64_t marked = number_at(volume, "marked_kib");
-  if (flag_at(volume, "full")) return fmt::format("everything, {:.2f} MiB", static_cast<double>(number_at(volume, "size")) / (1 << 20));
-  return fmt::format("{} blocks, {:.3f} MiB", marked / block_kib, static_cast<double>(marked) / 1024);
+  if (flag_at(volume, "full")) return fmt::format("all {}", size_text(number_at(volume, "size")));
+  const std::uint64_t blocks = marked / block_kib;
+  return fmt::format("{} ({} {})", size_text(marked * 1024), blocks, blocks == 1 ? "block" : "blocks");
 }
 
 /// Before anything is asked or done.

@@ -138,7 +138,7 @@ asio::awaitable<Ended> compare(Node& node, VolumeRecord volume, std::function<bo
   ended.result = compared;
   const bool is_clean = compared.outcome == drbd::VerifyOutcome::clean;
   ended.end = is_clean ? RunEnd::clean : RunEnd::mismatch;
-  ended.text = is_clean ? "both sides are equal" : fmt::format("{} ranges differ; {} does not start or move until they are repaired", compared.ranges.size(), volume.vm.str());
+  ended.text = is_clean ? "both sides are equal" : fmt::format("{} {}; {} does not start or move until that is repaired", compared.ranges.size(), compared.ranges.size() == 1 ? "range differs" : "ranges differ", volume.vm.str());
   co_return ended;
 }
 

@@ -502,7 +502,7 @@ class Requests(Case):
     def test_a_repair_says_first_what_is_copied_and_why_and_waits_for_the_copy(self):
         self.repair()
         done = self.run_hvctl("resync", "vm1")
-        self.assertTrue(done.stdout.startswith("vm1-0: 2 blocks, 0.008 MiB are copied from A to B (A was its last Primary).\n"), done.stdout)
+        self.assertTrue(done.stdout.startswith("vm1-0: 8 KiB (2 blocks) are copied from A to B (A was its last Primary).\n"), done.stdout)
         self.assertIn("kept as a snapshot until the next clean verify", done.stdout)
         self.assertIn("next: hvctl verify vm1", done.stdout)
         self.assertIn("40 %  copying vm1-0", done.stderr)

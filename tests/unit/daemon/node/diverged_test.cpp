@@ -129,6 +129,7 @@ TEST_F(TwoHistories, OneIsChosenAndWhatTheOtherHadIsKeptAsCommandsUntilDismissed
   EXPECT_EQ(shown(b)["given_up"].size(), 1u);
   nodes.must(b, "PATCH", "/v1/vms/vm2", {{"cpus", 2}});
   nodes.must(b, "POST", "/v1/cluster/diverged/dismiss", Json::object());
+  nodes.pass(5s);  // the answer came when it was durable on both; the other node shows it a moment later
   for (const std::size_t node : TwoNodes::both) EXPECT_TRUE(shown(node)["given_up"].empty());
   EXPECT_EQ(nodes.ask(a, "POST", "/v1/cluster/diverged/dismiss", Json::object()).error->code(), ErrorCode::not_found);
   // The disks were not touched: as nobody wrote, both copies are one again by themselves.

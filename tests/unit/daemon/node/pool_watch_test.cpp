@@ -18,7 +18,8 @@ class PoolWatched : public testing::Test {
   static constexpr std::size_t a = TwoNodes::a;
   static constexpr std::size_t b = TwoNodes::b;
   static constexpr std::uint64_t block = 4096;
-  static constexpr std::uint64_t blocks_in_pool = 1000;
+  static constexpr std::uint64_t blocks_in_pool = 10000;
+  static constexpr std::uint64_t metadata_of_drbd = 1024;  ///< blocks: the extent of its LV
 
   PoolWatched() {
     nodes_.make_cluster();
@@ -28,7 +29,7 @@ class PoolWatched : public testing::Test {
         if (name == log_fields::kind && value == "pool") events_.push_back(event.message);
       }
     });
-    nodes_.machine(b).lvm.volumes.at("vg0/fast").size = blocks_in_pool * block;
+    nodes_.machine(b).lvm.volumes.at("vg0/mcv-fast").size = blocks_in_pool * block;
   }
   ~PoolWatched() override { set_event_sink({}); }
 
@@ -36,7 +37,7 @@ class PoolWatched : public testing::Test {
   void fill(std::uint64_t percent) {
     auto& blocks = nodes_.machine(b).lvm.volumes.at("vg0/mcv-vm1-0").blocks;
     blocks.clear();
-    for (std::uint64_t number = 0; number < blocks_in_pool * percent / 100; ++number) blocks[number] = 1;
+    for (std::uint64_t number = 0; number + metadata_of_drbd < blocks_in_pool * percent / 100; ++number) blocks[number] = 1;
     nodes_.pass(2 * PoolWatch::pause);
   }
 
@@ -63,7 +64,7 @@ TEST_F(PoolWatched, IsToldByEitherNodeAndOnceInTheJournal) {
   for (const std::size_t asked : {a, b}) {
     ASSERT_EQ(warnings(asked).size(), 1u);
     EXPECT_THAT(warnings(asked)[0], HasSubstr("pool-full: storage pool fast on B fills up: data 85.0 %"));
-    EXPECT_THAT(warnings(asked)[0], HasSubstr("on B: lvextend --size +10G vg0/fast"));
+    EXPECT_THAT(warnings(asked)[0], HasSubstr("on B: lvextend --size +10G vg0/mcv-fast"));
   }
   nodes_.pass(5 * PoolWatch::pause);
   ASSERT_EQ(events_.size(), 1u) << "told when it changes, not at every look";
@@ -76,14 +77,14 @@ TEST_F(PoolWatched, IsToldByEitherNodeAndOnceInTheJournal) {
 }
 
 TEST_F(PoolWatched, APoolThatIsGoneIsToldOfItsNode) {
-  nodes_.machine(b).lvm.volumes.erase("vg0/fast");
+  nodes_.machine(b).lvm.volumes.erase("vg0/mcv-fast");
   nodes_.pass(2 * PoolWatch::pause);
   for (const std::size_t asked : {a, b}) EXPECT_THAT(warnings(asked), testing::ElementsAre(HasSubstr("pool-missing: storage pool fast on B: ")));
 }
 
 TEST_F(PoolWatched, APoolThatWasDeletedIsForgotten) {
   nodes_.must(a, "DELETE", "/v1/vms/vm1", Json());
-  nodes_.machine(b).lvm.volumes.at("vg0/fast").size = 1u << 30;
+  nodes_.machine(b).lvm.volumes.at("vg0/mcv-fast").size = 1u << 30;
   nodes_.must(a, "DELETE", "/v1/storage/fast", Json());
   nodes_.pass(2 * PoolWatch::pause);
   EXPECT_TRUE(warnings(a).empty());

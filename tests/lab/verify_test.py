@@ -50,7 +50,7 @@ class Verify(RunningPair):
                 info = self.job.ask_partial(node, "info")
                 volumes = self.job.ask_partial(node, "drbd", "list")["volumes"]
                 running = [operation for operation in self.job.ask_partial(node, "op", "list")["operations"] if operation["state"] == "running"]
-                current = all((v["disk"], v["peer_disk"], v["suspended"], v["replication"]) == ("UpToDate", "UpToDate", "no", "established") for v in volumes)
+                current = all((v["disk"], v["peer_disk"], v["suspended"], v["replication"]) == ("UpToDate", "UpToDate", "no", "Established") for v in volumes)
                 if not (info["peer"]["in_group"] and volumes and current) or running:
                     return False
             return True

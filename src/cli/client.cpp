@@ -51,7 +51,7 @@ Error bad_reply(std::string_view why) {
   return Error(ErrorCode::bad_output, fmt::format("mcvd's answer makes no sense: {}", why)).with_next("hvctl --version; systemctl status mcvd (both must be of one release)");
 }
 
-std::string text_at(const Json& object, const char* key) {
+std::string raw_text_at(const Json& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
@@ -67,12 +67,12 @@ Result<Json> read_body(const http::response<http::string_body>& response) {
 
 Error error_from_problem(const Json& problem, int status) {
   if (!problem.is_object() || !problem.contains("code")) return bad_reply(fmt::format("status {} without a problem document", status));
-  const std::string text = text_at(problem, "code");
+  const std::string text = raw_text_at(problem, "code");
   const ErrorCode code = error_code_from_text(text);
-  std::string detail = text_at(problem, "detail");
-  if (detail.empty()) detail = text_at(problem, "title");
+  std::string detail = raw_text_at(problem, "detail");
+  if (detail.empty()) detail = raw_text_at(problem, "title");
   if (code == ErrorCode::internal && text != to_text(ErrorCode::internal)) detail += fmt::format(" ({}, a code of another release)", text);
-  return Error(code, detail).with_safe(text_at(problem, "safe")).with_next(text_at(problem, "next"));
+  return Error(code, detail).with_safe(raw_text_at(problem, "safe")).with_next(raw_text_at(problem, "next"));
 }
 
 Json problem_of(const Error& error) {
@@ -82,7 +82,7 @@ Json problem_of(const Error& error) {
           {"next", error.next()}};
 }
 
-bool is_final(const Json& operation_view) { return text_at(operation_view, "state") != "running"; }
+bool is_final(const Json& operation_view) { return raw_text_at(operation_view, "state") != "running"; }
 
 void Client::trace(const std::string& line) const {
   if (trace_ != nullptr) *trace_ << line << '\n' << std::flush;

@@ -9,7 +9,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-std::string question(const std::string& volume, const Json& answer) {
+std::string older_copy_question(const std::string& volume, const Json& answer) {
   return fmt::format("{}.\nFrom now on {} would use the copy here. Confirm two facts:\n"
                      "  1. The other node is powered off, looked at by you. If it is not, its guest may go on there at the same time.\n"
                      "  2. What it wrote to {} later is not here, and is given up.\n"
@@ -17,13 +17,13 @@ std::string question(const std::string& volume, const Json& answer) {
                      text_at(answer, "reason"), text_at(answer, "vm"), volume, text_at(answer, "limit"));
 }
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_cluster_accept_copy(Session& session, const Arguments& arguments) {
   const std::string& volume = arguments.name();
   Json body = {{"volume", volume}, {"check_only", true}};
   // Refused before anybody has to type anything; with --dry-run this is all.
   MCV_TRY(const Outcome checked, session.submit("POST", "/v1/cluster/accept-copy", {}, body));
   if (checked.kind == Outcome::Kind::planned) return session.finish(checked, "");
-  MCV_CHECK(confirm_typed(session, question(volume, checked.body), volume));
+  MCV_CHECK(confirm_typed(session, older_copy_question(volume, checked.body), volume));
   body = {{"volume", volume}, {"may_be_older", true}};
   MCV_TRY(const Outcome outcome, session.change("POST", "/v1/cluster/accept-copy", {}, body));
   if (session.json()) {
@@ -50,7 +50,7 @@ Command cluster_accept_copy() {
           .operands = {.name = "DISK", .min = 1, .max = 1},
           .routes = {{"POST", "/v1/cluster/accept-copy"}},
           .examples = {"hvctl cluster accept-copy vm1-0"},
-          .run = run};
+          .run = run_cluster_accept_copy};
 }
 
 }  // namespace mcv::cli::commands

@@ -12,8 +12,6 @@
 namespace mcv::cli::commands {
 namespace {
 
-constexpr const char* nothing_changed = "nothing was changed on either node";
-
 Status check_options(const Arguments& arguments) {
   const auto refuse = [](std::string why) { return Error(ErrorCode::bad_request, std::move(why)).with_safe(nothing_changed).with_next("hvctl cluster add-node --help"); };
   if (arguments.has("--connect-string")) {
@@ -99,7 +97,7 @@ void print_notice(Session& session) {
                    "replication link is NOT encrypted. Let only the two nodes reach it: a direct cable or a VLAN.\n";
 }
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_cluster_add_node(Session& session, const Arguments& arguments) {
   MCV_CHECK(check_options(arguments));
   if (session.globals().dry_run && arguments.has("--check-only")) return Error(ErrorCode::bad_request, "--check-only changes nothing already; --dry-run shows the steps instead").with_safe(nothing_changed);
   MCV_CHECK(check_this_node(session));
@@ -154,7 +152,7 @@ Command cluster_add_node() {
           .routes = {{"GET", "/v1/info"}, {"POST", "/v1/cluster/add-node"}},
           .examples = {"hvctl cluster add-node --node B --ip-address 10.77.0.12", "hvctl cluster add-node --node B --ip-address 10.77.0.12 --user admin --check-only",
                        "hvctl cluster add-node --connect-string -"},
-          .run = run};
+          .run = run_cluster_add_node};
 }
 
 }  // namespace mcv::cli::commands

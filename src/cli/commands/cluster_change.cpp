@@ -18,7 +18,7 @@ std::string sentence(const Json& answer) {
   return "forgotten: it is older than the kept log, or no such change was ever asked for; hvctl info NAME shows what is";
 }
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_cluster_change(Session& session, const Arguments& arguments) {
   MCV_TRY(const Json answer, session.get("/v1/change", {}, "id=" + percent_encoded(arguments.name())));
   if (session.json()) session.print(answer);
   else session.out() << sentence(answer) << '\n';
@@ -35,7 +35,7 @@ Command cluster_change() {
           .operands = {.name = "ID", .min = 1, .max = 1},
           .routes = {{"GET", "/v1/change"}},
           .examples = {"hvctl cluster change 5f0c3a52-6a9b-4a39-a4e6-0d6b7d0e8f11@41"},
-          .run = run};
+          .run = run_cluster_change};
 }
 
 }  // namespace mcv::cli::commands

@@ -39,7 +39,7 @@ std::string question_after_leave(const std::string& node, const Json& answer) {
   return text;
 }
 
-std::string question(const std::string& node, const Json& answer) {
+std::string down_question(const std::string& node, const Json& answer) {
   std::string text = fmt::format(
       "This node will decide alone and go on with its copies of: {}.\n"
       "Confirm two facts. If one of them is false, data can be lost:\n"
@@ -60,14 +60,14 @@ void print_result(Session& session, const std::string& node, const Json& result,
   session.out() << text;
 }
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_cluster_confirm_down(Session& session, const Arguments& arguments) {
   const std::string& node = arguments.name();
   Json body = {{"node", node}, {"check_only", true}};
   // Refused before anybody has to type anything; with --dry-run this is all.
   MCV_TRY(const Outcome checked, session.submit("POST", "/v1/cluster/confirm-down", {}, body));
   if (checked.kind == Outcome::Kind::planned) return session.finish(checked, "");
   const bool after_leave = checked.body.value("after_leave", false);
-  MCV_CHECK(confirm_typed(session, after_leave ? question_after_leave(node, checked.body) : question(node, checked.body), node));
+  MCV_CHECK(confirm_typed(session, after_leave ? question_after_leave(node, checked.body) : down_question(node, checked.body), node));
   body = {{"node", node}, {"is_powered_off", true}, {after_leave ? "was_let_go_on" : "nobody_let_it_carry_on", true}};
   MCV_TRY(const Outcome outcome, session.change("POST", "/v1/cluster/confirm-down", {}, body));
   if (session.json()) {
@@ -95,7 +95,7 @@ Command cluster_confirm_down() {
           .operands = {.name = "NODE", .min = 1, .max = 1, .completes = Completes::node},
           .routes = {{"POST", "/v1/cluster/confirm-down"}},
           .examples = {"hvctl cluster confirm-down B"},
-          .run = run};
+          .run = run_cluster_confirm_down};
 }
 
 }  // namespace mcv::cli::commands

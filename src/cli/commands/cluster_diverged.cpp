@@ -107,7 +107,7 @@ Result<int> show(Session& session) {
   return 0;
 }
 
-std::string question(const Json& asked) {
+std::string history_question(const Json& asked) {
   const std::string base = text_at(asked, "base");
   const std::string other = text_at(asked, "other");
   std::string text = fmt::format("The configuration of {0} would be the cluster's, and {1} would take it. No guest is ended, no disk is overwritten by this.\n", base, other);
@@ -118,12 +118,12 @@ std::string question(const Json& asked) {
   return text;
 }
 
-Result<int> choose(Session& session, const std::string& base) {
+Result<int> choose_history(Session& session, const std::string& base) {
   Json body = {{"base", base}, {"check_only", true}};
   // Refused before anybody has to type anything; with --dry-run this is all.
   MCV_TRY(const Outcome checked, session.submit("POST", "/v1/cluster/diverged", {}, body));
   if (checked.kind == Outcome::Kind::planned) return session.finish(checked, "");
-  MCV_CHECK(confirm_typed(session, question(checked.body), base));
+  MCV_CHECK(confirm_typed(session, history_question(checked.body), base));
   body = {{"base", base}, {"the_other_is_given_up", true}};
   MCV_TRY(const Outcome outcome, session.change("POST", "/v1/cluster/diverged", {}, body));
   if (session.json()) {
@@ -142,9 +142,9 @@ Result<int> choose(Session& session, const std::string& base) {
   return 0;
 }
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_cluster_diverged(Session& session, const Arguments& arguments) {
   if (arguments.has("--base") && arguments.has("--dismiss")) return Error(ErrorCode::bad_request, "--base and --dismiss exclude each other").with_safe("nothing was asked of mcvd");
-  if (arguments.has("--base")) return choose(session, arguments.value("--base"));
+  if (arguments.has("--base")) return choose_history(session, arguments.value("--base"));
   if (!arguments.has("--dismiss")) return show(session);
   MCV_TRY(const Outcome outcome, session.change("POST", "/v1/cluster/diverged/dismiss", {}, Json::object()));
   return session.finish(outcome, "The lists of what was given up are not shown any more.");
@@ -167,7 +167,7 @@ Command cluster_diverged() {
                       {.name = "--dismiss", .help = "show the list of what was given up no more"}},
           .routes = {{"GET", "/v1/cluster/diverged"}, {"POST", "/v1/cluster/diverged"}, {"POST", "/v1/cluster/diverged/dismiss"}},
           .examples = {"hvctl cluster diverged", "hvctl cluster diverged --base A --dry-run", "hvctl cluster diverged --base A", "hvctl cluster diverged --dismiss"},
-          .run = run};
+          .run = run_cluster_diverged};
 }
 
 }  // namespace mcv::cli::commands

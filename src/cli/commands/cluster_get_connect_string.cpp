@@ -8,7 +8,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_cluster_get_connect_string(Session& session, const Arguments& arguments) {
   Json body = Json::object();
   if (arguments.has("--ip-address")) {
     MCV_TRY(body["cluster_address"], parse_address(arguments.value("--ip-address")));
@@ -41,7 +41,7 @@ Command cluster_get_connect_string() {
           .also = {"cluster --get-connect-string"},
           .routes = {{"POST", "/v1/cluster/connect-string"}},
           .examples = {"hvctl cluster get-connect-string --ip-address 10.77.0.12"},
-          .run = run};
+          .run = run_cluster_get_connect_string};
 }
 
 }  // namespace mcv::cli::commands

@@ -10,12 +10,12 @@
 namespace mcv::cli::commands {
 namespace {
 
-constexpr const char* question =
+constexpr const char* abandon_question =
     "This node becomes blank again: what the join made here is removed. If the other node recorded it as a member all the same,\n"
     "that node has to remove it again when it is back.\n";
 
-Result<int> run(Session& session, const Arguments&) {
-  MCV_CHECK(confirm_typed(session, question, "abandon"));
+Result<int> run_cluster_join(Session& session, const Arguments&) {
+  MCV_CHECK(confirm_typed(session, abandon_question, "abandon"));
   MCV_TRY(const Outcome outcome, session.change("POST", "/v1/cluster/join/abandon"));
   const std::string inviter = printable(text_at(object_at(outcome.body, "result"), "inviter"));
   return session.finish(outcome, fmt::format("The join with {} has ended; this node is blank.", inviter));
@@ -32,7 +32,7 @@ Command cluster_join() {
           .options = {{.name = "--abandon", .help = "end the join: this node becomes blank", .required = true}},
           .routes = {{"POST", "/v1/cluster/join/abandon"}},
           .examples = {"hvctl cluster join --abandon"},
-          .run = run};
+          .run = run_cluster_join};
 }
 
 }  // namespace mcv::cli::commands

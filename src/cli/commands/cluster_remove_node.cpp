@@ -9,7 +9,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-std::string question(const std::string& node, bool dead) {
+std::string removal_question(const std::string& node, bool dead) {
   if (dead) {
     return fmt::format(
         "{0} leaves the cluster for good, without being asked. This node's copies are the only ones from then on.\n"
@@ -30,11 +30,11 @@ std::string done_text(const std::string& node, const Json& result) {
   return text + "Add it again, or another node: hvctl cluster add-node --node NAME --ip-address IP";
 }
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_cluster_remove_node(Session& session, const Arguments& arguments) {
   if (!arguments.has("--node")) return Error(ErrorCode::bad_request, "name the node that leaves: --node NODE").with_safe("nothing was changed").with_next("hvctl node list");
   const std::string node = arguments.value("--node");
   const bool dead = arguments.has("--dead");
-  MCV_CHECK(confirm_typed(session, question(node, dead), node));
+  MCV_CHECK(confirm_typed(session, removal_question(node, dead), node));
   const Json body = {{"node", node}, {"dead", dead}};
   Result<Outcome> outcome = session.change("POST", "/v1/cluster/remove-node", {}, body);
   if (!outcome.ok()) return session.with_suggestion(std::move(outcome).error(), Completes::node, node);
@@ -57,7 +57,7 @@ Command cluster_remove_node() {
           .also = {"cluster --remove-node"},
           .routes = {{"POST", "/v1/cluster/remove-node"}},
           .examples = {"hvctl cluster remove-node --node B", "hvctl cluster remove-node --node B --dead"},
-          .run = run};
+          .run = run_cluster_remove_node};
 }
 
 }  // namespace mcv::cli::commands

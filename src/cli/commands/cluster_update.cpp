@@ -24,7 +24,7 @@ Status confirm_peer_loss(Session& session, const std::string& policy) {
 
 namespace {
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_cluster_update(Session& session, const Arguments& arguments) {
   Json body = Json::object();
   std::vector<std::string> done;
   if (arguments.has("--peer-loss")) {
@@ -71,7 +71,7 @@ Command cluster_update() {
                       {.name = "--verify-parallel", .value = "N", .help = "disks that a verify compares at once, 1 to 8"}},
           .routes = {{"PATCH", "/v1/cluster"}},
           .examples = {"hvctl cluster update --peer-loss run-alone", "hvctl cluster update --verify-age 14d --verify-parallel 2"},
-          .run = run};
+          .run = run_cluster_update};
 }
 
 }  // namespace mcv::cli::commands

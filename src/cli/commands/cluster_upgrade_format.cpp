@@ -8,7 +8,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments&) {
+Result<int> run_cluster_upgrade_format(Session& session, const Arguments&) {
   MCV_TRY(const Outcome outcome, session.change("POST", "/v1/cluster/upgrade-format"));
   const std::string text = printable(text_at(object_at(outcome.body, "result"), "text"));
   return session.finish(outcome, fmt::format("Done: {}.", text));
@@ -24,7 +24,7 @@ Command cluster_upgrade_format() {
                      "to start on this configuration, without touching it; running VMs are not concerned. Repeating it changes nothing.",
           .routes = {{"POST", "/v1/cluster/upgrade-format"}},
           .examples = {"hvctl cluster upgrade-format"},
-          .run = run};
+          .run = run_cluster_upgrade_format};
 }
 
 }  // namespace mcv::cli::commands

@@ -5,7 +5,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments&) {
+Result<int> run_drbd_enable(Session& session, const Arguments&) {
   MCV_TRY(const Outcome outcome, session.change("POST", "/v1/drbd/enable"));
   return session.finish(outcome, "Replication is enabled. New disks are replicated with: hvctl vm create ... --storage-type drbd");
 }
@@ -20,7 +20,7 @@ Command drbd_enable() {
           .also = {"drbd --enable"},
           .routes = {{"POST", "/v1/drbd/enable"}},
           .examples = {"hvctl drbd enable"},
-          .run = run};
+          .run = run_drbd_enable};
 }
 
 }  // namespace mcv::cli::commands

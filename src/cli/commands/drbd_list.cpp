@@ -31,7 +31,7 @@ Cell connection_cell(const Json& volume) {
   return {text, text == "connected" ? Tone::good : Tone::warning};
 }
 
-Result<int> run(Session& session, const Arguments&) {
+Result<int> run_drbd_list(Session& session, const Arguments&) {
   MCV_TRY(const Json answer, session.get("/v1/drbd"));
   if (session.json()) {
     session.print(answer);
@@ -74,7 +74,7 @@ Command drbd_list() {
           .also = {"drbd ls", "drbd --list"},
           .routes = {{"GET", "/v1/drbd"}},
           .examples = {"hvctl drbd list"},
-          .run = run};
+          .run = run_drbd_list};
 }
 
 }  // namespace mcv::cli::commands

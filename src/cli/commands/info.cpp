@@ -98,7 +98,7 @@ Result<int> show_cluster(Session& session) {
   return exit_code;
 }
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_info(Session& session, const Arguments& arguments) {
   if (arguments.names().empty()) return show_cluster(session);
   return show_vm(session, arguments.name());
 }
@@ -113,7 +113,7 @@ Command info() {
           .operands = {.name = "VM", .min = 0, .max = 1, .completes = Completes::vm},
           .routes = {{"GET", "/v1/info"}, {"GET", "/v1/vms/{name}"}},
           .examples = {"hvctl info", "hvctl info vm1"},
-          .run = run};
+          .run = run_info};
 }
 
 }  // namespace mcv::cli::commands

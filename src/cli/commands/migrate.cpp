@@ -7,7 +7,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_migrate(Session& session, const Arguments& arguments) {
   const std::string node = arguments.value("--node");
   Json body = {{"node", node}, {"wait_for_shutdown", arguments.has("--wait-for-shutdown")}, {"start_after_migration", arguments.has("--start-after-migration")}};
   if (arguments.has("--timeout")) {
@@ -34,7 +34,7 @@ Command migrate() {
           .also = {"vm migrate"},
           .routes = {{"POST", "/v1/vms/{name}/migrate"}},
           .examples = {"hvctl migrate --node B vm1", "hvctl migrate --node B vm1 --wait-for-shutdown --start-after-migration"},
-          .run = run};
+          .run = run_migrate};
 }
 
 }  // namespace mcv::cli::commands

@@ -7,7 +7,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_network_create(Session& session, const Arguments& arguments) {
   const Json body = {{"name", arguments.name()}, {"bridge", arguments.value("--bridge")}};
   MCV_TRY(const Outcome outcome, session.change("POST", "/v1/networks", {}, body));
   return session.finish(outcome, fmt::format("Network {} is bridge {} on every node.", arguments.name(), arguments.value("--bridge")));
@@ -22,7 +22,7 @@ Command network_create() {
           .options = {{.name = "--bridge", .value = "NAME", .help = "the bridge's name on both nodes", .required = true}},
           .routes = {{"POST", "/v1/networks"}},
           .examples = {"hvctl network create lan --bridge br0"},
-          .run = run};
+          .run = run_network_create};
 }
 
 }  // namespace mcv::cli::commands

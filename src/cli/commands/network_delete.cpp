@@ -8,7 +8,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_network_delete(Session& session, const Arguments& arguments) {
   const std::string& name = arguments.name();
   MCV_CHECK(confirm_typed(session, fmt::format("This removes the network {} from the cluster; its bridges stay.", name), name));
   Result<Outcome> outcome = session.change("DELETE", "/v1/networks/{name}", {name});
@@ -25,7 +25,7 @@ Command network_delete() {
           .also = {"network rm"},
           .routes = {{"DELETE", "/v1/networks/{name}"}},
           .examples = {"hvctl network delete lan"},
-          .run = run};
+          .run = run_network_delete};
 }
 
 }  // namespace mcv::cli::commands

@@ -8,7 +8,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments&) {
+Result<int> run_network_list(Session& session, const Arguments&) {
   MCV_TRY(const Json answer, session.get("/v1/networks"));
   if (session.json()) {
     session.print(answer);
@@ -40,7 +40,7 @@ Command network_list() {
           .also = {"network ls"},
           .routes = {{"GET", "/v1/networks"}},
           .examples = {"hvctl network list"},
-          .run = run};
+          .run = run_network_list};
 }
 
 }  // namespace mcv::cli::commands

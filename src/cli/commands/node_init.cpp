@@ -6,7 +6,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_node_init(Session& session, const Arguments& arguments) {
   Json body = {{"all", arguments.has("--all")}};
   if (arguments.has("--bridge")) body["bridge"] = arguments.value("--bridge");
   if (arguments.has("--uplink")) body["uplink"] = arguments.value("--uplink");
@@ -32,7 +32,7 @@ Command node_init() {
                       {.name = "--uplink", .value = "INTERFACE", .help = "an interface to put into the bridge"}},
           .routes = {{"POST", "/v1/node/init"}},
           .examples = {"hvctl node init --all", "hvctl node init --all --uplink eth1"},
-          .run = run};
+          .run = run_node_init};
 }
 
 }  // namespace mcv::cli::commands

@@ -36,7 +36,7 @@ Result<Json> leave(Session& session) {
   }
 }
 
-Result<int> run(Session& session, const Arguments&) {
+Result<int> run_node_leave(Session& session, const Arguments&) {
   MCV_TRY(const Json answer, leave(session));
   if (session.json()) {
     session.print(answer);
@@ -62,7 +62,7 @@ Command node_leave() {
                      "A node that left opens nothing replicated until it was booted again and met the other one, which happens by itself.",
           .routes = {{"POST", "/v1/node/leave"}},
           .examples = {"hvctl node leave"},
-          .run = run};
+          .run = run_node_leave};
 }
 
 }  // namespace mcv::cli::commands

@@ -17,7 +17,7 @@ std::string volume_groups(const Json& node) {
   return or_dash(text);
 }
 
-Result<int> run(Session& session, const Arguments&) {
+Result<int> run_node_list(Session& session, const Arguments&) {
   MCV_TRY(const Json answer, session.get("/v1/nodes"));
   bool partial = false;
   Table table({"NODE", "STATUS", "CLUSTER ADDRESS", "DRBD ADDRESS", "CPUS", "MEMORY FREE", "VOLUME GROUPS", "HYPERVISORS"});
@@ -49,7 +49,7 @@ Command node_list() {
           .also = {"node ls", "node --list"},
           .routes = {{"GET", "/v1/nodes"}},
           .examples = {"hvctl node list"},
-          .run = run};
+          .run = run_node_list};
 }
 
 }  // namespace mcv::cli::commands

@@ -8,7 +8,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_node_set_drbd_address(Session& session, const Arguments& arguments) {
   MCV_TRY(const std::string address, parse_address(arguments.name()));
   const Json body = {{"drbd_address", address}};
   MCV_TRY(const Outcome outcome, session.change("PUT", "/v1/node/addresses", {}, body));
@@ -24,7 +24,7 @@ Command node_set_drbd_address() {
           .also = {"node --set-drbd-address"},
           .routes = {{"PUT", "/v1/node/addresses"}},
           .examples = {"hvctl node set-drbd-address 10.78.0.11"},
-          .run = run};
+          .run = run_node_set_drbd_address};
 }
 
 }  // namespace mcv::cli::commands

@@ -8,7 +8,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_node_set_ip_address(Session& session, const Arguments& arguments) {
   MCV_TRY(const std::string address, parse_address(arguments.name()));
   Json body = {{"cluster_address", address}};
   std::string text = fmt::format("This node's cluster address is {}", address);
@@ -33,7 +33,7 @@ Command node_set_ip_address() {
           .also = {"node --set-ip-address"},
           .routes = {{"PUT", "/v1/node/addresses"}},
           .examples = {"hvctl node set-ip-address 10.77.0.11", "hvctl node --set-ip-address 10.77.0.11 --set-drbd-address 10.78.0.11"},
-          .run = run};
+          .run = run_node_set_ip_address};
 }
 
 }  // namespace mcv::cli::commands

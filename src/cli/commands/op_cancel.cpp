@@ -7,7 +7,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_op_cancel(Session& session, const Arguments& arguments) {
   Result<Outcome> sent = session.submit("POST", "/v1/operations/{id}/cancel", {arguments.name()});
   if (!sent.ok()) return session.with_suggestion(std::move(sent).error(), Completes::operation, arguments.name());
   // A cancel that was taken is a success of this command, whatever the operation ends as.
@@ -24,7 +24,7 @@ Command op_cancel() {
           .operands = {.name = "ID", .min = 1, .max = 1, .completes = Completes::operation},
           .routes = {{"POST", "/v1/operations/{id}/cancel"}},
           .examples = {"hvctl op cancel A-17"},
-          .run = run};
+          .run = run_op_cancel};
 }
 
 }  // namespace mcv::cli::commands

@@ -9,7 +9,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments&) {
+Result<int> run_op_list(Session& session, const Arguments&) {
   MCV_TRY(const Json answer, session.get("/v1/operations"));
   if (session.json()) {
     session.print(answer);
@@ -40,7 +40,7 @@ Command op_list() {
           .also = {"op ls"},
           .routes = {{"GET", "/v1/operations"}},
           .examples = {"hvctl op list"},
-          .run = run};
+          .run = run_op_list};
 }
 
 }  // namespace mcv::cli::commands

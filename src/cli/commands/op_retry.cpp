@@ -7,7 +7,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_op_retry(Session& session, const Arguments& arguments) {
   Result<Outcome> sent = session.submit("POST", "/v1/operations/{id}/retry", {arguments.name()});
   if (!sent.ok()) return session.with_suggestion(std::move(sent).error(), Completes::operation, arguments.name());
   return session.finish(*sent, fmt::format("Operation {} is done.", arguments.name()));
@@ -22,7 +22,7 @@ Command op_retry() {
           .operands = {.name = "ID", .min = 1, .max = 1, .completes = Completes::operation},
           .routes = {{"POST", "/v1/operations/{id}/retry"}},
           .examples = {"hvctl op retry A-17"},
-          .run = run};
+          .run = run_op_retry};
 }
 
 }  // namespace mcv::cli::commands

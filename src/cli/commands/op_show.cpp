@@ -10,7 +10,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_op_show(Session& session, const Arguments& arguments) {
   Result<Json> found = session.get("/v1/operations/{id}", {arguments.name()});
   if (!found.ok()) return session.with_suggestion(std::move(found).error(), Completes::operation, arguments.name());
   const Json& operation = *found;
@@ -47,7 +47,7 @@ Command op_show() {
           .also = {"op info"},
           .routes = {{"GET", "/v1/operations/{id}"}},
           .examples = {"hvctl op show A-17"},
-          .run = run};
+          .run = run_op_show};
 }
 
 }  // namespace mcv::cli::commands

@@ -7,7 +7,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_op_watch(Session& session, const Arguments& arguments) {
   Outcome started{Outcome::Kind::started, {{"id", arguments.name()}}};
   Result<Outcome> ended = session.follow(std::move(started));
   if (!ended.ok()) return session.with_suggestion(std::move(ended).error(), Completes::operation, arguments.name());
@@ -23,7 +23,7 @@ Command op_watch() {
           .operands = {.name = "ID", .min = 1, .max = 1, .completes = Completes::operation},
           .routes = {{"GET", "/v1/operations/{id}/events"}},
           .examples = {"hvctl op watch A-17"},
-          .run = run};
+          .run = run_op_watch};
 }
 
 }  // namespace mcv::cli::commands

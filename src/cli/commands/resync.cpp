@@ -54,7 +54,7 @@ Result<int> follow_for_scripts(Session& session, const std::string& vm, const Js
   return 0;
 }
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_resync(Session& session, const Arguments& arguments) {
   const std::string& vm = arguments.name();
   if (arguments.has("--follow")) {
     if (arguments.has("--source") || arguments.has("--full") || arguments.has("--disk")) {
@@ -103,7 +103,7 @@ Command resync() {
           .also = {"vm resync", "drbd resync"},
           .routes = {{"POST", "/v1/vms/{name}/resync"}, {"POST", "/v1/vms/{name}/resync/follow"}},
           .examples = {"hvctl resync vm1", "hvctl resync vm1 --dry-run", "hvctl resync vm1 --source B", "hvctl resync vm1 --full"},
-          .run = run};
+          .run = run_resync};
 }
 
 }  // namespace mcv::cli::commands

@@ -9,21 +9,21 @@
 namespace mcv::cli::commands {
 namespace {
 
-Error choose(std::string message) { return Error(ErrorCode::bad_request, std::move(message)).with_safe("nothing was asked of mcvd").with_next("give --vg VG [--thin], or --dir PATH"); }
+Error refuse_pool(std::string message) { return Error(ErrorCode::bad_request, std::move(message)).with_safe("nothing was asked of mcvd").with_next("give --vg VG [--thin], or --dir PATH"); }
 
 Status read_node_groups(const Arguments& arguments, Json& body) {
   for (const std::string& pair : arguments.values("--node-vg")) {
     const std::size_t equals = pair.find('=');
-    if (equals == std::string::npos || equals == 0 || equals + 1 == pair.size()) return choose(fmt::format("'{}' is not NODE=VG", pair));
+    if (equals == std::string::npos || equals == 0 || equals + 1 == pair.size()) return refuse_pool(fmt::format("'{}' is not NODE=VG", pair));
     body["per_node_vg"][pair.substr(0, equals)] = pair.substr(equals + 1);
   }
   return success();
 }
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_storage_create(Session& session, const Arguments& arguments) {
   const bool group = arguments.has("--vg");
-  if (group == arguments.has("--dir")) return choose("a pool lies in a volume group or in a directory");
-  if (!group && (arguments.has("--thin") || arguments.has("--size") || arguments.has("--node-vg"))) return choose("--thin, --size and --node-vg belong to --vg");
+  if (group == arguments.has("--dir")) return refuse_pool("a pool lies in a volume group or in a directory");
+  if (!group && (arguments.has("--thin") || arguments.has("--size") || arguments.has("--node-vg"))) return refuse_pool("--thin, --size and --node-vg belong to --vg");
   Json body = {{"name", arguments.name()}};
   if (group) {
     body["vg"] = arguments.value("--vg");
@@ -55,7 +55,7 @@ Command storage_create() {
                       {.name = "--node-vg", .value = "NODE=VG", .help = "the volume group of a node where it is called otherwise", .repeatable = true}},
           .routes = {{"POST", "/v1/storage"}},
           .examples = {"hvctl storage create fast --vg vg0 --thin", "hvctl storage create fast --vg vg0 --node-vg B=data --thin", "hvctl storage create files --dir /srv/vm"},
-          .run = run};
+          .run = run_storage_create};
 }
 
 }  // namespace mcv::cli::commands

@@ -8,7 +8,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_storage_delete(Session& session, const Arguments& arguments) {
   const std::string& name = arguments.name();
   MCV_CHECK(confirm_typed(session, fmt::format("This removes the storage pool {} from every node.", name), name));
   Result<Outcome> outcome = session.change("DELETE", "/v1/storage/{name}", {name});
@@ -25,7 +25,7 @@ Command storage_delete() {
           .also = {"storage rm"},
           .routes = {{"DELETE", "/v1/storage/{name}"}},
           .examples = {"hvctl storage delete fast"},
-          .run = run};
+          .run = run_storage_delete};
 }
 
 }  // namespace mcv::cli::commands

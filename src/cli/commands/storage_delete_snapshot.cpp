@@ -8,7 +8,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_storage_delete_snapshot(Session& session, const Arguments& arguments) {
   const std::string& name = arguments.name();
   MCV_CHECK(confirm_typed(session, fmt::format("This deletes {}, what a repair has overwritten, for good.", name), name));
   MCV_TRY(const Outcome outcome, session.change("DELETE", "/v1/snapshots/{name}", {name}));
@@ -23,7 +23,7 @@ Command storage_delete_snapshot() {
           .operands = {.name = "NAME", .min = 1, .max = 1},
           .routes = {{"DELETE", "/v1/snapshots/{name}"}},
           .examples = {"hvctl storage delete-snapshot mcvs-A-17-vm1-0"},
-          .run = run};
+          .run = run_storage_delete_snapshot};
 }
 
 }  // namespace mcv::cli::commands

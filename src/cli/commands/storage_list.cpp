@@ -50,7 +50,7 @@ void print_problems(Session& session, const Json& answer) {
   print_warnings(session, warnings);
 }
 
-Result<int> run(Session& session, const Arguments&) {
+Result<int> run_storage_list(Session& session, const Arguments&) {
   MCV_TRY(const Json answer, session.get("/v1/storage"));
   const bool complete = is_complete(answer);
   if (session.json()) {
@@ -85,7 +85,7 @@ Command storage_list() {
           .also = {"storage ls"},
           .routes = {{"GET", "/v1/storage"}},
           .examples = {"hvctl storage list"},
-          .run = run};
+          .run = run_storage_list};
 }
 
 }  // namespace mcv::cli::commands

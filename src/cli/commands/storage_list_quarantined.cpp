@@ -9,7 +9,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments&) {
+Result<int> run_storage_list_quarantined(Session& session, const Arguments&) {
   MCV_TRY(const Json answer, session.get("/v1/quarantine"));
   if (session.json()) {
     session.print(answer);
@@ -34,7 +34,7 @@ Command storage_list_quarantined() {
           .details = "They are logical volumes under names that no VM, volume or DRBD resource ever has. Nothing starts from them; they take space until they are deleted.",
           .routes = {{"GET", "/v1/quarantine"}},
           .examples = {"hvctl storage list-quarantined"},
-          .run = run};
+          .run = run_storage_list_quarantined};
 }
 
 }  // namespace mcv::cli::commands

@@ -9,7 +9,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments&) {
+Result<int> run_storage_list_snapshots(Session& session, const Arguments&) {
   MCV_TRY(const Json answer, session.get("/v1/snapshots"));
   if (session.json()) {
     session.print(answer);
@@ -37,7 +37,7 @@ Command storage_list_snapshots() {
           .details = "A repair (hvctl resync) takes an LVM snapshot of the side that it overwrites. The next clean verify of the disk deletes it, and so does deleting the VM.",
           .routes = {{"GET", "/v1/snapshots"}},
           .examples = {"hvctl storage list-snapshots"},
-          .run = run};
+          .run = run_storage_list_snapshots};
 }
 
 }  // namespace mcv::cli::commands

@@ -60,7 +60,7 @@ std::string sum_text(const Json& volumes) {
 }
 
 /// Quiet shows only what is not clean: an empty mail is a good mail.
-void print_volumes(Session& session, const Json& volumes) {
+void print_verdicts(Session& session, const Json& volumes) {
   Table table({"VM", "VOLUME", "RESULT", "OUT OF SYNC", "WHAT"});
   for (const Json& volume : volumes) {
     const std::string verdict = text_at(volume, "verdict");
@@ -93,7 +93,7 @@ Result<int> finish_verify(Session& session, const Outcome& outcome, const std::v
   const Json volumes = chosen_volumes(list_at(result, "volumes"), vms);
   const int code = exit_code_of_volumes(volumes);
   if (!session.json()) {
-    print_volumes(session, volumes);
+    print_verdicts(session, volumes);
     print_advice(session, code);
   }
   // A run that compared all it reports and still failed did not end as it should.
@@ -146,7 +146,7 @@ Result<int> show_history(Session& session, const Arguments& arguments) {
   return 0;
 }
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_verify(Session& session, const Arguments& arguments) {
   if (arguments.has("--history")) return show_history(session, arguments);
   if (arguments.has("--all") == !arguments.names().empty()) {
     return Error(ErrorCode::bad_request, "name the VMs to verify, or say --all").with_safe("nothing was asked of mcvd").with_next("hvctl verify --all");
@@ -157,7 +157,7 @@ Result<int> run(Session& session, const Arguments& arguments) {
   // Nothing to compare is no trouble for a nightly job.
   if (arguments.has("--all") && code.error().code() == ErrorCode::not_found) {
     if (session.json()) session.print({{"volumes", Json::array()}});
-    else print_volumes(session, Json::array());
+    else print_verdicts(session, Json::array());
     return 0;
   }
   session.print_error(arguments.names().empty() ? code.error() : session.with_suggestion(code.error(), Completes::vm, arguments.name()));
@@ -182,7 +182,7 @@ Command verify() {
           .also = {"vm verify", "drbd verify"},
           .routes = {{"POST", "/v1/verify"}, {"GET", "/v1/verify/history"}},
           .examples = {"hvctl verify --all", "hvctl verify vm1 vm2", "hvctl verify --all --quiet --scheduled", "hvctl verify --history vm1"},
-          .run = run};
+          .run = run_verify};
 }
 
 }  // namespace mcv::cli::commands

@@ -9,7 +9,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_vm_console(Session& session, const Arguments& arguments) {
   std::uint64_t replay = default_replay;
   if (arguments.value("--replay") == "0") replay = 0;
   else if (arguments.has("--replay")) {
@@ -31,7 +31,7 @@ Command vm_console() {
           .also = {"console"},
           .routes = {{"GET", "/v1/vms/{name}/console"}},
           .examples = {"hvctl vm console vm1"},
-          .run = run};
+          .run = run_vm_console};
 }
 
 }  // namespace mcv::cli::commands

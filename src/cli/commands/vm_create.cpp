@@ -9,7 +9,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<Json> body_of(const Arguments& arguments) {
+Result<Json> new_vm_body(const Arguments& arguments) {
   MCV_TRY(const std::uint32_t cpus, parse_count("--cpus", arguments.value("--cpus", "1"), 256));
   MCV_TRY(const Bytes memory, Bytes::parse(arguments.value("--memory", "512M")));
   const std::string storage_type = arguments.value("--storage-type", "drbd");
@@ -32,8 +32,8 @@ Result<Json> body_of(const Arguments& arguments) {
   return body;
 }
 
-Result<int> run(Session& session, const Arguments& arguments) {
-  MCV_TRY(Json body, body_of(arguments));
+Result<int> run_vm_create(Session& session, const Arguments& arguments) {
+  MCV_TRY(Json body, new_vm_body(arguments));
   const auto submit = [&](const std::string& name) {
     body["name"] = name;
     return session.submit("POST", "/v1/vms", {}, body);
@@ -66,7 +66,7 @@ Command vm_create() {
           .also = {"create"},
           .routes = {{"POST", "/v1/vms"}},
           .examples = {"hvctl vm create vm1 --cpus 1 --memory 128M --disk-size 256M --storage-type drbd --network lan --kernel /srv/vmlinuz --initramfs /srv/initrd.img"},
-          .run = run};
+          .run = run_vm_create};
 }
 
 }  // namespace mcv::cli::commands

@@ -8,7 +8,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_vm_delete(Session& session, const Arguments& arguments) {
   for (const std::string& name : arguments.names()) {
     MCV_CHECK(confirm_typed(session, fmt::format("This deletes the VM {} and all its disks on both nodes. There is no way back.", name), name));
   }
@@ -26,7 +26,7 @@ Command vm_delete() {
           .also = {"delete", "vm rm"},
           .routes = {{"DELETE", "/v1/vms/{name}"}},
           .examples = {"hvctl vm delete vm1"},
-          .run = run};
+          .run = run_vm_delete};
 }
 
 }  // namespace mcv::cli::commands

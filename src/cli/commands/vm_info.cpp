@@ -5,7 +5,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments& arguments) { return show_vm(session, arguments.name()); }
+Result<int> run_vm_info(Session& session, const Arguments& arguments) { return show_vm(session, arguments.name()); }
 
 }  // namespace
 
@@ -16,7 +16,7 @@ Command vm_info() {
           .also = {"vm show"},
           .routes = {{"GET", "/v1/vms/{name}"}},
           .examples = {"hvctl vm info vm1"},
-          .run = run};
+          .run = run_vm_info};
 }
 
 }  // namespace mcv::cli::commands

@@ -7,7 +7,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_vm_kill(Session& session, const Arguments& arguments) {
   const auto submit = [&](const std::string& name) { return session.submit("POST", "/v1/vms/{name}/kill", {name}); };
   return session.each(arguments.names(), Completes::vm, submit, [](const std::string& name) { return fmt::format("VM {} is killed.", name); });
 }
@@ -21,7 +21,7 @@ Command vm_kill() {
           .operands = {.name = "VM", .min = 1, .max = any_number, .completes = Completes::vm},
           .routes = {{"POST", "/v1/vms/{name}/kill"}},
           .examples = {"hvctl vm kill vm1"},
-          .run = run};
+          .run = run_vm_kill};
 }
 
 }  // namespace mcv::cli::commands

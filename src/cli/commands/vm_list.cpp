@@ -41,7 +41,7 @@ Cell notes_of(const Json& vm) {
   return {text, Tone::warning};
 }
 
-Result<int> run(Session& session, const Arguments&) {
+Result<int> run_vm_list(Session& session, const Arguments&) {
   MCV_TRY(const Json answer, session.get("/v1/vms"));
   bool partial = false;
   Table table({"VM", "STATE", "NODE", "CPUS", "MEMORY", "DISKS", "NETWORKS", "NOTES"});
@@ -69,7 +69,7 @@ Command vm_list() {
           .also = {"vm ls", "list", "ls"},
           .routes = {{"GET", "/v1/vms"}},
           .examples = {"hvctl vm list", "hvctl vm list -q", "hvctl vm ls -o json"},
-          .run = run};
+          .run = run_vm_list};
 }
 
 }  // namespace mcv::cli::commands

@@ -7,7 +7,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_vm_reset(Session& session, const Arguments& arguments) {
   const auto submit = [&](const std::string& name) { return session.submit("POST", "/v1/vms/{name}/reset", {name}); };
   return session.each(arguments.names(), Completes::vm, submit, [](const std::string& name) { return fmt::format("VM {} was reset.", name); });
 }
@@ -21,7 +21,7 @@ Command vm_reset() {
           .operands = {.name = "VM", .min = 1, .max = any_number, .completes = Completes::vm},
           .routes = {{"POST", "/v1/vms/{name}/reset"}},
           .examples = {"hvctl vm reset vm1"},
-          .run = run};
+          .run = run_vm_reset};
 }
 
 }  // namespace mcv::cli::commands

@@ -8,7 +8,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_vm_start(Session& session, const Arguments& arguments) {
   if (arguments.has("--attach") && (arguments.names().size() > 1 || !session.globals().wait || session.globals().dry_run)) {
     return Error(ErrorCode::bad_request, "--attach goes with one VM, and neither with --no-wait nor with --dry-run").with_safe("nothing was asked of mcvd").with_next("hvctl vm start --attach VM");
   }
@@ -33,7 +33,7 @@ Command vm_start() {
           .also = {"start"},
           .routes = {{"POST", "/v1/vms/{name}/start"}, {"GET", "/v1/vms/{name}/console"}},
           .examples = {"hvctl vm start vm1", "hvctl vm start vm1 vm2 vm3", "hvctl vm start --attach vm1"},
-          .run = run};
+          .run = run_vm_start};
 }
 
 }  // namespace mcv::cli::commands

@@ -7,7 +7,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run(Session& session, const Arguments& arguments) {
+Result<int> run_vm_stop(Session& session, const Arguments& arguments) {
   Json body = Json::object();
   if (arguments.has("--timeout")) {
     MCV_TRY(body["timeout_seconds"], parse_seconds("--timeout", arguments.value("--timeout")));
@@ -27,7 +27,7 @@ Command vm_stop() {
           .also = {"stop"},
           .routes = {{"POST", "/v1/vms/{name}/stop"}},
           .examples = {"hvctl vm stop vm1", "hvctl vm stop vm1 vm2 --timeout 5m"},
-          .run = run};
+          .run = run_vm_stop};
 }
 
 }  // namespace mcv::cli::commands

@@ -16,7 +16,7 @@ Status read_switch(const Arguments& arguments, std::string_view option, const ch
   return success();
 }
 
-Result<Json> body_of(const Arguments& arguments) {
+Result<Json> changed_vm_body(const Arguments& arguments) {
   Json body = Json::object();
   if (arguments.has("--cpus")) {
     MCV_TRY(body["cpus"], parse_count("--cpus", arguments.value("--cpus"), 256));
@@ -39,8 +39,8 @@ Result<Json> body_of(const Arguments& arguments) {
   return body;
 }
 
-Result<int> run(Session& session, const Arguments& arguments) {
-  MCV_TRY(const Json body, body_of(arguments));
+Result<int> run_vm_update(Session& session, const Arguments& arguments) {
+  MCV_TRY(const Json body, changed_vm_body(arguments));
   const auto submit = [&](const std::string& name) { return session.submit("PATCH", "/v1/vms/{name}", {name}, body); };
   return session.each(arguments.names(), Completes::vm, submit, [](const std::string& name) { return fmt::format("VM {} is changed. CPUs, memory and boot files apply at its next start.", name); });
 }
@@ -64,7 +64,7 @@ Command vm_update() {
                       {.name = "--firmware", .value = "PATH", .help = "boot from disk with this firmware", .completes = Completes::file}},
           .routes = {{"PATCH", "/v1/vms/{name}"}},
           .examples = {"hvctl vm update vm1 --memory 2G", "hvctl vm update vm1 --lock 'disk check until Monday'"},
-          .run = run};
+          .run = run_vm_update};
 }
 
 }  // namespace mcv::cli::commands

@@ -10,8 +10,6 @@
 namespace mcv::cli {
 namespace {
 
-constexpr const char* nothing_changed = "nothing was changed on either node";
-
 Error mismatch(const SshTarget& target, const HostKey& key, const std::string& expected) {
   const std::string message = expected.empty() ? fmt::format("the host key of {} ({} {}) is not the one known here: either the machine was installed anew, or something else answers in its place", target.address, key.type, key.fingerprint)
                                                : fmt::format("the host key of {} is {} {}, not {}", target.address, key.type, key.fingerprint, expected);

@@ -10,8 +10,6 @@
 namespace mcv::cli {
 namespace {
 
-constexpr const char* nothing_changed = "nothing was changed on either node";
-
 /// The last line that is a JSON object: login scripts may print before it.
 std::optional<Json> last_object(const std::string& text) {
   std::size_t end = text.size();

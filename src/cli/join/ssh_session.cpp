@@ -11,7 +11,6 @@ namespace mcv::cli {
 namespace {
 
 constexpr std::size_t output_limit = 1U << 20;
-constexpr const char* nothing_changed = "nothing was changed on either node";
 
 struct SessionDeleter {
   void operator()(ssh_session session) const {

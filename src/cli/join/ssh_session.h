@@ -15,6 +15,9 @@
 
 namespace mcv::cli {
 
+/// What every failure before the join itself can promise.
+inline constexpr const char* nothing_changed = "nothing was changed on either node";
+
 struct SshTarget {
   std::string address;        ///< IPv4 or IPv6 literal
   std::uint16_t port = 22;

@@ -25,7 +25,7 @@ Status check_agreement(const ConsentQuestion& question) {
   return success();
 }
 
-bool is_lost(ConnectionState connection) { return connection == ConnectionState::connecting || connection == ConnectionState::standalone; }
+bool is_broken(ConnectionState connection) { return connection == ConnectionState::connecting || connection == ConnectionState::standalone; }
 
 }  // namespace
 
@@ -119,7 +119,7 @@ Result<ConsentStep> may_consent(const ConsentQuestion& question) {
     return refused(ErrorCode::peer_is_primary, fmt::format("{} is {} on {}", question.volume.str(), to_text(here->role), question.standpoint.self.str()));
   }
   MCV_CHECK(check_not_newer(question.standpoint, question.volume, *here));
-  if (!is_lost(here->connection)) return ConsentStep::wait;
+  if (!is_broken(here->connection)) return ConsentStep::wait;
   switch (here->disk) {
     case DiskState::up_to_date:
     case DiskState::consistent: return ConsentStep::outdate;

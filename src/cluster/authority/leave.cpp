@@ -12,13 +12,13 @@
 namespace mcv::authority {
 namespace {
 
-Json names_to_json(const std::vector<VolumeName>& volumes) {
+Json volumes_to_json(const std::vector<VolumeName>& volumes) {
   Json list = Json::array();
   for (const VolumeName& volume : volumes) list.push_back(volume.str());
   return list;
 }
 
-bool contains(const std::vector<VolumeName>& list, const VolumeName& volume) { return std::find(list.begin(), list.end(), volume) != list.end(); }
+bool is_among(const std::vector<VolumeName>& list, const VolumeName& volume) { return std::find(list.begin(), list.end(), volume) != list.end(); }
 
 const VolumeFacts* find(const std::map<std::string, VolumeFacts>& here, const VolumeName& volume) {
   const auto found = here.find(volume.str());
@@ -27,7 +27,7 @@ const VolumeFacts* find(const std::map<std::string, VolumeFacts>& here, const Vo
 
 }  // namespace
 
-Json LeftRecord::to_json() const { return {{"id", id}, {"wall_seconds", wall_seconds}, {"volumes", names_to_json(volumes)}}; }
+Json LeftRecord::to_json() const { return {{"id", id}, {"wall_seconds", wall_seconds}, {"volumes", volumes_to_json(volumes)}}; }
 
 Result<LeftRecord> LeftRecord::from_json(const Json& json) {
   Fields fields(json, "node.left");
@@ -51,7 +51,7 @@ std::optional<LeftRecord> left(const ClusterState& state, const NodeName& node) 
   return entry == nullptr ? std::nullopt : left_in(entry->value);
 }
 
-Json Leave::to_json() const { return {{"id", id}, {"boot", boot}, {"wall_seconds", wall_seconds}, {"volumes", names_to_json(volumes)}}; }
+Json Leave::to_json() const { return {{"id", id}, {"boot", boot}, {"wall_seconds", wall_seconds}, {"volumes", volumes_to_json(volumes)}}; }
 
 Result<Leave> Leave::from_json(const Json& json) {
   Fields fields(json, leave_kind);
@@ -67,7 +67,7 @@ Result<Leave> Leave::from_json(const Json& json) {
 Json leave_returned_to_json(const std::string& id, const std::string& why) { return {{"id", id}, {"returned", true}, {"why", why}, {"equal", Json::array()}}; }
 
 Json leave_equal_to_json(const std::string& id, const std::vector<VolumeName>& volumes) {
-  return {{"id", id}, {"returned", false}, {"why", "both copies are equal"}, {"equal", names_to_json(volumes)}};
+  return {{"id", id}, {"returned", false}, {"why", "both copies are equal"}, {"equal", volumes_to_json(volumes)}};
 }
 
 LeaveLedger::LeaveLedger(const std::vector<NodeOwnedRecord>& leaves, const std::vector<NodeOwnedRecord>& ended) {
@@ -99,14 +99,14 @@ const Leave* LeaveLedger::standing() const {
 }
 
 bool LeaveLedger::bars(const VolumeName& volume) const {
-  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) { return (!entry.readable && !entry.returned) || (contains(entry.leave.volumes, volume) && !contains(entry.equal, volume)); });
+  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) { return (!entry.readable && !entry.returned) || (is_among(entry.leave.volumes, volume) && !is_among(entry.equal, volume)); });
 }
 
 std::map<std::string, std::vector<VolumeName>> LeaveLedger::barred() const {
   std::map<std::string, std::vector<VolumeName>> result;
   for (const Entry& entry : entries_) {
     for (const VolumeName& volume : entry.leave.volumes) {
-      if (!contains(entry.equal, volume)) result[entry.leave.id].push_back(volume);
+      if (!is_among(entry.equal, volume)) result[entry.leave.id].push_back(volume);
     }
   }
   return result;

@@ -18,13 +18,13 @@ using namespace std::chrono_literals;
 namespace {
 
 const std::string record_table = "node_record";
-const std::string meta_table = "record_meta";
+const std::string record_meta_table = "record_meta";
 const std::string stream_key = "stream";
 const std::string side_topic = "records";
 const std::string forget_kind = "mcv.forget";
 constexpr auto peer_bound = 2s;
 constexpr std::size_t push_bytes = 256 * 1024;
-constexpr std::size_t page = 500;
+constexpr std::size_t record_page = 500;
 
 std::string have_key(const std::string& node, const std::string& stream) { return fmt::format("have/{}/{}", node, stream); }
 
@@ -161,7 +161,7 @@ struct NodeRecords::Impl {
         fresh.push_back(std::move(record));
       }
       if (through > have) {
-        batch.put(meta_table, have_key(node, stream), std::to_string(through));
+        batch.put(record_meta_table, have_key(node, stream), std::to_string(through));
         const Status stored = co_await self->host.store.commit(std::move(batch));
         // Not durable, not reported: the writer goes on saying "on one node".
         if (!stored.ok()) co_return;
@@ -214,19 +214,19 @@ asio::awaitable<Status> NodeRecords::load() {
   const auto impl = impl_;
   std::string first;
   for (;;) {
-    MCV_CO_TRY(const Impl::Rows rows, co_await impl->host.store.scan(record_table, first, page));
+    MCV_CO_TRY(const Impl::Rows rows, co_await impl->host.store.scan(record_table, first, record_page));
     for (const auto& [key, text] : rows) MCV_CO_CHECK(impl->load_row(key, text));
-    if (rows.size() < page) break;
+    if (rows.size() < record_page) break;
     first = rows.back().first + '\0';
   }
-  MCV_CO_TRY(const std::optional<std::string> stream, co_await impl->host.store.get(meta_table, stream_key));
+  MCV_CO_TRY(const std::optional<std::string> stream, co_await impl->host.store.get(record_meta_table, stream_key));
   if (stream) {
     // "<stream> <last number>"
     impl->stream = stream->substr(0, stream->find(' '));
     impl->last = std::strtoull(stream->c_str() + std::min(stream->find(' '), stream->size()), nullptr, 10);
   }
   const std::string prefix = "have/";
-  MCV_CO_TRY(const Impl::Rows rows, co_await impl->host.store.scan(meta_table, prefix, page));
+  MCV_CO_TRY(const Impl::Rows rows, co_await impl->host.store.scan(record_meta_table, prefix, record_page));
   for (const auto& [key, text] : rows) {
     if (key.compare(0, prefix.size(), prefix) != 0) break;
     const std::size_t slash = key.rfind('/');
@@ -235,7 +235,7 @@ asio::awaitable<Status> NodeRecords::load() {
   if (impl->stream.empty()) {
     impl->stream = impl->host.random.uuid();
     host::StoreBatch batch;
-    batch.put(meta_table, stream_key, impl->stream + " 0");
+    batch.put(record_meta_table, stream_key, impl->stream + " 0");
     MCV_CO_CHECK(co_await impl->host.store.commit(std::move(batch)));
   }
   const std::weak_ptr<Impl> weak = impl;
@@ -260,7 +260,7 @@ asio::awaitable<Result<bool>> NodeRecords::append(std::string kind, Json body, b
   host::StoreBatch batch;
   batch.may_use_reserve = may_use_reserve;
   impl->add_to(batch, record, true);
-  batch.put(meta_table, stream_key, fmt::format("{} {}", impl->stream, record.number));
+  batch.put(record_meta_table, stream_key, fmt::format("{} {}", impl->stream, record.number));
   impl->under_way.insert(record.number);
   const Status stored = co_await impl->host.store.commit(std::move(batch));
   impl->under_way.erase(record.number);
@@ -295,9 +295,9 @@ asio::awaitable<Status> NodeRecords::begin_anew() {
   host::StoreBatch batch;
   batch.may_use_reserve = true;
   for (const auto& [key, record] : impl->records) batch.erase(record_table, Impl::row_key(key));
-  for (const auto& [name, number] : impl->have) batch.erase(meta_table, have_key(name.first, name.second));
+  for (const auto& [name, number] : impl->have) batch.erase(record_meta_table, have_key(name.first, name.second));
   const std::string stream = impl->host.random.uuid();
-  batch.put(meta_table, stream_key, stream + " 0");
+  batch.put(record_meta_table, stream_key, stream + " 0");
   MCV_CO_CHECK(co_await impl->host.store.commit(std::move(batch)));
   impl->records.clear();
   impl->have.clear();

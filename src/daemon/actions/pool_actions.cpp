@@ -29,7 +29,7 @@ asio::awaitable<Status> undo_create(Node& node, StepContext context) {
   co_return co_await lvm::remove_pool(node.host, std::move(pool));
 }
 
-asio::awaitable<Result<Json>> remove(Node& node, StepContext context) {
+asio::awaitable<Result<Json>> remove_pool(Node& node, StepContext context) {
   MCV_CO_TRY(const PoolRecord record, pool_of(context));
   lvm::Pool pool = lvm::pool_on(record, node.self());
   MCV_CO_CHECK(co_await lvm::remove_pool(node.host, std::move(pool)));
@@ -62,7 +62,7 @@ asio::awaitable<Result<Json>> make_secret(Node& node, StepContext) {
 
 void add_pool_actions(Node& node) {
   add_action(node, "pool.create", {create, undo_create, never_asked});
-  add_action(node, "pool.remove", {remove, nothing_to_undo, never_asked});
+  add_action(node, "pool.remove", {remove_pool, nothing_to_undo, never_asked});
   add_action(node, "drbd.check", {check_drbd, nothing_to_undo, never_asked});
   add_action(node, "drbd.secret", {make_secret, nothing_to_undo, never_asked});
 }

@@ -191,7 +191,7 @@ asio::awaitable<void> verify_one_of(Node& node, std::shared_ptr<Together> togeth
   together->changed.notify_all();
 }
 
-asio::awaitable<Result<Json>> verify(Node& node, StepContext context) {
+asio::awaitable<Result<Json>> verify_volume(Node& node, StepContext context) {
   MCV_CO_TRY(const VerifyStep step, verify_step(context));
   if (step.volumes.size() != 1) co_return Error(ErrorCode::internal, "this step compares one volume");
   const bool is_our_turn = co_await wait_for_turn(node, context.operation, context.progress, context.interrupted);
@@ -245,7 +245,7 @@ asio::awaitable<Result<Json>> summarise(Node&, StepContext context) {
 }  // namespace
 
 void add_verify_actions(Node& node) {
-  add_action(node, "volume.verify", {verify, stop_verify, never_asked});
+  add_action(node, "volume.verify", {verify_volume, stop_verify, never_asked});
   add_action(node, "verify.together", {verify_together, stop_verify, never_asked});
   add_action(node, "verify.summary", {summarise, nothing_to_undo, never_asked});
 }

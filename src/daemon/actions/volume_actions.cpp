@@ -256,7 +256,7 @@ asio::awaitable<Result<Json>> secondary(Node& node, StepContext context) {
   co_return Json();
 }
 
-asio::awaitable<Result<Json>> remove(Node& node, StepContext context) {
+asio::awaitable<Result<Json>> remove_volume(Node& node, StepContext context) {
   MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
   co_await node.leave_down(step.volume.name);
   if (step.volume.kind == VolumeKind::local) {
@@ -297,7 +297,7 @@ void add_volume_actions(Node& node) {
   add_action(node, "volume.redundant", {redundant, nothing_to_undo, never_asked});
   add_action(node, "volume.primary", {primary, demote, never_asked});
   add_action(node, "volume.secondary", {secondary, nothing_to_undo, never_asked});
-  add_action(node, "volume.remove", {remove, nothing_to_undo, never_asked});
+  add_action(node, "volume.remove", {remove_volume, nothing_to_undo, never_asked});
 }
 
 }  // namespace mcv

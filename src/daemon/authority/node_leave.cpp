@@ -27,7 +27,7 @@ constexpr host::Duration demote_patience = 8s;
 constexpr std::chrono::milliseconds contact_bound = 5s;
 /// An operation that holds a VM longer waits for something.
 constexpr host::Duration holder_patience = 5s;
-constexpr host::Duration retry_pause = 500ms;
+constexpr host::Duration leave_pause = 500ms;
 constexpr std::chrono::milliseconds systemd_bound = 10s;
 
 }  // namespace
@@ -172,7 +172,7 @@ asio::awaitable<void> NodeLeave::stop_guest(VmName vm, host::Instant until, Tick
         const Status cancelled = co_await node_.operations.cancel(*holder);
         static_cast<void>(cancelled.ok());
       }
-      co_await node_.host.clock.sleep_for(retry_pause);
+      co_await node_.host.clock.sleep_for(leave_pause);
       continue;
     }
     if (was_asked) say(fmt::format("{} does not react to its power button: its power is cut", vm.str()));
@@ -181,7 +181,7 @@ asio::awaitable<void> NodeLeave::stop_guest(VmName vm, host::Instant until, Tick
     if (!plan.ok()) co_return say(fmt::format("{}: {}", vm.str(), plan.error().message()));
     auto submitted = co_await node_.operations.submit(std::move(*plan));
     if (!submitted.ok()) {
-      co_await node_.host.clock.sleep_for(retry_pause);
+      co_await node_.host.clock.sleep_for(leave_pause);
       continue;
     }
     was_asked = true;

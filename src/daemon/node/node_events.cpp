@@ -7,7 +7,7 @@ namespace mcv {
 namespace {
 
 /// The VM an operation is about; most are about one.
-std::string vm_of(const std::string& object) { return object.starts_with("vm/") ? object.substr(3) : std::string(); }
+std::string vm_name_of(const std::string& object) { return object.starts_with("vm/") ? object.substr(3) : std::string(); }
 
 std::string what_happens(OperationNews news, const OperationView& view) {
   switch (news) {
@@ -60,7 +60,7 @@ LogEvent operation_event(const NodeName& self, OperationNews news, const Operati
                   {log_fields::operation, view.id.str()},
                   {log_fields::kind, view.kind},
                   {log_fields::object, view.object},
-                  {log_fields::vm, vm_of(view.object)},
+                  {log_fields::vm, vm_name_of(view.object)},
                   {log_fields::result, ended ? std::string(to_text(*view.outcome)) : std::string()},
                   {log_fields::error, ended && view.error ? std::string(to_text(view.error->code())) : std::string()}};
   return event;

@@ -15,7 +15,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr host::Duration retry_pause = std::chrono::seconds(60);
+constexpr host::Duration tidy_pause = std::chrono::seconds(60);
 
 using CleanVerdicts = std::map<std::string, LogStamp>;
 
@@ -52,7 +52,7 @@ asio::awaitable<void> work(Node& node, std::shared_ptr<Tidier> tidier) {
     if (done.ok()) continue;
     spdlog::warn("snapshots of repairs that are verified could not be deleted: {}", done.error().message());
     tidier->again = true;
-    co_await node.host.clock.sleep_for(retry_pause);
+    co_await node.host.clock.sleep_for(tidy_pause);
   }
   tidier->working = false;
 }

@@ -102,7 +102,7 @@ asio::awaitable<Result<Json>> consent(Node& node, Json body) {
   co_return answer;
 }
 
-asio::awaitable<Result<Json>> history(Node& node, Json body) {
+asio::awaitable<Result<Json>> position_history(Node& node, Json body) {
   auto told = co_await node.divergence.answer_peer(std::move(body));
   co_return told;
 }
@@ -137,7 +137,7 @@ const std::map<std::string, Route>& routes() {
       {"/peer/v1/steps/landed", {Standing::member, step_landed}},
       {"/peer/v1/steps/interrupt", {Standing::member, interrupt_step}},
       {"/peer/v1/consent", {Standing::member, consent}},
-      {"/peer/v1/history", {Standing::member, history}},
+      {"/peer/v1/history", {Standing::member, position_history}},
       {"/peer/v1/secret", {Standing::member, set_secret}},
       {"/peer/v1/removed", {Standing::member, be_removed}},
       {"/peer/v1/api", {Standing::member, serve_forwarded}},

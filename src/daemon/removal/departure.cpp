@@ -17,10 +17,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr host::Duration retry_pause = 5s;
+constexpr host::Duration departure_pause = 5s;
 /// Asked at once when contact is lost or a start finds nobody, and then now and again: a removal is not urgent.
 constexpr host::Duration ask_pause = 15s;
-constexpr host::Duration quiet = std::chrono::hours(1);
+constexpr host::Duration unasked_pause = std::chrono::hours(1);
 
 bool is_without_contact(LinkState state) {
   return state == LinkState::apart || state == LinkState::alone || state == LinkState::diverged || state == LinkState::removed;
@@ -83,7 +83,7 @@ asio::awaitable<void> Departure::run() {
         if (now != said_ && !now.empty()) spdlog::warn("this node was removed from its cluster and is not blank yet: {}", now);
         said_ = now;
       }
-      co_await wakeup_.wait_for(node_.host.clock, retry_pause);
+      co_await wakeup_.wait_for(node_.host.clock, departure_pause);
       continue;
     }
     // It has nothing to say there any more; and the other node, should it not know yet, asks only whom it does not see.
@@ -91,7 +91,7 @@ asio::awaitable<void> Departure::run() {
     const bool ask = is_without_contact(node_.shared.link().state) && node_.peer_record().has_value();
     if (ask) co_await ask_the_other_node();
     if (told_) continue;
-    co_await wakeup_.wait_for(node_.host.clock, ask ? ask_pause : quiet);
+    co_await wakeup_.wait_for(node_.host.clock, ask ? ask_pause : unasked_pause);
   }
 }
 

@@ -25,7 +25,7 @@ using Local = asio::local::stream_protocol;
 
 namespace {
 
-constexpr std::chrono::milliseconds accept_pause{100};
+constexpr std::chrono::milliseconds http_accept_pause{100};
 
 Error failure(std::string_view what, const std::string& path, int code) {
   return Error(ErrorCode::io_error, fmt::format("{} {}: {}", what, path, std::strerror(code)));
@@ -91,7 +91,7 @@ asio::awaitable<void> UnixHttpServer::accept_all() {
     if (code) {
       spdlog::warn("accept on {}: {}", options_.path, code.message());
       asio::steady_timer pause(loop_);
-      pause.expires_after(accept_pause);
+      pause.expires_after(http_accept_pause);
       co_await pause.async_wait(asio::use_awaitable);
       continue;
     }

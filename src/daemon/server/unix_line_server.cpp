@@ -24,7 +24,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::chrono::milliseconds accept_pause{100};
+constexpr std::chrono::milliseconds line_accept_pause{100};
 
 /// Opens, binds and protects: at no moment is the socket open to more than root.
 template <typename Protocol, typename Socket>
@@ -61,7 +61,7 @@ asio::awaitable<void> UnixLineServer::accept_all() {
     if (code) {
       spdlog::warn("accept on {}: {}", path_, code.message());
       asio::steady_timer pause(loop_);
-      pause.expires_after(accept_pause);
+      pause.expires_after(line_accept_pause);
       co_await pause.async_wait(asio::use_awaitable);
       continue;
     }

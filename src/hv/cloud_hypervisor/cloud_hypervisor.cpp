@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr host::Duration start_bound = 60s;
+constexpr host::Duration api_bound = 60s;
 constexpr host::Duration event_poll = 150ms;
 constexpr std::uint64_t event_limit = 1 << 20;
 constexpr std::uint64_t event_tail = 64 * 1024;
@@ -84,7 +84,7 @@ asio::awaitable<Status> CloudHypervisor::create(VmLaunch launch) {
 }
 
 asio::awaitable<Status> CloudHypervisor::wait_for_api(VmName vm) {
-  const host::Instant deadline = clock_.now() + start_bound;
+  const host::Instant deadline = clock_.now() + api_bound;
   while (true) {
     Result<host::HttpResponse> pong = co_await call(vm, "GET", "vmm.ping", "", quick);
     if (pong.ok() && pong->ok()) break;

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 namespace {
 constexpr host::Duration answer_bound = 15s;
 constexpr host::Duration look_bound = 3s;   // a look, whose failure only means "unknown"
-constexpr host::Duration start_bound = 60s;
+constexpr host::Duration monitor_bound = 60s;
 }  // namespace
 
 struct QemuHypervisor::Monitor {
@@ -111,7 +111,7 @@ asio::awaitable<Status> QemuHypervisor::create(VmLaunch launch) {
 
 // QEMU opens disks, taps and KVM before its monitor answers; what goes wrong there it says on stderr and exits.
 asio::awaitable<Status> QemuHypervisor::wait_for_monitor(VmName vm) {
-  const host::Instant deadline = clock_.now() + start_bound;
+  const host::Instant deadline = clock_.now() + monitor_bound;
   while (true) {
     Result<std::shared_ptr<QmpConnection>> opened = co_await connection(vm, answer_bound);
     if (opened.ok()) break;

@@ -7,31 +7,13 @@
 #include "storage/drbd/commands.h"
 #include "storage/drbd/tool_errors.h"
 #include "storage/drbd/volume_life.h"
+#include "storage/drbd/volume_tools.h"
 
 namespace mcv::drbd {
 
 namespace asio = boost::asio;
 
 namespace {
-
-/// The first identifier of metadata that nothing was ever written to.
-constexpr std::string_view just_created = "0000000000000004:";
-
-asio::awaitable<Result<std::optional<ResourceFacts>>> look(DrbdMonitor& monitor, VolumeName volume) {
-  constexpr std::chrono::seconds event_lag{10};
-  Condition known = [](const ResourceFacts*) { return true; };
-  MCV_CO_TRY(const ResourceFacts ignored, co_await monitor.wait_until(volume, std::move(known), event_lag, "known"));
-  std::optional<ResourceFacts> facts;
-  if (const ResourceFacts* found = monitor.find(volume)) facts = *found;
-  co_return facts;
-}
-
-asio::awaitable<Status> run(host::Host& host, VolumeName volume, host::Command command) {
-  const host::Argv argv = command.argv;
-  MCV_CO_TRY(const host::ProcessResult done, co_await host.processes.run(std::move(command)));
-  if (done.ok()) co_return success();
-  co_return error_of(volume, argv, done);
-}
 
 bool is_attached(const std::optional<ResourceFacts>& now) {
   return now && now->minor && now->facts.disk != DiskState::diskless && now->facts.disk != DiskState::attaching;
@@ -40,7 +22,7 @@ bool is_attached(const std::optional<ResourceFacts>& now) {
 asio::awaitable<Status> set_fencing(host::Host& host, VolumeName volume, std::optional<ResourceFacts> now, commands::Fencing fencing) {
   if (!is_attached(now)) co_return success();
   host::Command set = commands::set_fencing(*now->minor, fencing);
-  const Status done = co_await run(host, volume, std::move(set));
+  const Status done = co_await run_tool(host, volume, std::move(set));
   co_return done;
 }
 

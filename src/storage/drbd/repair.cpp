@@ -11,6 +11,7 @@
 #include "storage/drbd/resource_file.h"
 #include "storage/drbd/tool_errors.h"
 #include "storage/drbd/volume_life.h"
+#include "storage/drbd/volume_tools.h"
 
 namespace mcv::drbd {
 
@@ -20,24 +21,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr host::Duration event_lag = 10s;
-constexpr host::Duration retry_pause = 200ms;
-constexpr host::Duration poll = 1s;
+constexpr host::Duration copy_lag = 10s;
+constexpr host::Duration generation_pause = 200ms;
+constexpr host::Duration repair_poll = 1s;
 constexpr host::Duration marked_bound = 24h;
-
-asio::awaitable<Result<std::optional<ResourceFacts>>> look(DrbdMonitor& monitor, VolumeName volume) {
-  Condition known = [](const ResourceFacts*) { return true; };
-  MCV_CO_TRY(const ResourceFacts ignored, co_await monitor.wait_until(volume, std::move(known), event_lag, "known"));
-  static_cast<void>(ignored);
-  std::optional<ResourceFacts> facts;
-  if (const ResourceFacts* found = monitor.find(volume)) facts = *found;
-  co_return facts;
-}
-
-Error not_configured(const VolumeName& volume) {
-  return Error(ErrorCode::not_found, fmt::format("volume {} is not configured in the kernel of this node", volume.str()))
-      .with_next(fmt::format("drbdadm adjust {}", resource_name(volume)));
-}
 
 /// "E54E31AFA2B2F2E9:0000…" -> without its lowest bit.
 Result<std::string> generation_from(std::string_view text) {
@@ -79,12 +66,12 @@ asio::awaitable<Status> diverge_from_peer(host::Host& host, DrbdMonitor& monitor
     co_return Error(ErrorCode::not_up_to_date, fmt::format("volume {} is not the open side of a pair that is whole: {}", volume.str(), describe(&*now))).with_safe("neither copy was touched").with_next("hvctl drbd list");
   }
   MCV_CO_CHECK(co_await ensure_disconnected(host, monitor, volume));
-  const host::Instant deadline = host.clock.now() + event_lag;
+  const host::Instant deadline = host.clock.now() + copy_lag;
   for (;;) {
     MCV_CO_TRY(const std::string after, co_await generation_of(host, monitor, volume));
     if (after != before) co_return success();
     if (host.clock.now() >= deadline) break;
-    co_await host.clock.sleep_for(retry_pause);
+    co_await host.clock.sleep_for(generation_pause);
   }
   co_return Error(ErrorCode::timed_out, fmt::format("volume {} began no new generation: {}", volume.str(), describe(monitor.find(volume)))).with_safe("neither copy was touched").with_next("hvctl drbd list");
 }
@@ -103,7 +90,7 @@ asio::awaitable<Status> mark_all(host::Host& host, DrbdMonitor& monitor, VolumeN
   MCV_CO_TRY(const ResourceFacts ready, co_await monitor.wait_until(volume, std::move(whole), marked_bound, "up to date on both nodes"));
   static_cast<void>(ready);
   MCV_CO_CHECK(co_await begin_full_copy(host, volume));
-  const Status copying = co_await wait_copying(monitor, volume, event_lag);
+  const Status copying = co_await wait_copying(monitor, volume, copy_lag);
   co_return copying;
 }
 
@@ -136,7 +123,7 @@ asio::awaitable<Status> follow_copy(host::Host& host, DrbdMonitor& monitor, Volu
       }
     }
     if (hooks.progress) hooks.progress(shown);
-    co_await monitor.wait_for_change(poll);
+    co_await monitor.wait_for_change(repair_poll);
   }
 }
 

@@ -19,7 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 
 /// For the progress display and the stall check only: what happened in between is in the kernel's log.
-constexpr host::Duration poll = 1s;
+constexpr host::Duration verify_poll = 1s;
 constexpr host::Duration stall_bound = 300s;
 /// A verify that was told to stop ends with the next block; more is a kernel that does not answer.
 constexpr host::Duration stop_bound = 30s;
@@ -108,7 +108,7 @@ asio::awaitable<Status> wait_for_end(host::Host& host, DrbdMonitor& monitor, std
     if (host.clock.now() - moved > stall_bound) {
       co_return Error(ErrorCode::verify_incomplete, "DRBD made no progress for five minutes");
     }
-    co_await monitor.wait_for_change(poll);
+    co_await monitor.wait_for_change(verify_poll);
   }
 }
 

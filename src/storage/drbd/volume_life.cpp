@@ -8,6 +8,7 @@
 #include "storage/drbd/helper/fence_protocol.h"
 #include "storage/drbd/proc_drbd.h"
 #include "storage/drbd/tool_errors.h"
+#include "storage/drbd/volume_tools.h"
 #include "storage/lvm/backing.h"
 
 namespace mcv::drbd {
@@ -23,36 +24,13 @@ constexpr host::Duration event_lag = 10s;
 constexpr host::Duration retry_pause = 200ms;
 constexpr int no_metadata_exit = 1;  ///< drbdmeta: "No valid meta data found"
 constexpr const char* helper_parameter = "/sys/module/drbd/parameters/usermode_helper";
-/// The first identifier of metadata that nothing was ever written to.
-constexpr std::string_view just_created = "0000000000000004:";
-
-asio::awaitable<Status> run(host::Host& host, VolumeName volume, host::Command command) {
-  const host::Argv argv = command.argv;
-  MCV_CO_TRY(const host::ProcessResult done, co_await host.processes.run(std::move(command)));
-  if (done.ok()) co_return success();
-  co_return error_of(volume, argv, done);
-}
-
-/// Fresh facts: after lost messages the next dump is waited for.
-asio::awaitable<Result<std::optional<ResourceFacts>>> look(DrbdMonitor& monitor, VolumeName volume) {
-  Condition known = [](const ResourceFacts*) { return true; };
-  MCV_CO_TRY(const ResourceFacts ignored, co_await monitor.wait_until(volume, std::move(known), event_lag, "known"));
-  std::optional<ResourceFacts> facts;
-  if (const ResourceFacts* found = monitor.find(volume)) facts = *found;
-  co_return facts;
-}
 
 asio::awaitable<Status> wait_for(DrbdMonitor& monitor, VolumeName volume, Condition condition, host::Duration bound, std::string what) {
   MCV_CO_TRY(const ResourceFacts reached, co_await monitor.wait_until(volume, std::move(condition), bound, std::move(what)));
   co_return success();
 }
 
-bool is_attached(const ResourceFacts& resource) { return resource.minor.has_value() && resource.facts.disk != DiskState::diskless; }
-
-Error not_configured(const VolumeName& volume) {
-  return Error(ErrorCode::not_found, fmt::format("volume {} is not configured in the kernel of this node", volume.str()))
-      .with_next(fmt::format("drbdadm adjust {}", resource_name(volume)));
-}
+bool has_disk(const ResourceFacts& resource) { return resource.minor.has_value() && resource.facts.disk != DiskState::diskless; }
 
 /// Who holds /dev/drbdN, as far as the kernel says: stacked devices. A process is found by the command in `next`.
 asio::awaitable<Error> with_holders(host::Host& host, Error error, std::uint32_t minor) {
@@ -66,15 +44,15 @@ asio::awaitable<Error> with_holders(host::Host& host, Error error, std::uint32_t
 asio::awaitable<Status> bring_up_one_leg(host::Host& host, VolumeName volume, std::optional<ResourceFacts> now) {
   if (!now) {
     host::Command resource = commands::new_resource(volume);
-    MCV_CO_CHECK(co_await run(host, volume, std::move(resource)));
+    MCV_CO_CHECK(co_await run_tool(host, volume, std::move(resource)));
   }
   if (!now || !now->minor) {
     host::Command minor = commands::new_minor(volume);
-    MCV_CO_CHECK(co_await run(host, volume, std::move(minor)));
+    MCV_CO_CHECK(co_await run_tool(host, volume, std::move(minor)));
   }
-  if (!now || !is_attached(*now)) {
+  if (!now || !has_disk(*now)) {
     host::Command attach = commands::attach(volume);
-    MCV_CO_CHECK(co_await run(host, volume, std::move(attach)));
+    MCV_CO_CHECK(co_await run_tool(host, volume, std::move(attach)));
   }
   co_return success();
 }
@@ -116,7 +94,7 @@ asio::awaitable<Status> remove_resource_file(host::Host& host, VolumeName volume
 asio::awaitable<Status> ensure_metadata(host::Host& host, DrbdMonitor& monitor, VolumeName volume, std::uint32_t minor, std::string meta_disk,
                                         bool created_by_this_operation) {
   MCV_CO_TRY(const std::optional<ResourceFacts> now, co_await look(monitor, volume));
-  if (now && is_attached(*now)) co_return success();
+  if (now && has_disk(*now)) co_return success();
   host::Command read = commands::read_metadata(minor, meta_disk);
   const host::Argv argv = read.argv;
   MCV_CO_TRY(const host::ProcessResult metadata, co_await host.processes.run(std::move(read)));
@@ -128,7 +106,7 @@ asio::awaitable<Status> ensure_metadata(host::Host& host, DrbdMonitor& monitor, 
         .with_next(host::to_shell_line(argv));
   }
   host::Command create = commands::create_metadata(minor, meta_disk);
-  const Status created = co_await run(host, volume, std::move(create));
+  const Status created = co_await run_tool(host, volume, std::move(create));
   co_return created;
 }
 
@@ -139,9 +117,9 @@ asio::awaitable<Status> ensure_up(host::Host& host, DrbdMonitor& monitor, Volume
     MCV_CO_CHECK(co_await bring_up_one_leg(host, volume, now));
   } else {
     host::Command adjust = commands::adjust(volume);
-    MCV_CO_CHECK(co_await run(host, volume, std::move(adjust)));
+    MCV_CO_CHECK(co_await run_tool(host, volume, std::move(adjust)));
   }
-  Condition attached = [](const ResourceFacts* facts) { return facts != nullptr && is_attached(*facts) && facts->facts.disk != DiskState::attaching; };
+  Condition attached = [](const ResourceFacts* facts) { return facts != nullptr && has_disk(*facts) && facts->facts.disk != DiskState::attaching; };
   const Status reached = co_await wait_for(monitor, volume, std::move(attached), event_lag, "attached");
   co_return reached;
 }
@@ -174,7 +152,7 @@ asio::awaitable<Status> mark_identical(host::Host& host, DrbdMonitor& monitor, V
         .with_safe("nothing was changed");
   }
   host::Command mark = commands::new_current_uuid(volume);
-  const Status marked = co_await run(host, volume, std::move(mark));
+  const Status marked = co_await run_tool(host, volume, std::move(mark));
   const Status redundant = co_await wait_redundant(monitor, volume, event_lag);
   // A retry can meet its own earlier success: then the tool refuses and the volume is redundant.
   if (redundant.ok()) co_return success();
@@ -194,7 +172,7 @@ asio::awaitable<Status> copy_from_here(host::Host& host, DrbdMonitor& monitor, V
         .with_safe("nothing was changed");
   }
   host::Command begin = commands::declare_good(volume);
-  MCV_CO_CHECK(co_await run(host, volume, std::move(begin)));
+  MCV_CO_CHECK(co_await run_tool(host, volume, std::move(begin)));
   Condition copying = [](const ResourceFacts* facts) {
     return facts != nullptr && (facts->facts.replication == ReplicationState::sync_source || facts->facts.redundant());
   };
@@ -208,7 +186,7 @@ asio::awaitable<Status> ensure_primary(host::Host& host, DrbdMonitor& monitor, V
   if (!now) co_return not_configured(volume);
   if (now->facts.role == DiskRole::primary) co_return success();
   host::Command promote = commands::primary(volume);
-  MCV_CO_CHECK(co_await run(host, volume, std::move(promote)));
+  MCV_CO_CHECK(co_await run_tool(host, volume, std::move(promote)));
   Condition primary = [](const ResourceFacts* facts) { return facts != nullptr && facts->facts.role == DiskRole::primary; };
   const Status reached = co_await wait_for(monitor, volume, std::move(primary), event_lag, "Primary");
   co_return reached;
@@ -222,7 +200,7 @@ asio::awaitable<Status> open_older_copy(host::Host& host, DrbdMonitor& monitor, 
     co_return Error(ErrorCode::not_up_to_date, fmt::format("volume {} is not an older copy that stands alone: {}", volume.str(), describe(&*now))).with_safe("nothing was changed").with_next("hvctl drbd list");
   }
   host::Command promote = commands::declare_good(volume);
-  MCV_CO_CHECK(co_await run(host, volume, std::move(promote)));
+  MCV_CO_CHECK(co_await run_tool(host, volume, std::move(promote)));
   Condition primary = [](const ResourceFacts* facts) { return facts != nullptr && facts->facts.role == DiskRole::primary; };
   const Status reached = co_await wait_for(monitor, volume, std::move(primary), event_lag, "Primary");
   co_return reached;
@@ -234,7 +212,7 @@ asio::awaitable<Status> ensure_secondary(host::Host& host, DrbdMonitor& monitor,
   const host::Instant deadline = host.clock.now() + patience;
   for (;;) {
     host::Command demote = commands::secondary(volume);
-    const Status demoted = co_await run(host, volume, std::move(demote));
+    const Status demoted = co_await run_tool(host, volume, std::move(demote));
     if (demoted.ok()) break;
     if (demoted.error().code() != ErrorCode::device_busy) co_return demoted;
     if (host.clock.now() >= deadline) {
@@ -253,7 +231,7 @@ asio::awaitable<Status> ensure_down(host::Host& host, DrbdMonitor& monitor, Volu
   if (!now) co_return success();
   MCV_CO_CHECK(co_await ensure_secondary(host, monitor, volume, event_lag));
   host::Command down = commands::down(volume);
-  MCV_CO_CHECK(co_await run(host, volume, std::move(down)));
+  MCV_CO_CHECK(co_await run_tool(host, volume, std::move(down)));
   Condition gone = [](const ResourceFacts* facts) { return facts == nullptr; };
   const Status reached = co_await wait_for(monitor, volume, std::move(gone), event_lag, "gone from the kernel");
   co_return reached;
@@ -264,7 +242,7 @@ asio::awaitable<Status> ensure_outdated(host::Host& host, DrbdMonitor& monitor, 
   if (!now) co_return not_configured(volume);
   if (now->facts.disk == DiskState::outdated || now->facts.disk == DiskState::inconsistent) co_return success();
   host::Command mark = commands::outdate(volume);
-  MCV_CO_CHECK(co_await run(host, volume, std::move(mark)));
+  MCV_CO_CHECK(co_await run_tool(host, volume, std::move(mark)));
   // drbdadm ends with 0 where the kernel refused, while the leg is connected (measured: tests/data/drbd/session).
   Condition marked = [](const ResourceFacts* facts) { return facts != nullptr && (facts->facts.disk == DiskState::outdated || facts->facts.disk == DiskState::inconsistent); };
   const Status reached = co_await wait_for(monitor, volume, std::move(marked), event_lag, "outdated");
@@ -275,7 +253,7 @@ asio::awaitable<Status> resume_io(host::Host& host, DrbdMonitor& monitor, Volume
   MCV_CO_TRY(const std::optional<ResourceFacts> now, co_await look(monitor, volume));
   if (!now || !now->facts.suspended.held()) co_return success();
   host::Command thaw = commands::resume_io(volume);
-  const Status thawed = co_await run(host, volume, std::move(thaw));
+  const Status thawed = co_await run_tool(host, volume, std::move(thaw));
   co_return thawed;
 }
 
@@ -284,7 +262,7 @@ asio::awaitable<Status> ensure_connecting(host::Host& host, DrbdMonitor& monitor
   if (!now) co_return not_configured(volume);
   if (now->facts.connection != ConnectionState::standalone) co_return success();
   host::Command connect = commands::connect(volume);
-  const Status connecting = co_await run(host, volume, std::move(connect));
+  const Status connecting = co_await run_tool(host, volume, std::move(connect));
   co_return connecting;
 }
 
@@ -292,7 +270,7 @@ asio::awaitable<Status> ensure_disconnected(host::Host& host, DrbdMonitor& monit
   MCV_CO_TRY(const std::optional<ResourceFacts> now, co_await look(monitor, volume));
   if (!now || now->facts.connection == ConnectionState::standalone) co_return success();
   host::Command disconnect = commands::disconnect(volume);
-  MCV_CO_CHECK(co_await run(host, volume, std::move(disconnect)));
+  MCV_CO_CHECK(co_await run_tool(host, volume, std::move(disconnect)));
   Condition alone = [](const ResourceFacts* facts) { return facts == nullptr || facts->facts.connection == ConnectionState::standalone; };
   const Status reached = co_await wait_for(monitor, volume, std::move(alone), event_lag, "disconnected");
   co_return reached;

@@ -14,13 +14,13 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::string_view snapshot_tag = "mcv.snapshot";
-constexpr std::string_view volume_tag = "mcv.volume.";
+constexpr std::string_view origin_tag = "mcv.volume.";
 constexpr std::string_view operation_tag = "mcv.operation.";
 constexpr std::string_view after_tag = "mcv.after.";
 constexpr std::string_view time_tag = "mcv.taken.";
 constexpr std::string_view name_prefix = "mcvs-";
 
-std::string rest_of_tag(const LogicalVolume& volume, std::string_view prefix) {
+std::string tag_value(const LogicalVolume& volume, std::string_view prefix) {
   for (const std::string& text : volume.tags) {
     if (text.starts_with(prefix)) return text.substr(prefix.size());
   }
@@ -68,7 +68,7 @@ Status check_snapshot_room(const SnapshotSpec& spec, const PoolUsage& usage, Byt
   return success();
 }
 
-asio::awaitable<Status> run(host::Host& host, host::Command command) {
+asio::awaitable<Status> run_lvm(host::Host& host, host::Command command) {
   MCV_CO_TRY(const std::string said, co_await host::run_ok(host.processes, std::move(command)));
   static_cast<void>(said);
   co_return success();
@@ -76,7 +76,7 @@ asio::awaitable<Status> run(host::Host& host, host::Command command) {
 
 asio::awaitable<Status> remove_one(host::Host& host, std::string volume_group, std::string name) {
   host::Command remove = commands::remove(volume_group, name);
-  const Status removed = co_await run(host, std::move(remove));
+  const Status removed = co_await run_lvm(host, std::move(remove));
   co_return removed;
 }
 
@@ -91,10 +91,10 @@ std::vector<Snapshot> snapshots_among(const std::vector<LogicalVolume>& volumes)
     Snapshot snapshot;
     snapshot.name = volume.name;
     snapshot.volume_group = volume.volume_group;
-    snapshot.volume = rest_of_tag(volume, volume_tag);
-    snapshot.operation = rest_of_tag(volume, operation_tag);
-    snapshot.after = stamp_from(rest_of_tag(volume, after_tag));
-    snapshot.wall_seconds = number_of<std::int64_t>(rest_of_tag(volume, time_tag));
+    snapshot.volume = tag_value(volume, origin_tag);
+    snapshot.operation = tag_value(volume, operation_tag);
+    snapshot.after = stamp_from(tag_value(volume, after_tag));
+    snapshot.wall_seconds = number_of<std::int64_t>(tag_value(volume, time_tag));
     snapshot.size = volume.size;
     found.push_back(std::move(snapshot));
   }
@@ -124,10 +124,10 @@ asio::awaitable<Status> ensure_snapshot(host::Host& host, SnapshotSpec spec) {
     MCV_CO_TRY(usage, co_await pool_usage(host, pool));
   }
   MCV_CO_CHECK(check_snapshot_room(spec, usage, size));
-  const std::vector<std::string> tags = {tag, std::string(snapshot_tag), std::string(volume_tag) + spec.volume.str(), std::string(operation_tag) + spec.operation.str(),
+  const std::vector<std::string> tags = {tag, std::string(snapshot_tag), std::string(origin_tag) + spec.volume.str(), std::string(operation_tag) + spec.operation.str(),
                                          std::string(after_tag) + stamp_text(spec.after), fmt::format("{}{}", time_tag, spec.wall_seconds)};
   host::Command create = commands::create_snapshot(pool.volume_group, data_name(spec.volume), name, pool.kind == PoolKind::thin, tags);
-  const Status created = co_await run(host, std::move(create));
+  const Status created = co_await run_lvm(host, std::move(create));
   co_return created;
 }
 

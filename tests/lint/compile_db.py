@@ -90,6 +90,7 @@ def chosen_entries(words):
     build = pathlib.Path(words[0])
     entries = json.loads((build / "compile_commands.json").read_text())
     rest = words[1:]
+    entries = [single for entry in entries for single in singles_of(entry)]
     mine = [entry for entry in entries if is_source(pathlib.Path(entry["file"]), build)]
     if rest == ["--all"]:
         return mine
@@ -100,6 +101,19 @@ def chosen_entries(words):
         wanted = {str(ROOT / name) for name in names}
         print(line)
     return [entry for entry in mine if entry["file"] in wanted]
+
+
+UNITY = re.compile(r'^#include "(.+\.cpp)"$', re.MULTILINE)
+
+
+def singles_of(entry):
+    """The sources of a unity build's file, each with its command; any other entry as it is."""
+    path = pathlib.Path(entry["file"])
+    if path.parent.name != "Unity":
+        return [entry]
+    command = entry.get("command") or shlex.join(entry["arguments"])
+    rest = {key: value for key, value in entry.items() if key not in ("arguments", "output")}
+    return [{**rest, "file": source, "command": command.replace(entry["file"], source)} for source in UNITY.findall(path.read_text())]
 
 
 def is_source(path, build):

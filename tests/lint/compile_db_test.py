@@ -9,7 +9,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import compile_db  # noqa: E402
-from compile_db import MOST_COMMITS, MOST_FILES, changed_files, choose  # noqa: E402
+from compile_db import MOST_COMMITS, MOST_FILES, changed_files, choose, singles_of  # noqa: E402
 
 
 class History(unittest.TestCase):
@@ -106,6 +106,20 @@ class Entries(unittest.TestCase):
         names, _ = compile_db.changed_files()
         chosen, _ = choose([str(path.relative_to(compile_db.ROOT)) for path in compile_db.ROOT.glob("src/**/*.cpp")], names, "lately")
         self.assertTrue(chosen)
+
+
+class Unity(unittest.TestCase):
+    def test_a_unity_file_stands_for_its_sources(self):
+        with tempfile.TemporaryDirectory(prefix="mcv-unity-") as scratch:
+            unity = pathlib.Path(scratch, "Unity", "unity_0_cxx.cxx")
+            unity.parent.mkdir()
+            unity.write_text('/* generated */\n#include "/work/a.cpp"\n#include "/work/b.cpp"\n')
+            found = singles_of({"directory": "/work", "file": str(unity), "command": f"c++ -DX=1 -o x.o -c {unity}"})
+        self.assertEqual([("/work/a.cpp", "c++ -DX=1 -o x.o -c /work/a.cpp"), ("/work/b.cpp", "c++ -DX=1 -o x.o -c /work/b.cpp")], [(entry["file"], entry["command"]) for entry in found])
+
+    def test_other_entries_stay(self):
+        entry = {"directory": "/work", "file": "/work/a.cpp", "command": "c++ -c /work/a.cpp"}
+        self.assertEqual([entry], singles_of(entry))
 
 
 if __name__ == "__main__":

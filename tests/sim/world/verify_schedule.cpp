@@ -88,6 +88,7 @@ class VerifySchedule : public NodeWorld {
     return now && now->final();
   }
   void wait_for_moment(const OperationId& id);
+  bool by_hand(std::size_t node, const std::string& verb);
   void happen(const OperationId& id);
   void second(const OperationId& id);
   void settle();
@@ -207,6 +208,12 @@ void VerifySchedule::second(const OperationId& id) {
   if (well() && (!now || now->outcome != OperationOutcome::succeeded)) violation("the second verify does not succeed");
 }
 
+/// drbdadm typed on a node, for vm1-0.
+bool VerifySchedule::by_hand(std::size_t node, const std::string& verb) {
+  const auto answer = drbd_->run(node, {"drbdadm", "--config-file", "/etc/drbd.d/mcv-vm1-0.res", verb, "mcv-vm1-0"});
+  return answer && answer->exit_code == 0;
+}
+
 void VerifySchedule::happen(const OperationId& id) {
   fault_ = fmt::format("{} {}", event_names[static_cast<std::size_t>(chosen_.event)], moment_names[static_cast<std::size_t>(chosen_.moment)]);
   scheduler_.say("EVENT " + fault_);
@@ -220,11 +227,14 @@ void VerifySchedule::happen(const OperationId& id) {
       pass(chosen_.event == Event::link_lost ? Time(milliseconds(chance().between(1000, 4000))) : Time(25s));
       drbd_->heal();
       return;
-    case Event::disconnected_by_hand:
-      drbd_->run(chance().below(2), {"drbdadm", "-c", "/etc/drbd.d/mcv-vm1-0.res", "disconnect", "mcv-vm1-0"});
+    case Event::disconnected_by_hand: {
+      const std::size_t node = chance().below(2);
+      if (!by_hand(node, "disconnect")) violation("a person cannot disconnect vm1-0");
       pass(5s);
-      for (const std::size_t node : both) drbd_->run(node, {"drbdadm", "-c", "/etc/drbd.d/mcv-vm1-0.res", "connect", "mcv-vm1-0"});
+      // The other side waits for a connection; on this one it is configured again, unless the daemon was faster.
+      static_cast<void>(by_hand(node, "connect"));
       return;
+    }
     case Event::cluster_link_lost:
       network_.cut = true;
       corosync_.cut();

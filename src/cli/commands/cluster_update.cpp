@@ -47,6 +47,11 @@ Result<int> run_cluster_update(Session& session, const Arguments& arguments) {
     body["verify_parallel"] = count;
     done.push_back(fmt::format("Disks verified at once: {}.", count));
   }
+  if (arguments.has("--verify-calendar")) {
+    const std::string calendar = arguments.value("--verify-calendar");
+    body["verify_calendar"] = calendar;
+    done.push_back(calendar == "off" ? "No verifies by timer." : fmt::format("Verifies by timer, on whichever node is there: {}.", calendar));
+  }
   if (body.empty()) {
     return Error(ErrorCode::bad_request, "name a setting to change").with_safe("nothing was asked of mcvd").with_next("hvctl cluster update --help");
   }
@@ -64,13 +69,15 @@ Command cluster_update() {
                      "seconds, on one copy: if that node is lost as well, what was written meanwhile is lost, and the other node's older copy is opened only by 'hvctl cluster "
                      "accept-copy' for each disk. Neither lets a node start a VM of the other one by itself, nor change the configuration alone.\n\n"
                      "--verify-age: 'hvctl info', 'hvctl drbd list' and the journal say when the copies of a replicated disk were not compared for longer (30 days, as long as nobody "
-                     "changed it). --verify-parallel: how many disks a verify compares at once; each takes bandwidth of its own.\n\n"
+                     "changed it). --verify-parallel: how many disks a verify compares at once; each takes bandwidth of its own. "
+                     "--verify-calendar: when the timers of both nodes compare all disks, in one run; as systemd.time(7) has it.\n\n"
                      "Both nodes have to be there.",
           .options = {{.name = "--peer-loss", .value = "freeze|run-alone", .help = "what a node does when the other one is lost"},
                       {.name = "--verify-age", .value = "TIME|off", .help = "alarm when the last verify of a disk is older: 30d, 12h"},
-                      {.name = "--verify-parallel", .value = "N", .help = "disks that a verify compares at once, 1 to 8"}},
+                      {.name = "--verify-parallel", .value = "N", .help = "disks that a verify compares at once, 1 to 8"},
+                      {.name = "--verify-calendar", .value = "WHEN|off", .help = "when all disks are verified by timer: 'Sun 02:00'"}},
           .routes = {{"PATCH", "/v1/cluster"}},
-          .examples = {"hvctl cluster update --peer-loss run-alone", "hvctl cluster update --verify-age 14d --verify-parallel 2"},
+          .examples = {"hvctl cluster update --peer-loss run-alone", "hvctl cluster update --verify-age 14d --verify-parallel 2", "hvctl cluster update --verify-calendar 'Sun 02:00'"},
           .run = run_cluster_update};
 }
 

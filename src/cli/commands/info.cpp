@@ -52,7 +52,8 @@ std::string verified_text(const Json& verify) {
   const auto never = number_at(verify, "never");
   if (volumes == 0) return {};
   const bool has_limit = verify.contains("age_limit_seconds") && verify["age_limit_seconds"].is_number_integer();
-  const std::string limit = has_limit ? fmt::format("alarm after {}", days_text(verify["age_limit_seconds"].get<std::int64_t>())) : "no alarm";
+  std::string limit = has_limit ? fmt::format("alarm after {}", days_text(verify["age_limit_seconds"].get<std::int64_t>())) : "no alarm";
+  if (const std::string calendar = text_at(verify, "calendar"); !calendar.empty()) limit += calendar == "off" ? "; not by timer" : "; by timer " + calendar;
   if (never == volumes) return fmt::format("never; {}", limit);
   std::string text = verify.contains("oldest_wall_seconds") && verify["oldest_wall_seconds"].is_number_integer() ? "the oldest " + ago_text(verify["oldest_wall_seconds"].get<std::int64_t>()) : std::string();
   if (never > 0) text += fmt::format(", {} of {} disks never", never, volumes);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/model/verify_policy.h"
 
+#include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
 #include <string_view>
@@ -27,7 +28,14 @@ VerifyPolicy verify_policy(const ClusterState& state) {
     const auto count = positive(*parallel);
     if (count && *count <= most_verifies_at_once) policy.parallel = static_cast<unsigned>(*count);
   }
+  if (const auto calendar = state.setting(verify_calendar_setting); calendar && is_calendar_text(*calendar)) policy.calendar = *calendar;
   return policy;
+}
+
+bool is_calendar_text(std::string_view text) {
+  constexpr std::string_view others = " *:/,.~-+";
+  if (text.empty() || text.size() > 200 || text.front() == ' ' || text.back() == ' ') return false;
+  return std::all_of(text.begin(), text.end(), [&](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || others.find(c) != std::string_view::npos; });
 }
 
 std::string age_words(std::int64_t seconds) {

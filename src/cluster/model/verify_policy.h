@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "cluster/model/cluster_state.h"
 
@@ -12,14 +13,19 @@ namespace mcv {
 
 inline constexpr const char* verify_age_setting = "verify-age";            ///< seconds, or "off"
 inline constexpr const char* verify_parallel_setting = "verify-parallel";  ///< volumes at once
+inline constexpr const char* verify_calendar_setting = "verify-calendar";  ///< as systemd.time(7) has it, or "off"
 inline constexpr std::int64_t default_verify_age = 30 * 86'400;
 inline constexpr unsigned most_verifies_at_once = 8;
 
 struct VerifyPolicy {
   std::optional<std::int64_t> age_limit_seconds = default_verify_age;  ///< nothing: no alarm
   unsigned parallel = 1;
+  std::optional<std::string> calendar;  ///< "off": no timer. Nothing: the timer is not the cluster's affair
   friend bool operator==(const VerifyPolicy&, const VerifyPolicy&) = default;
 };
+/// Characters of a calendar and nothing else: it becomes a line of a unit file. Whether systemd takes it is another question.
+bool is_calendar_text(std::string_view text);
+
 /// As committed; a word nobody knows is the default.
 VerifyPolicy verify_policy(const ClusterState& state);
 

@@ -157,6 +157,7 @@ Result<std::vector<Mutation>> update_cluster(const ClusterState& state, const re
     mutations.push_back(put_setting(state, verify_age_setting, text));
   }
   if (request.verify_parallel) mutations.push_back(put_setting(state, verify_parallel_setting, std::to_string(*request.verify_parallel)));
+  if (request.verify_calendar) mutations.push_back(put_setting(state, verify_calendar_setting, *request.verify_calendar));
   return mutations;
 }
 
@@ -166,6 +167,7 @@ std::string summary_of(const requests::UpdateCluster& request) {
   if (request.verify_age_seconds && *request.verify_age_seconds == 0) words.emplace_back("no alarm about the age of a verify");
   else if (request.verify_age_seconds) words.push_back(fmt::format("alarm when a verify is older than {}", age_words(*request.verify_age_seconds)));
   if (request.verify_parallel) words.push_back(fmt::format("disks verified at once: {}", *request.verify_parallel));
+  if (request.verify_calendar) words.push_back(fmt::format("verifies by timer: {}", *request.verify_calendar));
   return fmt::format("{}", fmt::join(words, "; "));
 }
 

@@ -328,7 +328,11 @@ Result<UpdateCluster> update_cluster(const Json& body) {
   if (request.verify_parallel && (*request.verify_parallel < 1 || *request.verify_parallel > most_verifies_at_once)) {
     fields.fail(Error(ErrorCode::bad_request, fmt::format("verify_parallel must be between 1 and {}", most_verifies_at_once)));
   }
-  if (!request.peer_loss && !request.verify_age_seconds && !request.verify_parallel) fields.fail(Error(ErrorCode::bad_request, "no setting was named"));
+  request.verify_calendar = fields.optional<std::string>("verify_calendar");
+  if (request.verify_calendar && !is_calendar_text(*request.verify_calendar)) {
+    fields.fail(Error(ErrorCode::bad_request, "verify_calendar must be 'off' or a calendar of systemd.time(7), such as 'Sun 02:00'"));
+  }
+  if (!request.peer_loss && !request.verify_age_seconds && !request.verify_parallel && !request.verify_calendar) fields.fail(Error(ErrorCode::bad_request, "no setting was named"));
   MCV_CHECK(fields.finish());
   return request;
 }

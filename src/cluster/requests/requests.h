@@ -131,6 +131,7 @@ struct UpdateCluster {
   std::optional<PeerLoss> peer_loss;
   std::optional<std::int64_t> verify_age_seconds;  ///< 0: no alarm
   std::optional<std::uint32_t> verify_parallel;
+  std::optional<std::string> verify_calendar;  ///< "off": no timer
 };
 Result<UpdateCluster> update_cluster(const Json& body);
 

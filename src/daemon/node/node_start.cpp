@@ -10,6 +10,7 @@
 #include "daemon/node/node.h"
 #include "daemon/node/paths.h"
 #include "daemon/node/snapshot_tidy.h"
+#include "daemon/node/verify_timer.h"
 #include "net/bridge.h"
 #include "storage/drbd/volume_life.h"
 #include "storage/lvm/backing.h"
@@ -59,6 +60,7 @@ asio::awaitable<Status> Node::start() {
   co_await start_parts();
   shared.on_commit([this]() { on_commit(); });
   tidy_snapshots(*this);
+  follow_verify_calendar(*this);
   MCV_CO_CHECK(co_await operations.resume_all());
   has_resumed_ = true;
   join_watch.begin();

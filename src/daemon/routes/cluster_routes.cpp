@@ -9,6 +9,7 @@
 #include "daemon/join/suitability.h"
 #include "daemon/node/node.h"
 #include "daemon/node/node_init.h"
+#include "daemon/node/verify_timer.h"
 #include "daemon/routes/api.h"
 
 namespace mcv::routes {
@@ -121,6 +122,9 @@ asio::awaitable<api::ApiReply> update(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(node.own_record());
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const requests::UpdateCluster request, requests::update_cluster(body));
+  if (request.verify_calendar && *request.verify_calendar != "off") {
+    MCV_CO_CHECK(co_await check_calendar(node, *request.verify_calendar));
+  }
   auto mutations = plans::update_cluster(node.shared.current(), request);
   std::string summary = plans::summary_of(request);
   co_return co_await run_changes(node, std::move(call), std::move(summary), std::move(mutations));

@@ -349,6 +349,7 @@ Json verify_json(const ClusterState& state) {
   }
   return {{"age_limit_seconds", policy.age_limit_seconds ? Json(*policy.age_limit_seconds) : Json()},
           {"parallel", policy.parallel},
+          {"calendar", policy.calendar ? Json(*policy.calendar) : Json()},
           {"volumes", total},
           {"never", never},
           {"oldest_wall_seconds", std::move(oldest)}};

@@ -86,6 +86,8 @@ ToolAnswer SimMachine::run(const std::vector<std::string>& argv) {
     return ToolAnswer{};
   }
   if (const auto answer = file_tool(argv)) return *answer;
+  // A word that no calendar has is refused, as systemd does.
+  if (tool == "systemd-analyze") return argv.back().find("never") == std::string::npos ? ToolAnswer{} : ToolAnswer{1, "", "Failed to parse calendar specification: Invalid argument\n"};
   if (tool == "stat") return ToolAnswer{0, "4096 1000000 900000\n", ""};
   if (tool == "corosync-cmapctl") return cmap();
   if (tool == "udevadm" || tool == "corosync-cfgtool") return ToolAnswer{};
@@ -254,6 +256,12 @@ ToolAnswer SimMachine::systemctl(const std::vector<std::string>& argv) {
     if (wanted && verb != "disable") corosync_.start(node_);
     if (verb == "is-active") return ToolAnswer{corosync_.running(node_) ? 0 : 3, corosync_.running(node_) ? "active\n" : "inactive\n", ""};
     if (verb == "show") return ToolAnswer{0, fmt::format("LoadState=loaded\nActiveState={}\n", corosync_.running(node_) ? "active" : "inactive"), ""};
+    return ToolAnswer{};
+  }
+  if (verb == "daemon-reload") return ToolAnswer{};
+  if (unit.ends_with(".timer")) {
+    if (verb == "restart" || verb == "start") timers.insert(unit);
+    else timers.erase(unit);
     return ToolAnswer{};
   }
   const auto found = units.find(unit);
@@ -457,6 +465,7 @@ void SimMachine::power_off() {
   ++boots_;
   auto gone = std::exchange(vmms, {});
   units.clear();
+  timers.clear();
   std::erase_if(links, [](const auto& item) { return !item.second.kind.empty(); });
   lvm.power_cut();
   drbd_->power_off(node_);

@@ -85,6 +85,7 @@ class SimMachine {
   SimLvm lvm;
   std::map<std::string, SimLink> links;
   std::map<std::string, SimUnit> units;
+  std::set<std::string> timers;  ///< started
   std::map<std::string, std::unique_ptr<SimVmm>> vmms;  ///< by unit
   const std::string& name() const { return name_; }
   std::size_t node() const { return node_; }

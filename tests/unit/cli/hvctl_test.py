@@ -664,6 +664,8 @@ class Verify(Case):
         self.assertIn("older than 14 d", self.run_hvctl("cluster", "update", "--verify-age", "2w", "--verify-parallel", "3").stdout)
         self.run_hvctl("cluster", "update", "--verify-age", "off")
         self.assertEqual(self.fake.bodies("PATCH", "/v1/cluster"), [{"verify_age_seconds": 1209600, "verify_parallel": 3}, {"verify_age_seconds": 0}])
+        self.assertIn("Sun 02:00", self.run_hvctl("cluster", "update", "--verify-calendar", "Sun 02:00").stdout)
+        self.assertEqual(self.fake.bodies("PATCH", "/v1/cluster")[2:], [{"verify_calendar": "Sun 02:00"}])
         for wrong in (["--verify-age", "30"], ["--verify-age", "0d"], ["--verify-parallel", "9"], []):
             self.run_hvctl("cluster", "update", *wrong, expect=2)
 

@@ -51,6 +51,9 @@ TEST(Requests, ThePolicyIsOneOfTwoWords) {
   EXPECT_EQ(update_cluster({{"peer_loss", "run-alone"}})->peer_loss, PeerLoss::run_alone);
   EXPECT_EQ(update_cluster({{"verify_age_seconds", 86'400}})->verify_age_seconds, 86'400);
   EXPECT_EQ(update_cluster({{"verify_age_seconds", 0}, {"verify_parallel", 8}})->verify_parallel, 8u);
+  EXPECT_EQ(update_cluster({{"verify_calendar", "Mon..Fri *-*-* 02:00:00 Europe/Berlin"}})->verify_calendar, "Mon..Fri *-*-* 02:00:00 Europe/Berlin");
+  EXPECT_EQ(update_cluster({{"verify_calendar", "off"}})->verify_calendar, "off");
+  for (const char* odd : {"", " ", "Sun\nExecStart=/bin/sh", "%i", "Sun;", "Sun\\"}) EXPECT_FALSE(update_cluster({{"verify_calendar", odd}}).ok()) << odd;
   for (const Json& bad : {Json{{"verify_age_seconds", 60}}, Json{{"verify_age_seconds", -1}}, Json{{"verify_parallel", 0}}, Json{{"verify_parallel", 9}}, Json{{"verify_age_seconds", "30d"}}}) {
     EXPECT_FALSE(update_cluster(bad).ok()) << bad.dump();
   }

@@ -137,11 +137,11 @@ TEST(VerifyBefore, TheOldestGoesFirst) {
 // --- settings ---------------------------------------------------------------------------------------------
 
 TEST(VerifyPolicy, HasDefaultsAndIsSet) {
-  EXPECT_EQ(verify_policy(test::pair_state()), (VerifyPolicy{default_verify_age, 1}));
-  EXPECT_EQ(verify_policy(four_vms({{verify_age_setting, "7200"}, {verify_parallel_setting, "4"}})), (VerifyPolicy{7200, 4}));
+  EXPECT_EQ(verify_policy(test::pair_state()), (VerifyPolicy{default_verify_age, 1, std::nullopt}));
+  EXPECT_EQ(verify_policy(four_vms({{verify_age_setting, "7200"}, {verify_parallel_setting, "4"}})), (VerifyPolicy{7200, 4, std::nullopt}));
   EXPECT_EQ(verify_policy(four_vms({{verify_age_setting, "off"}})).age_limit_seconds, std::nullopt);
   for (const char* odd : {"", "-1", "0", "12 d", "99999999999999999999"}) {
-    EXPECT_EQ(verify_policy(four_vms({{verify_age_setting, odd}, {verify_parallel_setting, odd}})), (VerifyPolicy{default_verify_age, 1})) << odd;
+    EXPECT_EQ(verify_policy(four_vms({{verify_age_setting, odd}, {verify_parallel_setting, odd}})), (VerifyPolicy{default_verify_age, 1, std::nullopt})) << odd;
   }
   EXPECT_EQ(verify_policy(four_vms({{verify_parallel_setting, "9"}})).parallel, 1u);
 }
@@ -151,13 +151,14 @@ TEST(VerifyPolicy, OneCommandSetsSeveral) {
   request.peer_loss = PeerLoss::run_alone;
   request.verify_age_seconds = 0;
   request.verify_parallel = 2;
+  request.verify_calendar = "Sun 02:00";
   ClusterState state = test::pair_state();
   const auto mutations = plans::update_cluster(state, request);
   ASSERT_TRUE(mutations.ok());
   ASSERT_TRUE(state.apply(Change{"u", "update", *mutations}, 2).ok());
   EXPECT_EQ(peer_loss(state), PeerLoss::run_alone);
-  EXPECT_EQ(verify_policy(state), (VerifyPolicy{std::nullopt, 2}));
-  EXPECT_EQ(plans::summary_of(request), "when a node loses the other one: run-alone; no alarm about the age of a verify; disks verified at once: 2");
+  EXPECT_EQ(verify_policy(state), (VerifyPolicy{std::nullopt, 2, "Sun 02:00"}));
+  EXPECT_EQ(plans::summary_of(request), "when a node loses the other one: run-alone; no alarm about the age of a verify; disks verified at once: 2; verifies by timer: Sun 02:00");
 }
 
 TEST(VerifyOverdue, CountsFromTheVerdictOrFromTheDisksFirstDay) {

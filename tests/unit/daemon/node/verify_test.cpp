@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "daemon/node/verify_timer.h"
 #include "two_nodes.h"
 
 namespace mcv::test {
@@ -176,6 +177,34 @@ TEST_F(VerifyTest, AsManyAtOnceAsTheClusterIsSetTo) {
   ASSERT_EQ(volumes.size(), 3u) << volumes.dump();
   for (const Json& one : volumes) EXPECT_EQ(one.at("verdict"), one.at("volume") == "vm2-0" ? "mismatch" : "clean") << one.dump();
   EXPECT_EQ(nodes.ask(b, "GET", "/v1/info").body.at("verify").at("parallel"), 2);
+}
+
+TEST_F(VerifyTest, TheTimersOfBothNodesFollowTheCalendar) {
+  const std::string file = verify_timer_drop_in;
+  const auto fires = [&](std::size_t node, const std::string& calendar) {
+    const auto& files = nodes.files(node).files;
+    const auto found = files.find(file);
+    return found != files.end() && found->second.text.find("OnCalendar=" + calendar + "\n") != std::string::npos && nodes.machine(node).timers.count("mcv-verify.timer") == 1;
+  };
+  const auto answer = nodes.ask(a, "PATCH", "/v1/cluster", {{"verify_calendar", "never ever"}});
+  EXPECT_EQ(answer.error->code(), ErrorCode::bad_request);
+  EXPECT_TRUE(nodes.machine(a).timers.empty());
+  nodes.must(a, "PATCH", "/v1/cluster", {{"verify_calendar", "Sun 02:00"}});
+  nodes.run_events([&] { return fires(a, "Sun 02:00") && fires(b, "Sun 02:00"); }, 60s);
+  EXPECT_TRUE(fires(a, "Sun 02:00") && fires(b, "Sun 02:00"));
+  // /run is empty after a boot.
+  nodes.power_off(b);
+  nodes.pass(30s);
+  nodes.files(b).remove_tree("/run/systemd");
+  nodes.power_on(b);
+  nodes.run_events([&] { return fires(b, "Sun 02:00"); }, 120s);
+  EXPECT_TRUE(fires(b, "Sun 02:00"));
+  ASSERT_TRUE(nodes.run_events([&] { return nodes.ask(b, "GET", "/v1/info").body.at("link") == "together"; }, 120s));
+  nodes.must(b, "PATCH", "/v1/cluster", {{"verify_calendar", "off"}});
+  const auto off = [&](std::size_t node) { return nodes.machine(node).timers.empty() && !nodes.files(node).files.contains(file); };
+  nodes.run_events([&] { return off(a) && off(b); }, 60s);
+  EXPECT_TRUE(off(a) && off(b));
+  EXPECT_EQ(nodes.ask(a, "GET", "/v1/info").body.at("verify").at("calendar"), "off");
 }
 
 TEST_F(VerifyTest, WithoutTheOtherNodeEachVolumeIsNamedAsNotCompared) {

@@ -26,7 +26,7 @@ def commands(lab, node, since):
 
 
 def cursor(lab, node):
-    return lab.text(node, "journalctl -u mcvd -n 0 --show-cursor | sed -n 's/^-- cursor: //p'")
+    return lab.text(node, "journalctl -u mcvd -n 1 --show-cursor | sed -n 's/^-- cursor: //p'")
 
 
 def home(lab):

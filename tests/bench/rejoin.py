@@ -52,7 +52,7 @@ def round_of(lab, job, changes):
     lab.kill("B")
     confirm_down(lab)
     spent = float(lab.text("A", ["python3", "/root/changes.py", str(changes)], timeout=1800)) if changes else 0.0
-    cursor = lab.text("A", "journalctl -u mcvd -n 0 --show-cursor | sed -n 's/^-- cursor: //p'")
+    cursor = lab.text("A", "journalctl -u mcvd -n 1 --show-cursor | sed -n 's/^-- cursor: //p'")
     switched_on = float(lab.text("A", "cut -d' ' -f1 /proc/uptime"))
     lab.start("B")
     wait_until(lambda: all(job.ask(node, "info")["link"] == "together" for node in ("A", "B")), 300, "the nodes are together", interval=1)
@@ -60,8 +60,10 @@ def round_of(lab, job, changes):
     if here["hash"] != there["hash"]:
         raise SystemExit(f"the hashes differ: {here} and {there}")
     states = journal(lab, cursor)
-    equal = next(at for at, state in states if state == "together")
-    contact = max(at for at, state in states if state == "syncing" and at <= equal)
+    equal = max(at for at, state in states if state == "together")
+    contact = max((at for at, state in states if state == "syncing" and at <= equal), default=None)
+    if contact is None:
+        raise SystemExit(f"the journal tells of no contact: {states}")
     print(f"missed {changes:5}: contact {contact - switched_on:6.1f} s after B's power, equal {equal - contact:6.3f} s later, at entry {here['index']}"
           + (f"; the changes took {spent:.1f} s ({1000 * spent / changes:.1f} ms each)" if changes else ""), flush=True)  # fmt: skip
     wait_until(lambda: all(v["disk"] == v["peer_disk"] == "UpToDate" for v in job.ask("A", "drbd", "list")["volumes"]), 300, "both copies are equal again", interval=1)

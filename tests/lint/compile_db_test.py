@@ -113,12 +113,12 @@ class Unity(unittest.TestCase):
         with tempfile.TemporaryDirectory(prefix="mcv-unity-") as scratch:
             unity = pathlib.Path(scratch, "Unity", "unity_0_cxx.cxx")
             unity.parent.mkdir()
-            unity.write_text('/* generated */\n#include "/work/a.cpp"\n#include "/work/b.cpp"\n')
-            found = singles_of({"directory": "/work", "file": str(unity), "command": f"c++ -DX=1 -o x.o -c {unity}"})
-        self.assertEqual([("/work/a.cpp", "c++ -DX=1 -o x.o -c /work/a.cpp"), ("/work/b.cpp", "c++ -DX=1 -o x.o -c /work/b.cpp")], [(entry["file"], entry["command"]) for entry in found])
+            unity.write_text('/* generated */\n#include "/tree/a.cpp"\n#include "/tree/b.cpp"\n')
+            found = singles_of({"directory": "/tree", "file": str(unity), "command": f"c++ -DX=1 -o x.o -c {unity}"})
+        self.assertEqual([("/tree/a.cpp", "c++ -DX=1 -o x.o -c /tree/a.cpp"), ("/tree/b.cpp", "c++ -DX=1 -o x.o -c /tree/b.cpp")], [(entry["file"], entry["command"]) for entry in found])
 
     def test_other_entries_stay(self):
-        entry = {"directory": "/work", "file": "/work/a.cpp", "command": "c++ -c /work/a.cpp"}
+        entry = {"directory": "/tree", "file": "/tree/a.cpp", "command": "c++ -c /tree/a.cpp"}
         self.assertEqual([entry], singles_of(entry))
 
 

@@ -34,8 +34,8 @@ struct StoreBatch {
 };
 
 /// The node's durable records: tables of text keys, ordered bytewise. Production: SQLite (WAL, synchronous=FULL).
-/// `commit` returns after the batch is on disk, or with an error and none of it there. `disk_full` leaves everything
-/// as it was. An io_error means the caller must restart and re-read: nothing may be assumed after a failed fsync.
+/// `commit` returns after the batch is on disk, or with an error and none of it there; overlapping ones are done in the order
+/// of the calls. `disk_full` leaves everything as it was. After an io_error the caller must restart and read again.
 class Store {
  public:
   virtual ~Store() = default;

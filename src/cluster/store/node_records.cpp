@@ -224,6 +224,10 @@ asio::awaitable<Status> NodeRecords::load() {
     // "<stream> <last number>"
     impl->stream = stream->substr(0, stream->find(' '));
     impl->last = std::strtoull(stream->c_str() + std::min(stream->find(' '), stream->size()), nullptr, 10);
+    // No number twice, whatever that row says: a record that is here counts too.
+    for (const auto& [key, record] : impl->records) {
+      if (record.node == impl->host.hostname && record.stream == impl->stream) impl->last = std::max(impl->last, record.number);
+    }
   }
   const std::string prefix = "have/";
   MCV_CO_TRY(const Impl::Rows rows, co_await impl->host.store.scan(record_meta_table, prefix, record_page));

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -105,6 +106,26 @@ TEST_F(SqliteStoreTest, EveryCommitIsSynchronisedBeforeItReturns) {
     ASSERT_TRUE(put("k" + std::to_string(i), "v").ok());
     ASSERT_GT(synced, before);
   }
+}
+
+/// Numbers of records are given by it: the last value of a key is the one that was asked for last.
+TEST_F(SqliteStoreTest, OverlappingCommitsAreDoneAndToldInOrder) {
+  open();
+  std::vector<int> told;
+  for (int i = 0; i < 50; ++i) {
+    StoreBatch batch;
+    // Large and small in turns, so that the later one would be the quicker one.
+    batch.put("t", "last", std::to_string(i)).put("t", std::to_string(i), std::string(i % 2 == 0 ? 200'000 : 1, 'x'));
+    asio::co_spawn(loop, store->commit(std::move(batch)), [&, i](std::exception_ptr, Status status) {
+      EXPECT_TRUE(status.ok());
+      told.push_back(i);
+    });
+  }
+  loop.restart();
+  loop.run();
+  ASSERT_EQ(told.size(), 50u);
+  EXPECT_TRUE(std::is_sorted(told.begin(), told.end()));
+  EXPECT_EQ(get("last"), "49");
 }
 
 TEST_F(SqliteStoreTest, AFailedSyncEndsTheStoreUntilItIsReadAgain) {

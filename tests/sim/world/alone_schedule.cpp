@@ -235,7 +235,10 @@ void AloneSchedule::check_copies() {
   std::string seen_text;
   for (const std::size_t node : both) {
     for (const SimDrbd::Seen& seen : drbd_->look(node)) seen_text += fmt::format(" {}:{} {} {} {}{}", node_name(node), seen.resource, seen.disk, seen.connection, seen.replication, seen.held ? " held" : "");
-    if (up(node)) seen_text += fmt::format(" ({} own records stand)", daemon(node).authority.standpoint().ledger.standing(daemon(node).self()).size());
+    if (!up(node)) continue;
+    const authority::Standpoint now = daemon(node).authority.standpoint();
+    seen_text += fmt::format(" ({} + {} records stand, {} + {} consents)", now.ledger.standing(now.self).size(), now.ledger.standing(now.peer).size(), now.consents.standing(now.self).size(), now.consents.standing(now.peer).size());
+    for (const auto& [name, facts] : daemon(node).drbd.volumes()) seen_text += fmt::format(" [mcvd: {} {} {} {}]", name, to_text(facts.connection), to_text(facts.disk), to_text(facts.peer_disk));
   }
   violation("I4: the copies do not become equal after everything is back:" + seen_text);
 }

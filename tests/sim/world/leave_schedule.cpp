@@ -201,8 +201,16 @@ bool LeaveSchedule::accept(std::size_t node, const VmName& vm) {
     if (answer.error && answer.error->code() == ErrorCode::not_up_to_date) return false;
     if (daemon(node).authority.standpoint().ledger.accepted(daemon(node).self(), volume)) {
       auto& told = acknowledged_[vm.str()];
-      other_lineage_[vm.str()] = told;
-      for (auto& [block, value] : told) value = std::min(value, on_disk(node, vm, block));
+      // The other one's copy was set aside when the last writes came: this one has them all, and that one none to keep.
+      const authority::Standpoint now = daemon(node).authority.standpoint();
+      if (now.consents.stands(now.peer, volume)) {
+        for (const auto& [block, value] : told) {
+          if (on_disk(node, vm, block) < value) violation(fmt::format("I2: the copy of {} on {} lacks what was written by consent", vm.str(), node_name(node)));
+        }
+      } else {
+        other_lineage_[vm.str()] = told;
+        for (auto& [block, value] : told) value = std::min(value, on_disk(node, vm, block));
+      }
       accepted_on_[vm.str()] = node;
       return true;
     }

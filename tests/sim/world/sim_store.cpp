@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "world/sim_store.h"
 
+#include <algorithm>
 #include <chrono>
 
 namespace mcv::sim {
@@ -21,18 +22,21 @@ boost::asio::awaitable<Status> SimStore::commit(host::StoreBatch batch) {
   using StatusReply = Reply<Status>;
   std::function<void(StatusReply)> begin = [this, batch = std::move(batch)](StatusReply reply) {
     Chance& chance = scheduler_.chance();
-    const microseconds until_durable(chance.between(50, 3000));
-    const microseconds until_known = until_durable + microseconds(chance.between(1, 500));
+    const Time now = scheduler_.now();
+    disk_.last_durable = std::max(now, disk_.last_durable) + microseconds(chance.between(50, 3000));
+    disk_.last_known = std::max(disk_.last_durable + microseconds(chance.between(1, 500)), disk_.last_known);
+    const Time until_durable = disk_.last_durable - now;
+    const Time until_known = disk_.last_known - now;
     if (disk_.reserve_used || (disk_.full && !batch.may_use_reserve)) {
-      scheduler_.after(owner_, until_durable, [reply]() { reply(Error(ErrorCode::disk_full, "the root file system is full")); });
+      scheduler_.after(owner_, until_known, [reply]() { reply(Error(ErrorCode::disk_full, "the root file system is full")); });
       return;
     }
     if (chance.percent(disk_.io_error_percent)) {
       const bool there = chance.one_in(2);
-      scheduler_.after(owner_, until_durable, [this, reply, there, batch]() {
+      scheduler_.after(owner_, until_durable, [this, there, batch]() {
         if (there) disk_.apply(batch);
-        reply(Error(ErrorCode::io_error, "fsync failed"));
       });
+      scheduler_.after(owner_, until_known, [reply]() { reply(Error(ErrorCode::io_error, "fsync failed")); });
       return;
     }
     scheduler_.after(owner_, until_durable, [this, batch]() { disk_.apply(batch); });

@@ -16,11 +16,12 @@ struct StoreDisk {
   bool reserve_used = false;  ///< none does
   unsigned io_error_percent = 0;  ///< of commits: an error, and the batch may be there or not
   std::uint64_t commits = 0;
+  Time last_durable{0}, last_known{0};  ///< of the commits so far: one thread does them in order, and tells of them in order
 
   void apply(const host::StoreBatch& batch);
 };
 
-/// SQLite as the daemon sees it: a batch is on disk at one instant within the commit. A daemon that ends before that
+/// SQLite as the daemon sees it, commits in the order in which they were asked for: a batch is on disk at one instant within the commit. A daemon that ends before that
 /// instant never wrote it, one that ends after it wrote it without knowing.
 class SimStore final : public host::Store {
  public:

@@ -53,6 +53,19 @@ TEST_F(NodeRecordsTest, ARecordIsReadBackAndKeepsItsNumberAfterARestart) {
   EXPECT_EQ(records_a->read_own("step")[1].number, 3u);
 }
 
+TEST_F(NodeRecordsTest, NoNumberIsGivenTwiceAlthoughTheRowOfTheLastOneIsOld) {
+  load_a();
+  load_records(records_a, a, *state_a);
+  for (int i = 0; i < 2; ++i) EXPECT_FALSE(*clock.run(records_a->append("step", Json(i))));
+  clock.run(records_a->stop());
+  std::string& row = a.store.tables["record_meta"]["stream"];
+  row = row.substr(0, row.find(' ')) + " 1";
+  load_records(records_a, a, *state_a);
+  EXPECT_FALSE(*clock.run(records_a->append("step", Json(2))));
+  ASSERT_EQ(records_a->read_own("step").size(), 3u);
+  EXPECT_EQ(records_a->last_number(), 3u);
+}
+
 TEST_F(NodeRecordsTest, TogetherARecordIsDurableAtThePeerBeforeAppendReturns) {
   join_with_records();
   ASSERT_TRUE(clock.run_until([&] { return state_a->link().peer_in_group; }));

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The lab's own tools, without a lab: a crashed kernel ends waits and commands at once, and is told once."""
+"""The lab's own tools, without a lab: a crashed kernel ends waits and commands at once, and is told once; what hvctl prints is held
+against the contract."""
 
 import pathlib
 import sys
@@ -9,7 +10,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from harness import Lab, crash, wait_until  # noqa: E402
+from harness import Lab, contract, crash, wait_until  # noqa: E402
 
 PANIC = "[  42.1] Kernel panic - not syncing: corrupted stack end detected inside scheduler\n"
 
@@ -80,6 +81,21 @@ class Crash(unittest.TestCase):
         self.addCleanup(setattr, crash, "LOOK_EVERY", before)
         self.lab.ssh_words = lambda node: ["sh", "-c", "sleep 1; wc -c; true"]
         self.assertEqual("300000", self.lab.text("A", "", stdin="x" * 300_000))
+
+
+class Contract(unittest.TestCase):
+    def test_what_fits_is_handed_on(self):
+        self.assertEqual({"vms": []}, contract.check(("vm", "list"), {"vms": []}))
+
+    def test_what_does_not_fit_is_named(self):
+        with self.assertRaisesRegex(AssertionError, "hvctl vm list .*lacks vms"):
+            contract.check(("vm", "list"), {"vmz": []})
+
+    def test_operations_and_plans_have_their_own(self):
+        with self.assertRaisesRegex(AssertionError, "operation: lacks id"):
+            contract.check(("vm", "start", "vm1"), {"operation": {}})
+        with self.assertRaisesRegex(AssertionError, "lacks plan"):
+            contract.check(("migrate", "vm1", "--node", "B", "--dry-run"), {})
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "unit" / "cli"))
-from harness import Collector, Lab, wait_until  # noqa: E402
+from harness import Collector, Lab, contract, wait_until  # noqa: E402
 from harness.collector import TARGET  # noqa: E402
 from harness.lab import TOP  # noqa: E402
 from harness.wait import SLOW  # noqa: E402
@@ -60,11 +60,11 @@ class MainJob:
 
     def ask(self, node, *words):
         """The JSON of a command, without showing it."""
-        return json.loads(self.lab.run(node, ["hvctl", *words, "-o", "json"], timeout=120).stdout)
+        return contract.check(words, json.loads(self.lab.run(node, ["hvctl", *words, "-o", "json"], timeout=120).stdout))
 
     def ask_partial(self, node, *words):
         """The same while the other node is away."""
-        return json.loads(self.lab.run(node, ["hvctl", *words, "-o", "json"], timeout=120, check=False).stdout)
+        return contract.check(words, json.loads(self.lab.run(node, ["hvctl", *words, "-o", "json"], timeout=120, check=False).stdout))
 
     def install(self):
         self.lab.install(package())

@@ -45,7 +45,7 @@ AloneText AloneView::two_copies(const VolumeRecord& volume) const {
   AloneText said;
   said.text = fmt::format("{} has two copies: {} and {} both went on alone with it. Nothing was discarded; {} uses its own, that of {} stands apart", name, owner.str(), other.str(), owner.str(), other.str());
   if (standpoint_.link == LinkState::together) {
-    said.next = fmt::format("to give up what {0} wrote alone, on {0}: drbdadm disconnect {1}; drbdadm connect --discard-my-data {1}", other.str(), volume.resource());
+    said.next = fmt::format("to give up what {0} wrote alone, on {0}: drbdadm disconnect {1}; drbdadm connect --discard-my-data {1} (the first may find nothing to disconnect)", other.str(), volume.resource());
   } else {
     said.next = fmt::format("bring {} and the links back; hvctl info then says how one copy is chosen", standpoint_.peer.str());
   }

@@ -5,17 +5,33 @@
 #include <fmt/format.h>
 
 namespace mcv::api {
+namespace {
+
+std::string clipped(const std::string& text) { return text.size() <= 100 ? text : text.substr(0, 100) + "..."; }
+
+}  // namespace
 
 std::string ApiCall::param(const std::string& name) const {
   const auto found = params.find(name);
   return found == params.end() ? std::string() : found->second;
 }
 
-Result<Json> ApiCall::json() const {
+Result<Json> ApiCall::json(std::initializer_list<std::string_view> nullable) const {
   if (body.empty()) return Json::object();
   MCV_TRY(Json parsed, parse_json(body));
   if (!parsed.is_object()) return Error(ErrorCode::bad_request, "the body is not a JSON object");
+  for (const auto& [key, value] : parsed.items()) {
+    if (value.is_null() && std::find(nullable.begin(), nullable.end(), key) == nullable.end()) {
+      return Error(ErrorCode::bad_request, fmt::format("{} is null: leave it out, or give it a value", clipped(key)));
+    }
+  }
   return parsed;
+}
+
+Status ApiCall::no_fields() const {
+  MCV_TRY(const Json parsed, json());
+  if (parsed.empty()) return success();
+  return Error(ErrorCode::unknown_field, fmt::format("unknown field {}: this takes none", clipped(parsed.items().begin().key())));
 }
 
 Result<bool> ApiCall::flag(const std::string& key) const {

@@ -39,8 +39,10 @@ struct ApiCall {
 
   /// A parameter of the route's pattern; empty when the pattern has none of that name.
   std::string param(const std::string& name) const;
-  /// The body as a JSON object; no body is an empty object.
-  Result<Json> json() const;
+  /// The body as a JSON object; no body is an empty object. A null says nothing and is refused, but under a key in `nullable`.
+  Result<Json> json(std::initializer_list<std::string_view> nullable = {}) const;
+  /// For routes that take no field: no body, or an empty object.
+  Status no_fields() const;
   /// "?key=true" or "?key=false"; false when absent.
   Result<bool> flag(const std::string& key) const;
   /// Refuses every query key but these: a misspelt dry_run must not change anything.

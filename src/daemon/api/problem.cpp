@@ -33,6 +33,19 @@ std::string text_of(const Json& object, const char* key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
+/// What somebody sent may be in it, whole.
+std::string_view clipped(std::string_view message) { return message.substr(0, longest_detail); }
+
+/// True of every error of its kind that does not say it itself.
+std::string_view default_safe(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::invalid_request:
+    case ErrorKind::denied: return "nothing was changed";
+    case ErrorKind::outcome_unknown: return "guests run on; both nodes will have the change, or neither";
+    default: return "guests run on; what was begun, if anything, is in hvctl op list";
+  }
+}
+
 }  // namespace
 
 std::string valid_utf8(std::string_view text) {
@@ -57,10 +70,16 @@ Json to_problem(const Error& error) {
   Json problem{{"type", "urn:mcv:error:" + code},
                {"title", std::string(to_text(error.kind()))},
                {"status", http_status_of(error)},
-               {"detail", valid_utf8(error.message())},
+               {"detail", valid_utf8(clipped(error.message()))},
                {"code", code}};
   if (!error.safe().empty()) problem["safe"] = valid_utf8(error.safe());
   problem["next"] = error.next().empty() ? std::string(default_next(error.kind())) : valid_utf8(error.next());
+  return problem;
+}
+
+Json to_client_problem(const Error& error) {
+  Json problem = to_problem(error);
+  if (!problem.contains("safe")) problem["safe"] = default_safe(error.kind());
   return problem;
 }
 

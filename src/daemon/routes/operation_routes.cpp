@@ -115,6 +115,7 @@ asio::awaitable<api::ApiReply> events(Node& node, api::ApiCall call) {
 }
 
 asio::awaitable<api::ApiReply> cancel(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.no_fields());
   MCV_CO_CHECK(call.only_query({}));
   MCV_CO_TRY(const OperationId id, id_of(call));
   if (const auto other = elsewhere(node, id)) co_return co_await forward(node, *other, std::move(call), PeerClient::quick);
@@ -125,6 +126,7 @@ asio::awaitable<api::ApiReply> cancel(Node& node, api::ApiCall call) {
 }
 
 asio::awaitable<api::ApiReply> retry(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.no_fields());
   MCV_CO_CHECK(call.only_query({}));
   MCV_CO_TRY(const OperationId id, id_of(call));
   if (const auto other = elsewhere(node, id)) co_return co_await forward(node, *other, std::move(call), PeerClient::quick);

@@ -46,6 +46,7 @@ asio::awaitable<api::ApiReply> list_quarantined(Node& node, api::ApiCall call) {
 }
 
 asio::awaitable<api::ApiReply> delete_quarantined(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.no_fields());
   MCV_CO_CHECK(call.only_query({}));
   std::string name = call.param("name");
   const std::string text = fmt::format("the copy {} is deleted", name);

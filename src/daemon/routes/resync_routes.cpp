@@ -71,6 +71,7 @@ asio::awaitable<api::ApiReply> resync(Node& node, api::ApiCall call) {
 }
 
 asio::awaitable<api::ApiReply> follow(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.no_fields());
   MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
   if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
   auto plan = plans::follow_resync(node.shared.current(), vm, node.self());
@@ -113,6 +114,7 @@ asio::awaitable<api::ApiReply> list_snapshots(Node& node, api::ApiCall call) {
 }
 
 asio::awaitable<api::ApiReply> delete_snapshot(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.no_fields());
   MCV_CO_CHECK(call.only_query({}));
   const std::string name = call.param("name");
   const Status removed = co_await lvm::remove_snapshot(node.host, name);

@@ -32,6 +32,7 @@ asio::awaitable<api::ApiReply> create_network(Node& node, api::ApiCall call) {
 }
 
 asio::awaitable<api::ApiReply> delete_network(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.no_fields());
   MCV_CO_TRY(const NetworkName name, NetworkName::parse(call.param("name")));
   auto mutation = plans::delete_network(node.shared.current(), name);
   std::string summary = fmt::format("network {} deleted", name.str());
@@ -56,12 +57,14 @@ asio::awaitable<api::ApiReply> create_pool(Node& node, api::ApiCall call) {
 }
 
 asio::awaitable<api::ApiReply> delete_pool(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.no_fields());
   MCV_CO_TRY(const PoolName name, PoolName::parse(call.param("name")));
   auto plan = plans::delete_pool(node.shared.current(), node.self(), name);
   co_return co_await run_plan(node, std::move(call), std::move(plan));
 }
 
 asio::awaitable<api::ApiReply> enable_drbd(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.no_fields());
   MCV_CO_CHECK(node.own_record());
   auto plan = plans::enable_drbd(node.shared.current(), node.self());
   co_return co_await run_plan(node, std::move(call), std::move(plan));

@@ -79,7 +79,7 @@ asio::awaitable<api::ApiReply> create(Node& node, api::ApiCall call) {
 
 asio::awaitable<api::ApiReply> update(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
-  MCV_CO_TRY(const Json body, call.json());
+  MCV_CO_TRY(const Json body, call.json({"lock"}));
   MCV_CO_TRY(const requests::UpdateVm request, requests::update_vm(body));
   auto mutation = plans::update_vm(node.shared.current(), vm.name, request, "root");
   std::string summary = fmt::format("{} updated", vm.name.str());
@@ -87,6 +87,7 @@ asio::awaitable<api::ApiReply> update(Node& node, api::ApiCall call) {
 }
 
 asio::awaitable<api::ApiReply> remove(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.no_fields());
   MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
   if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
   Look wanted;
@@ -185,6 +186,7 @@ asio::awaitable<api::ApiReply> stop(Node& node, api::ApiCall call) {
 }
 
 asio::awaitable<api::ApiReply> kill(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.no_fields());
   MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
   if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
   auto plan = plans::kill_vm(node.shared.current(), vm.name);
@@ -192,6 +194,7 @@ asio::awaitable<api::ApiReply> kill(Node& node, api::ApiCall call) {
 }
 
 asio::awaitable<api::ApiReply> reset(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.no_fields());
   MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
   if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
   // The same guest on the same copy, where it was last Primary: not gated, and not silent.

@@ -103,7 +103,7 @@ asio::awaitable<bool> ClientConnection::send_json(int status, std::string conten
 }
 
 asio::awaitable<bool> ClientConnection::send_problem(Error error, bool keep_alive) {
-  std::string body = dump(api::to_problem(error));
+  std::string body = dump(api::to_client_problem(error));
   std::string type(api::problem_content_type);
   co_return co_await send_json(api::http_status_of(error), std::move(type), std::move(body), keep_alive);
 }

@@ -38,7 +38,7 @@ void refuse_politely(Local::socket socket) {
   head.status = 503;
   head.content_type = api::problem_content_type;
   head.keep_alive = false;
-  const std::string text = host::response_text(head, api::to_problem(error).dump());
+  const std::string text = host::response_text(head, api::to_client_problem(error).dump());
   boost::system::error_code ignored;
   socket.non_blocking(true, ignored);
   socket.write_some(asio::buffer(text), ignored);

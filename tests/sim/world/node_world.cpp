@@ -7,6 +7,7 @@
 
 #include "storage/drbd/helper/fence_protocol.h"
 #include "storage/drbd/resource_file.h"
+#include "world/api_contract.h"
 
 namespace mcv::sim {
 
@@ -233,6 +234,7 @@ NodeWorld::Answer NodeWorld::call(std::size_t node, const std::string& method, c
     return answer;
   }
   answer.answered = true;
+  for (const std::string& text : ApiContract::get().check(method, target, body, **reply)) violation(fmt::format("contract of the API: {} {}: {}", method, target, text));
   if (const auto* error = std::get_if<Error>(&**reply)) {
     answer.error = *error;
     scheduler_.say(fmt::format("  refused: {}: {}", to_text(error->code()), error->message()));

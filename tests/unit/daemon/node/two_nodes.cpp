@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include <stdexcept>
 
@@ -71,7 +72,12 @@ void TwoNodes::make_cluster() {
 }
 
 TwoNodes::Answer TwoNodes::ask(std::size_t node, const std::string& method, const std::string& target, const Json& body) {
-  return call(node, method, target, body, false);
+  const std::size_t before = report_.violations.size();
+  Answer answer = call(node, method, target, body, false);
+  for (std::size_t i = before; i < report_.violations.size(); ++i) {
+    if (report_.violations[i].find("contract of the API") != std::string::npos) ADD_FAILURE() << report_.violations[i];
+  }
+  return answer;
 }
 
 void TwoNodes::must(std::size_t node, const std::string& method, const std::string& target, const Json& body) {

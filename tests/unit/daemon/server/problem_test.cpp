@@ -23,6 +23,13 @@ TEST(ProblemTest, AlwaysNamesANextCommand) {
   EXPECT_EQ(to_problem(Error(ErrorCode::busy, "busy").with_next("hvctl op show A-1")).at("next"), "hvctl op show A-1");
 }
 
+TEST(ProblemTest, WhoeverAskedIsAlwaysToldWhatIsSafe) {
+  EXPECT_EQ(api::to_client_problem(Error(ErrorCode::bad_name, "x")).value("safe", ""), "nothing was changed");
+  EXPECT_EQ(api::to_client_problem(Error(ErrorCode::io_error, "x")).value("safe", ""), "guests run on; what was begun, if anything, is in hvctl op list");
+  EXPECT_EQ(api::to_client_problem(Error(ErrorCode::busy, "x").with_safe("its own")).value("safe", ""), "its own");
+  EXPECT_FALSE(api::to_problem(Error(ErrorCode::bad_name, "x")).contains("safe"));
+}
+
 TEST(ProblemTest, AToolsBinaryLastWordsCanBeSent) {
   const Json problem = to_problem(Error(ErrorCode::command_failed, "x\xff\xc3(\xed\xa0\x80y"));
   EXPECT_NO_THROW(problem.dump());

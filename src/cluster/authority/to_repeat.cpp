@@ -7,6 +7,7 @@
 
 #include "cluster/authority/settlement.h"
 #include "cluster/host/processes.h"
+#include "cluster/model/access_records.h"
 #include "cluster/model/peer_loss_policy.h"
 
 namespace mcv::authority {
@@ -75,7 +76,7 @@ class Repeating {
         case Kind::vm: vm(VmName::trusted(key)); break;
         case Kind::volume: volume(VolumeName::trusted(key)); break;
         case Kind::node: node(NodeName::trusted(key)); break;
-        case Kind::setting: setting(key); break;
+        case Kind::setting: is_access_key(key) ? access(key) : setting(key); break;
       }
     }
     return std::move(list_);
@@ -87,17 +88,21 @@ class Repeating {
   /// What a VM stands on comes before the VM.
   std::vector<std::pair<Kind, std::string>> touched() const {
     std::set<std::pair<int, std::string>> seen;
-    const std::vector<Kind> order = {Kind::node, Kind::setting, Kind::network, Kind::pool, Kind::vm, Kind::volume};
-    const auto rank = [&](Kind kind) { return static_cast<int>(std::find(order.begin(), order.end(), kind) - order.begin()); };
+    // Roles are given last: to whom is there by then, on VMs that are.
+    const std::vector<Kind> order = {Kind::node, Kind::setting, Kind::network, Kind::pool, Kind::vm, Kind::volume, Kind::setting, Kind::setting, Kind::setting};
+    const auto rank = [&](Kind kind, const std::string& key) {
+      if (kind == Kind::setting && is_access_key(key)) return key.starts_with("user/") ? 6 : key.starts_with("group/") ? 7 : 8;
+      return static_cast<int>(std::find(order.begin(), order.end(), kind) - order.begin());
+    };
     if (q_.theirs.is_complete) {
       for (const HistoryEntry& entry : q_.theirs.entries) {
-        for (const TouchedObject& object : entry.objects) seen.emplace(rank(object.kind), object.key);
+        for (const TouchedObject& object : entry.objects) seen.emplace(rank(object.kind, object.key), object.key);
       }
     } else {
       // What it changed cannot be told any more: whatever differs.
       for (const Kind kind : order) {
         for (const ClusterState* state : {&theirs(), &after_}) {
-          for (const auto& [key, entry] : state->all(kind)) seen.emplace(rank(kind), key);
+          for (const auto& [key, entry] : state->all(kind)) seen.emplace(rank(kind, key), key);
         }
       }
     }
@@ -213,6 +218,46 @@ class Repeating {
     const std::string& replication = there->drbd_address;
     if (replication != here->drbd_address && !replication.empty()) add(fmt::format("on {}: its replication address", name.str()), "hvctl node set-drbd-address " + replication);
     if (there->fingerprint != here->fingerprint) add(fmt::format("{} has another key there", name.str()), "");
+  }
+
+  void access(const std::string& key) {
+    const ClusterState::Entry* there = theirs().find(Kind::setting, key);
+    const ClusterState::Entry* here = after_.find(Kind::setting, key);
+    if (key.starts_with("user/")) return user(key.substr(key.find('/') + 1), there != nullptr, here != nullptr);
+    if (key.starts_with("group/")) return group(GroupName::trusted(key.substr(key.find('/') + 1)));
+    if ((there != nullptr) == (here != nullptr)) return;
+    const auto grant = GrantRecord::from_json(there != nullptr ? there->value : here->value);
+    // Removed with the user, the group or the VM it was for.
+    const bool is_moot = there == nullptr && grant.ok() && (theirs().find(Kind::setting, to_path(grant->grantee)) == nullptr || (grant->vm && !is_current(theirs(), *grant->vm)));
+    if (!grant.ok() || is_moot) return;
+    Argv argv = {"hvctl", "grant", there != nullptr ? "add" : "remove"};
+    if (const auto* user = std::get_if<UserName>(&grant->grantee)) option(argv, "--user", user->str());
+    if (const auto* group = std::get_if<GroupName>(&grant->grantee)) option(argv, "--group", group->str());
+    option(argv, "--role", std::string(to_text(grant->role)));
+    if (grant->vm) option(argv, "--vm", grant->vm->name.str());
+    const std::string where = grant->vm ? " on " + grant->vm->name.str() : "";
+    add(fmt::format("{} has the role {}{}{}", to_text(grant->grantee), to_text(grant->role), where, there != nullptr ? "" : " no more"), host::to_shell_line(argv));
+  }
+
+  void user(const std::string& name, bool there, bool here) {
+    if (there && !here) add(fmt::format("the user {}", name), fmt::format("hvctl " "user add {}", name));
+    if (!there && here) add(fmt::format("the user {} was removed", name), fmt::format("hvctl " "user remove {}", name));
+  }
+
+  void group(const GroupName& name) {
+    const auto there = find_group(theirs(), name);
+    const auto here = find_group(after_, name);
+    if (!there && here) add(fmt::format("the group {} was deleted", name.str()), fmt::format("hvctl " "group delete {}", name.str()));
+    if (!there) return;
+    if (!here) add(fmt::format("the group {}", name.str()), fmt::format("hvctl " "group create {}", name.str()));
+    const std::vector<UserName> before = here ? here->members : std::vector<UserName>();
+    const auto missing = [](const std::vector<UserName>& list, const UserName& user) { return std::find(list.begin(), list.end(), user) == list.end(); };
+    for (const UserName& member : there->members) {
+      if (missing(before, member)) add(fmt::format("{} is in the group {}", member.str(), name.str()), fmt::format("hvctl " "group add {} {}", name.str(), member.str()));
+    }
+    for (const UserName& member : before) {
+      if (missing(there->members, member) && has_user(theirs(), member)) add(fmt::format("{} is in the group {} no more", member.str(), name.str()), fmt::format("hvctl " "group remove {} {}", name.str(), member.str()));
+    }
   }
 
   void setting(const std::string& key) {

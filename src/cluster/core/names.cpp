@@ -26,4 +26,15 @@ Status check_name(std::string_view what, std::string_view text, std::size_t limi
   return success();
 }
 
+Status check_user_name(std::string_view text) {
+  if (text.empty()) return Error(ErrorCode::bad_name, "the user name is empty");
+  if (text.size() > UserNameTag::limit) return Error(ErrorCode::bad_name, fmt::format("the user name has {} bytes; at most {} are allowed", text.size(), UserNameTag::limit));
+  const auto may_follow = [](char c) { return is_name_char(c) || c == '@'; };
+  const bool begins = (is_alnum(text.front()) && !(text.front() >= '0' && text.front() <= '9')) || text.front() == '_';
+  if (!begins || !std::all_of(text.begin(), text.end(), may_follow)) {
+    return Error(ErrorCode::bad_name, "a user name may hold letters, digits, '_', '-', '.' and '@', and begins with a letter or '_'");
+  }
+  return success();
+}
+
 }  // namespace mcv

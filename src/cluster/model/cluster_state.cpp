@@ -6,6 +6,7 @@
 #include <set>
 
 #include "cluster/core/sha256.h"
+#include "cluster/model/access_records.h"
 #include "cluster/model/ports.h"
 #include "cluster/model/removal.h"
 
@@ -78,7 +79,7 @@ Status check_value(const Mutation& mutation, const Json& value) {
     case Kind::pool: if (auto r = PoolRecord::from_json(value); r.ok()) name = r->name.str(); else status = r.error(); break;
     case Kind::vm: if (auto r = VmRecord::from_json(value); r.ok()) name = r->name.str(); else status = r.error(); break;
     case Kind::volume: if (auto r = VolumeRecord::from_json(value); r.ok()) name = r->name.str(); else status = r.error(); break;
-    case Kind::setting: return success();
+    case Kind::setting: return check_access_value(mutation.key, value);
   }
   if (status.ok() && name != mutation.key) {
     return Error(ErrorCode::bad_request, fmt::format("the record of {} is filed under '{}'", name, mutation.key));
@@ -217,6 +218,7 @@ Status ClusterState::apply(const Change& change, std::uint64_t index) {
   // After the whole change, so that a VM and its volumes may go in any order within one.
   for (const Mutation& mutation : change.mutations) {
     MCV_CHECK(check_references(result, mutation));
+    MCV_CHECK(check_access_references(result, mutation));
     MCV_CHECK(check_removal(*this, result, mutation));
   }
   *this = std::move(result);

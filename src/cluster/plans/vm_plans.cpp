@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <set>
 
+#include "cluster/model/access_records.h"
 #include "cluster/plans/steps.h"
 
 namespace mcv::plans {
@@ -209,6 +210,10 @@ Result<Plan> delete_vm(const ClusterState& state, const Facts& facts, const VmNa
     plan.steps.push_back(guest_forget(node.name, name));
   }
   erasures.push_back(erase(Kind::vm, name.str()));
+  // Given after this was planned, a role holds for nothing any more: it names the VM's uuid.
+  for (const GrantRecord& grant : grants(state)) {
+    if (grant.vm && grant.vm->name == name) erasures.push_back(erase(Kind::setting, grant.key()));
+  }
   plan.steps.push_back(record(coordinator, std::move(erasures), fmt::format("remove {} from the configuration", name.str())));
   return plan;
 }

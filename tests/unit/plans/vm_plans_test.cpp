@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cluster/model/access_records.h"
 #include "fixture.h"
 
 namespace mcv {
@@ -68,6 +69,19 @@ TEST(DeleteVm, MarksFirstAndErasesTheRecordLast) {
   const auto plan = plans::delete_vm(test::with_vm1(), both(), vm1);
   ASSERT_TRUE(plan.ok());
   EXPECT_THAT(shape(*plan), ElementsAre("!record@A", "volume.remove@A", "volume.remove@B", "guest.release@A", "guest.forget@A", "guest.release@B", "guest.forget@B", "record@A"));
+}
+
+TEST(DeleteVm, TakesTheRolesForItAlong) {
+  ClusterState state = test::with_vm1();
+  const UserRecord alice{UserName::trusted("alice")};
+  const GrantRecord on_vm1{alice.name, Role::owner, GrantedVm{vm1, state.vm(vm1)->uuid}};
+  const GrantRecord everywhere{alice.name, Role::viewer, {}};
+  ASSERT_TRUE(state.apply({"c", "", {put_new(alice), put_new(on_vm1), put_new(everywhere)}}, 9).ok());
+  const auto plan = plans::delete_vm(state, both(), vm1);
+  ASSERT_TRUE(plan.ok());
+  const std::string last = plan->steps.back().params.dump();
+  EXPECT_NE(last.find(on_vm1.key()), std::string::npos) << last;
+  EXPECT_EQ(last.find("\"" + everywhere.key() + "\""), std::string::npos) << last;
 }
 
 TEST(DeleteVm, RefusesARunningLockedOrProtectedVm) {

@@ -2,6 +2,7 @@
 // A's history is chosen, B's is given up: what becomes of the VMs, and what is to be typed again.
 #include "cluster/authority/settlement.h"
 
+#include "cluster/model/access_records.h"
 #include "fixture.h"
 
 namespace mcv::authority {
@@ -321,6 +322,18 @@ TEST(ToRepeat, WhatWasChangedAsCommandsToPaste) {
       {"replication", [](Case& c) { Case::change(c.theirs, {put_setting(c.theirs.state, "drbd", "enabled")}); }, {"hvctl drbd enable"}},
       {"a setting no command sets", [](Case& c) { Case::change(c.theirs, {put_setting(c.theirs.state, "odd", "x")}); }, {"# the setting odd has another value there"}},
       {"an earlier list", [](Case& c) { Case::change(c.theirs, {put_setting(c.theirs.state, "given-up-2", "x")}); }, {}},
+      {"users, groups and roles: to whom is there by then",
+       [](Case& c) {
+         const UserRecord alice{UserName::trusted("alice")};
+         const UserRecord bob{UserName::trusted("bob")};
+         GroupRecord group{GroupName::trusted("ops"), {bob.name}};
+         for (History* side : {&c.ours, &c.theirs}) Case::change(*side, {put_new(bob), put_new(group), put_new(GrantRecord{bob.name, Role::viewer, {}}), put_new(GrantRecord{group.name, Role::viewer, {}})}, "created");
+         group.members = {alice.name};
+         const GrantedVm vm{vm1, c.theirs.state.vm(vm1)->uuid};
+         Case::change(c.theirs, {put_new(alice), put_at(c.theirs.state, group), put_new(GrantRecord{alice.name, Role::operate, vm}), erase_at(c.theirs.state, Kind::setting, "grant/group/ops/viewer"),
+                                 erase_at(c.theirs.state, Kind::setting, "grant/user/bob/viewer"), erase_at(c.theirs.state, Kind::setting, "user/bob")});
+       },
+       {"hvctl user add alice", "hvctl user remove bob", "hvctl group add ops alice", "hvctl grant remove --group ops --role viewer", "hvctl grant add --user alice --role operator --vm vm1"}},
       {"an address",
        [](Case& c) {
          NodeRecord node = *c.theirs.state.node(node_b);

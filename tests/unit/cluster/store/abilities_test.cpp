@@ -2,6 +2,7 @@
 // What may be written while the two nodes run different builds: the decisions, and two nodes that follow them.
 #include <gtest/gtest.h>
 
+#include "cluster/model/access_records.h"
 #include "cluster/model/peer_loss_policy.h"
 #include "cluster/store/abilities.h"
 #include "cluster/store/log_entry.h"
@@ -97,6 +98,23 @@ TEST(CheckAbilities, RunAloneNeedsAPeerThatKnowsIt) {
   EXPECT_EQ(code(fresh, "freeze", peer(build(1, {}))), std::nullopt);
   EXPECT_EQ(code(runs_alone, "run-alone", peer(std::nullopt)), std::nullopt) << "nothing changes";
   EXPECT_EQ(code(runs_alone, "freeze", peer(std::nullopt)), std::nullopt);
+}
+
+TEST(CheckAbilities, RolesAreGivenOnlyBesideABuildThatKnowsThemAndTakenBackAlways) {
+  const UserRecord user{UserName::trusted("alice")};
+  const Change gives{"", "", {put_new(user)}};
+  ClusterState given;
+  ASSERT_TRUE(given.apply(gives, 1).ok());
+  const Change takes{"", "", {erase_at(given, Kind::setting, user.key())}};
+  const auto code = [](const Change& change, const ClusterState& before, const std::optional<OtherBuild>& other) {
+    const Status status = check_abilities(change, before, Abilities(), other);
+    return status.ok() ? std::optional<ErrorCode>() : status.error().code();
+  };
+  EXPECT_EQ(code(gives, {}, peer(Abilities())), std::nullopt);
+  EXPECT_EQ(code(gives, {}, std::nullopt), std::nullopt);
+  EXPECT_EQ(code(gives, {}, peer(build(1))), ErrorCode::version_mismatch);
+  EXPECT_EQ(code(gives, {}, peer(std::nullopt)), std::nullopt) << "allows nothing on a build that does not know it";
+  EXPECT_EQ(code(takes, given, peer(build(1))), std::nullopt);
 }
 
 TEST(Entry, OfTheNextFormatHasAnotherHashAndIsRefusedByAnOlderBuild) {

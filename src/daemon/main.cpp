@@ -109,6 +109,8 @@ class Daemon {
     api_ = std::make_unique<Api>(*node_);
     server::ServerOptions options;
     options.path = config_.socket;
+    // Everybody may ask; what is answered is judged by who the socket says it is.
+    options.mode = 0666;
     options.connection_limit = config_.client_limit;
     auto answerer = [this](api::ApiCall call, std::string target) { return api_->answer(std::move(call), std::move(target)); };
     server_ = std::make_unique<server::UnixHttpServer>(executor, std::move(options), std::move(answerer));

@@ -213,6 +213,16 @@ Mutation put_at(const ClusterState& state, const GroupRecord& group) { return pu
 
 bool is_access_key(const std::string& key) { return key.starts_with(user_prefix) || key.starts_with(group_prefix) || key.starts_with(grant_prefix); }
 
+bool gives_access(const ClusterState& before, const Mutation& mutation) {
+  if (mutation.kind != Kind::setting || !is_access_key(mutation.key) || !mutation.value) return false;
+  if (!mutation.key.starts_with(group_prefix)) return true;
+  const auto after = GroupRecord::from_json(*mutation.value);
+  if (!after.ok()) return true;
+  const auto group = find_group(before, after->name);
+  const auto is_new = [&](const UserName& member) { return !group || std::find(group->members.begin(), group->members.end(), member) == group->members.end(); };
+  return !group || std::any_of(after->members.begin(), after->members.end(), is_new);
+}
+
 Status check_access_value(const std::string& key, const Json& value) {
   if (key.starts_with(user_prefix)) return check_filed<UserRecord>(key, value);
   if (key.starts_with(group_prefix)) return check_filed<GroupRecord>(key, value);

@@ -80,6 +80,8 @@ Mutation put_at(const ClusterState& state, const GroupRecord& group);
 
 /// Whether a setting is one of these.
 bool is_access_key(const std::string& key);
+/// Somebody may do more by it than before: a user, a member or a grant is added.
+bool gives_access(const ClusterState& before, const Mutation& mutation);
 /// For ClusterState::apply: the value is what its key says.
 Status check_access_value(const std::string& key, const Json& value);
 /// The same, after the whole change: nobody is granted to, or member, who is not there; nobody goes who is.

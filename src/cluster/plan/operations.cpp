@@ -190,6 +190,11 @@ Result<OperationView> Operations::get(const OperationId& id) const {
   return record->view();
 }
 
+Result<Plan> Operations::plan_of(const OperationId& id) const {
+  MCV_TRY(const Record record, find(id));
+  return record->state().plan();
+}
+
 std::vector<OperationState> Operations::unfinished(const std::string& kind) const {
   std::vector<OperationState> states;
   for (const auto& [number, record] : records_) {

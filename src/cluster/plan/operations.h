@@ -42,6 +42,7 @@ class Operations {
   /// Every operation known, the newest first.
   std::vector<OperationView> list() const;
   Result<OperationView> get(const OperationId& id) const;
+  Result<Plan> plan_of(const OperationId& id) const;
   /// Those of a kind that have not ended, the oldest first.
   std::vector<OperationState> unfinished(const std::string& kind) const;
   /// The view as soon as its version differs from `seen` (0: at once). Any number of callers. Cancellable.

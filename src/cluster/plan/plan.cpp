@@ -57,7 +57,9 @@ Status Plan::check() const {
 Json Plan::to_json() const {
   Json lock_list = Json::array();
   for (const LockNeed& need : locks) lock_list.push_back({{"object", need.object}, {"shared", need.shared}});
-  return {{"id", id.str()}, {"kind", kind}, {"object", object}, {"summary", summary}, {"steps", steps_to_json(steps)}, {"locks", lock_list}};
+  Json json = {{"id", id.str()}, {"kind", kind}, {"object", object}, {"summary", summary}, {"steps", steps_to_json(steps)}, {"locks", lock_list}};
+  if (!asked_by.empty()) json["asked_by"] = asked_by;
+  return json;
 }
 
 Result<Plan> Plan::from_json(const Json& json) {
@@ -69,6 +71,7 @@ Result<Plan> Plan::from_json(const Json& json) {
   plan.summary = fields.optional_or<std::string>("summary", "");
   const Json* steps = fields.array("steps");
   const Json* locks = fields.array("locks", false);
+  plan.asked_by = fields.optional_or<std::string>("asked_by", "");
   MCV_CHECK(fields.finish_lenient());
   for (const Json& item : *steps) {
     MCV_TRY(PlannedStep step, step_from_json(item));

@@ -46,6 +46,10 @@ std::set<std::string> volumes_of(const Plan& plan) {
   return names;
 }
 
+void add_vm_of(const Json& volume, std::set<VmName>& names) {
+  if (volume.is_object() && volume.contains("vm")) names.insert(VmName::trusted(volume.value("vm", std::string())));
+}
+
 bool answers(const OperationState& running, const std::set<std::string>& wanted, bool scheduled) {
   if (running.cancel_requested() || running.undoing()) return false;
   std::set<std::string> open = wanted;
@@ -58,6 +62,17 @@ bool answers(const OperationState& running, const std::set<std::string>& wanted,
 }
 
 }  // namespace
+
+std::vector<VmName> vms_compared(const Plan& plan) {
+  std::set<VmName> names;
+  for (const PlannedStep& step : plan.steps) {
+    if (!step.params.is_object()) continue;
+    if (step.params.contains("volume")) add_vm_of(step.params.at("volume"), names);
+    if (!step.params.contains("volumes") || !step.params.at("volumes").is_array()) continue;
+    for (const Json& volume : step.params.at("volumes")) add_vm_of(volume, names);
+  }
+  return {names.begin(), names.end()};
+}
 
 Result<Plan> verify(const ClusterState& state, const NodeName& here, const requests::Verify& request, const std::string& asked_by) {
   std::vector<VmRecord> vms;

@@ -58,9 +58,8 @@ Status check_feature(const char* name, const std::string& what, const std::optio
 
 /// An older build lets in root alone: what is given now would hold on one node. Taking away is always possible, and while the other
 /// node is away nothing is risked: what its build does not know allows nothing there.
-Status check_gives(const Mutation& mutation, const std::optional<OtherBuild>& other) {
-  const bool gives = mutation.kind == Kind::setting && is_access_key(mutation.key) && mutation.value;
-  if (!gives || !other || !other->knows) return success();
+Status check_gives(const Mutation& mutation, const ClusterState& before, const std::optional<OtherBuild>& other) {
+  if (!other || !other->knows || !gives_access(before, mutation)) return success();
   return check_feature(feature::access, "users, groups and grants", other);
 }
 
@@ -89,7 +88,7 @@ Status check_abilities(const Change& change, const ClusterState& before, const A
     if (runs_alone && peer_loss(before) != PeerLoss::run_alone) {
       MCV_CHECK(check_feature(feature::run_alone, "the policy run-alone", other));
     }
-    MCV_CHECK(check_gives(mutation, other));
+    MCV_CHECK(check_gives(mutation, before, other));
   }
   return success();
 }

@@ -11,6 +11,15 @@ std::string clipped(const std::string& text) { return text.size() <= 100 ? text 
 
 }  // namespace
 
+access::Identity identity_of(const Caller& caller) {
+  access::Identity identity;
+  identity.uid = caller.uid;
+  if (auto name = UserName::parse(caller.name); name.ok()) identity.name = std::move(*name);
+  return identity;
+}
+
+std::string who(const Caller& caller) { return access::to_text(identity_of(caller)); }
+
 std::string ApiCall::param(const std::string& name) const {
   const auto found = params.find(name);
   return found == params.end() ? std::string() : found->second;

@@ -13,18 +13,31 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
+#include "cluster/access/decision.h"
 #include "cluster/core/json.h"
 #include "cluster/core/result.h"
 #include "cluster/host/streams.h"
 
 namespace mcv::api {
 
-/// Who asks, as the kernel says (SO_PEERCRED).
+/// Who asks, as the kernel says (SO_PEERCRED) on the node that was entered.
 struct Caller {
   uid_t uid = static_cast<uid_t>(-1);
   gid_t gid = static_cast<gid_t>(-1);
   pid_t pid = 0;
+  std::string name;  ///< of the account, once it was looked up; on a forwarded request as the other node says; empty for none
+};
+/// Whom roles are given to.
+access::Identity identity_of(const Caller& caller);
+/// For people: "root", "alice", "uid 1001".
+std::string who(const Caller& caller);
+
+/// What was judged before code of the feature ran; judged again before anything is carried out.
+struct Need {
+  access::Permission permission;
+  access::Scope scope;
 };
 
 struct ApiCall {
@@ -36,6 +49,7 @@ struct ApiCall {
   Caller caller;
   std::string upgrade;     ///< the protocol the client wants to change to; empty for none
   bool forwarded = false;  ///< came from the other node, which took this one for the owner: it is not sent on again
+  std::vector<Need> needs;  ///< by the route and, where a body names objects, by its handler
 
   /// A parameter of the route's pattern; empty when the pattern has none of that name.
   std::string param(const std::string& name) const;

@@ -25,23 +25,28 @@ bool overlap(const std::vector<std::string>& a, const std::vector<std::string>& 
   return true;
 }
 
-}  // namespace
-
-Status allow_root_only(const ApiCall& call, const std::string& permission) {
-  if (call.caller.uid == 0) return success();
-  return Error(ErrorCode::permission_denied, fmt::format("user id {} may not use '{}'", call.caller.uid, permission)).with_next("sudo hvctl …");
+/// What a name cannot be of a VM is asked for as everything: only who sees everything learns that.
+access::Scope scope_of(const Router::Route& route, const ApiCall& call) {
+  if (route.reach == Reach::some) return access::Scope::somewhere();
+  if (route.reach == Reach::cluster) return access::Scope::cluster();
+  auto name = VmName::parse(call.param("name"));
+  return name.ok() ? access::Scope::vm(std::move(*name)) : access::Scope::cluster();
 }
 
-void Router::add(std::string method, std::string pattern, std::string permission, ApiHandler handler) {
+}  // namespace
+
+void Router::add(std::string method, std::string pattern, access::Permission permission, Reach reach, ApiHandler handler) {
   Result<Target> target = parse_target(pattern);
-  if (!target.ok() || permission.empty() || !handler) throw std::logic_error("route " + method + " " + pattern + ": no permission, no handler or no pattern");
+  if (!target.ok() || !handler) throw std::logic_error("route " + method + " " + pattern + ": no handler or no pattern");
+  if (reach == Reach::vm && pattern.find("/{name}") == std::string::npos) throw std::logic_error("route " + method + " " + pattern + ": names no VM");
   for (const Route& route : routes_) {
     if (route.method == method && overlap(route.parts, target->segments)) throw std::logic_error("route " + method + " " + pattern + " is there twice");
   }
   Route route;
   route.method = std::move(method);
   route.pattern = std::move(pattern);
-  route.permission = std::move(permission);
+  route.permission = permission;
+  route.reach = reach;
   route.handler = std::move(handler);
   route.parts = std::move(target->segments);
   routes_.push_back(std::move(route));
@@ -78,7 +83,9 @@ Result<Router::Admitted> Router::admit(ApiCall call, const std::string& text) co
   if (admitted.route == nullptr) {
     return Error(ErrorCode::unknown_route, fmt::format("this daemon does not know {} {}", valid_utf8(call.method), call.path)).with_next("hvctl --version");
   }
-  MCV_CHECK(authorizer_(call, admitted.route->permission));
+  Need need{admitted.route->permission, scope_of(*admitted.route, call)};
+  MCV_CHECK(authorizer_(call, need));
+  call.needs = {std::move(need)};
   admitted.call = std::move(call);
   return admitted;
 }

@@ -12,11 +12,15 @@
 
 namespace mcv::api {
 
-/// May `caller` use `permission`? Called with the decoded call before any code of the feature runs (I8).
-using Authorizer = std::function<Status(const ApiCall& call, const std::string& permission)>;
+/// On what a route's permission has to be held.
+enum class Reach {
+  cluster,  ///< everywhere
+  vm,       ///< on the VM that {name} names
+  some,     ///< on one VM at least: the handler shows, or does, only what is covered
+};
 
-/// Until users and grants exist: root alone, whatever the permission.
-Status allow_root_only(const ApiCall& call, const std::string& permission);
+/// May the caller do that? Called with the decoded call before any code of the feature runs (I8).
+using Authorizer = std::function<Status(const ApiCall& call, const Need& need)>;
 
 /// The table of everything a client can ask. Deny by default: what is not in the table does not exist, and a route
 /// without a permission cannot be added.
@@ -25,25 +29,28 @@ class Router {
   struct Route {
     std::string method;
     std::string pattern;     ///< "/v1/vms/{name}/start"
-    std::string permission;  ///< "vm.start"
+    access::Permission permission;
+    Reach reach = Reach::cluster;
     ApiHandler handler;
     std::vector<std::string> parts;
   };
 
   explicit Router(Authorizer authorizer) : authorizer_(std::move(authorizer)) {}
-  /// A malformed or repeated route, or one without a permission, is a defect: std::logic_error at start-up.
-  void add(std::string method, std::string pattern, std::string permission, ApiHandler handler);
+  /// A malformed or repeated route, or one of a VM without {name}, is a defect: std::logic_error at start-up.
+  void add(std::string method, std::string pattern, access::Permission permission, Reach reach, ApiHandler handler);
   const std::vector<Route>& routes() const { return routes_; }
 
   /// `call` has everything but `path`, `params` and `query`, which come from `target`.
   boost::asio::awaitable<ApiReply> answer(ApiCall call, std::string target) const;
 
- private:
   struct Admitted {
     const Route* route = nullptr;
     ApiCall call;
   };
+  /// The route and what it is called with, or why it is not. Nothing was run.
   Result<Admitted> admit(ApiCall call, const std::string& target) const;
+
+ private:
   const Route* find(const std::string& method, const Target& target, std::map<std::string, std::string>& params) const;
 
   Authorizer authorizer_;

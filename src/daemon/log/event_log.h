@@ -28,6 +28,7 @@ constexpr std::string_view object = "OBJECT";
 constexpr std::string_view result = "RESULT";
 constexpr std::string_view error = "ERROR";
 constexpr std::string_view uid = "UID";
+constexpr std::string_view user = "USER";
 constexpr std::string_view pid = "PID";
 constexpr std::string_view request = "REQUEST";
 }  // namespace log_fields

@@ -30,6 +30,7 @@
 #include "daemon/join/join_facts.h"
 #include "daemon/join/join_watch.h"
 #include "daemon/join/reservation.h"
+#include "daemon/node/accounts.h"
 #include "daemon/node/observer.h"
 #include "daemon/node/pool_watch.h"
 #include "daemon/node/secrets.h"
@@ -123,6 +124,7 @@ class Node {
   join::Reservation reservation;
   drbd::DrbdMonitor drbd;
   hv::GuestManager guests;
+  Accounts accounts{host, tasks};
   PeerClient peer;
   join::Invitations invitations;
   PoolWatch pools{*this};

@@ -4,12 +4,13 @@
 #include "cluster/plans/removal_plan.h"
 #include "daemon/node/node.h"
 #include "daemon/routes/command_log.h"
+#include "daemon/routes/judge.h"
 
 namespace mcv {
 
 namespace asio = boost::asio;
 
-Api::Api(Node& node) : node_(node), router_(api::allow_root_only) {
+Api::Api(Node& node) : node_(node), router_([&node](const api::ApiCall& call, const api::Need& need) { return routes::judge(node, call.caller, need); }) {
   routes::add_node_routes(router_, node);
   routes::add_cluster_routes(router_, node);
   routes::add_authority_routes(router_, node);
@@ -24,12 +25,27 @@ Api::Api(Node& node) : node_(node), router_(api::allow_root_only) {
 }
 
 asio::awaitable<api::ApiReply> Api::answer(api::ApiCall call, std::string target) {
-  const Asked asked = asked_of(call, target);
-  const Status allowed = join::may_change(node_, call.method, target);
-  api::ApiReply reply = allowed.ok() ? api::ApiReply() : api::ApiReply(allowed.error());
-  if (allowed.ok()) reply = co_await router_.answer(std::move(call), std::move(target));
+  Asked asked = asked_of(call, target);
+  // On the node that was entered; a forwarded request brings the name along. Root is root without anybody's word.
+  Result<std::string> name = call.caller.name;
+  if (!call.forwarded && call.caller.uid != 0) name = co_await name_of(call.caller.uid);
+  if (!name.ok()) {
+    api::ApiReply refusal = name.error();
+    log_event(command_event(node_.self(), asked, refusal));
+    co_return refusal;
+  }
+  asked.caller.name = call.caller.name = *name;
+  api::ApiReply reply = co_await router_.answer(std::move(call), std::move(target));
   log_event(command_event(node_.self(), asked, reply));
   co_return reply;
+}
+
+/// Empty when there is no account.
+asio::awaitable<Result<std::string>> Api::name_of(std::uint32_t uid) {
+  // The kernel did not say who it is.
+  if (uid == static_cast<std::uint32_t>(-1)) co_return std::string();
+  MCV_CO_TRY(std::optional<std::string> name, co_await node_.accounts.name_of(uid));
+  co_return name.value_or("");
 }
 
 namespace routes {
@@ -39,8 +55,19 @@ std::string_view durability_text(const Node& node, const Committed& done) {
   return node.shared.current().is_cluster() ? "single node" : "cluster of one";
 }
 
-void add(api::Router& router, Node& node, const char* method, const char* pattern, const char* permission, Handler handler) {
-  router.add(method, pattern, permission, [&node, handler](api::ApiCall call) { return handler(node, std::move(call)); });
+namespace {
+
+/// A node that is reserved for a join takes no change; who may not make one anyway is told that first.
+asio::awaitable<api::ApiReply> handle(Node& node, Handler handler, api::ApiCall call) {
+  MCV_CO_CHECK(join::may_change(node, call.method, call.path));
+  api::ApiReply reply = co_await handler(node, std::move(call));
+  co_return reply;
+}
+
+}  // namespace
+
+void add(api::Router& router, Node& node, const char* method, const char* pattern, Permission permission, Reach reach, Handler handler) {
+  router.add(method, pattern, permission, reach, [&node, handler](api::ApiCall call) { return handle(node, handler, std::move(call)); });
 }
 
 asio::awaitable<api::ApiReply> run_plan(Node& node, api::ApiCall call, Result<Plan> plan) {
@@ -51,7 +78,9 @@ asio::awaitable<api::ApiReply> run_plan(Node& node, api::ApiCall call, Result<Pl
     Json body = {{"plan", dry_run_json(*plan)}};
     co_return api::reply(std::move(body));
   }
+  MCV_CO_CHECK(still_may(node, call));
   MCV_CO_CHECK(plans::may_begin(node.shared.current(), *plan));
+  if (call.caller.uid != 0) plan->asked_by = call.caller.name;
   MCV_CO_TRY(const OperationId id, co_await node.operations.submit(std::move(*plan)));
   MCV_CO_TRY(const OperationView view, node.operations.get(id));
   Json body = {{"operation", view.to_json()}};
@@ -83,6 +112,7 @@ asio::awaitable<api::ApiReply> run_changes(Node& node, api::ApiCall call, std::s
     Json body = {{"plan", Json::array({std::move(step)})}};
     co_return api::reply(std::move(body));
   }
+  MCV_CO_CHECK(still_may(node, call));
   MCV_CO_TRY(const Committed done, co_await node.shared.propose(std::move(change)));
   Json body = {{"result", {{"text", summary}}}, {"durability", durability_text(node, done)}};
   co_return api::reply(std::move(body));

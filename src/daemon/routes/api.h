@@ -22,6 +22,8 @@ class Api {
   const api::Router& router() const { return router_; }
 
  private:
+  boost::asio::awaitable<Result<std::string>> name_of(std::uint32_t uid);
+
   Node& node_;
   api::Router router_;
 };
@@ -30,7 +32,9 @@ namespace routes {
 
 using Handler = boost::asio::awaitable<api::ApiReply> (*)(Node&, api::ApiCall);
 
-void add(api::Router& router, Node& node, const char* method, const char* pattern, const char* permission, Handler handler);
+using access::Permission;
+using api::Reach;
+void add(api::Router& router, Node& node, const char* method, const char* pattern, Permission permission, Reach reach, Handler handler);
 void add_node_routes(api::Router& router, Node& node);
 void add_cluster_routes(api::Router& router, Node& node);
 void add_authority_routes(api::Router& router, Node& node);

@@ -50,7 +50,7 @@ asio::awaitable<api::ApiReply> confirm_down(Node& node, api::ApiCall call) {
   const LastContact last = node.authority.last_contact();
   const std::string since = last.known ? fmt::format("{} (seconds since 1970)", last.wall_seconds) : std::string("a time before this daemon was started");
   const std::string second = request.was_let_go_on ? fmt::format("it was let go on when {} left in order", node.self().str()) : fmt::format("nobody let it carry on alone since {}", since);
-  std::string by = fmt::format("uid {} on {} typed that {} is powered off and that {}", call.caller.uid, node.self().str(), request.node, second);
+  std::string by = fmt::format("{} on {} typed that {} is powered off and that {}", api::who(call.caller), node.self().str(), request.node, second);
   std::string name = request.node;
   MCV_CO_TRY(const AuthorityKeeper::Confirmed confirmed, co_await node.authority.confirm_down(std::move(name), facts, std::move(by)));
   if (dry_run) {
@@ -78,7 +78,7 @@ asio::awaitable<api::ApiReply> accept_copy(Node& node, api::ApiCall call) {
           .with_safe("nothing was changed; both copies are as they were")
           .with_next(authority::accept_command(request.volume));
     }
-    by = fmt::format("uid {} on {} typed that the copy of {} there is used although it may be older", call.caller.uid, node.self().str(), request.volume.str());
+    by = fmt::format("{} on {} typed that the copy of {} there is used although it may be older", api::who(call.caller), node.self().str(), request.volume.str());
   }
   const VolumeName volume = request.volume;
   MCV_CO_TRY(const AuthorityKeeper::Accepted accepted, co_await node.authority.accept_copy(volume, std::move(by)));
@@ -96,8 +96,8 @@ asio::awaitable<api::ApiReply> accept_copy(Node& node, api::ApiCall call) {
 }  // namespace
 
 void add_authority_routes(api::Router& router, Node& node) {
-  add(router, node, "POST", "/v1/cluster/confirm-down", "cluster.confirm-down", confirm_down);
-  add(router, node, "POST", "/v1/cluster/accept-copy", "cluster.accept-copy", accept_copy);
+  add(router, node, "POST", "/v1/cluster/confirm-down", Permission::cluster_confirm_down, Reach::cluster, confirm_down);
+  add(router, node, "POST", "/v1/cluster/accept-copy", Permission::cluster_accept_copy, Reach::cluster, accept_copy);
 }
 
 }  // namespace mcv::routes

@@ -11,6 +11,7 @@
 #include "daemon/node/node_init.h"
 #include "daemon/node/verify_timer.h"
 #include "daemon/routes/api.h"
+#include "daemon/routes/judge.h"
 
 namespace mcv::routes {
 
@@ -44,6 +45,7 @@ asio::awaitable<api::ApiReply> connect_string(Node& node, api::ApiCall call) {
   if (record.cluster_address.empty()) {
     co_return Error(ErrorCode::address_not_local, fmt::format("{} has no cluster address yet", node.self().str())).with_next("hvctl node set-ip-address ADDRESS");
   }
+  MCV_CO_CHECK(still_may(node, call));
   MCV_CO_CHECK(node.listen_for_peer());
   ConnectString value;
   value.name = node.self();
@@ -113,6 +115,7 @@ asio::awaitable<api::ApiReply> abandon(Node& node, api::ApiCall call) {
     Json plan = {{"plan", Json::array({std::move(step)})}};
     co_return api::reply(std::move(plan));
   }
+  MCV_CO_CHECK(still_may(node, call));
   MCV_CO_CHECK(co_await node.join_watch.free());
   Json answer = {{"result", {{"inviter", inviter}}}, {"durability", "cluster of one"}};
   co_return api::reply(std::move(answer));
@@ -156,11 +159,11 @@ asio::awaitable<api::ApiReply> upgrade_format(Node& node, api::ApiCall call) {
 }  // namespace
 
 void add_cluster_routes(api::Router& router, Node& node) {
-  add(router, node, "POST", "/v1/cluster/connect-string", "cluster.join", connect_string);
-  add(router, node, "PATCH", "/v1/cluster", "cluster.update", update);
-  add(router, node, "POST", "/v1/cluster/upgrade-format", "cluster.update", upgrade_format);
-  add(router, node, "POST", "/v1/cluster/add-node", "cluster.add-node", add_node);
-  add(router, node, "POST", "/v1/cluster/join/abandon", "cluster.join", abandon);
+  add(router, node, "POST", "/v1/cluster/connect-string", Permission::cluster_join, Reach::cluster, connect_string);
+  add(router, node, "PATCH", "/v1/cluster", Permission::cluster_update, Reach::cluster, update);
+  add(router, node, "POST", "/v1/cluster/upgrade-format", Permission::cluster_update, Reach::cluster, upgrade_format);
+  add(router, node, "POST", "/v1/cluster/add-node", Permission::cluster_add_node, Reach::cluster, add_node);
+  add(router, node, "POST", "/v1/cluster/join/abandon", Permission::cluster_join, Reach::cluster, abandon);
 }
 
 }  // namespace mcv::routes

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "daemon/node/node.h"
+#include "daemon/routes/judge.h"
 
 namespace mcv {
 
@@ -56,7 +57,39 @@ class ForwardedConsole final : public host::ByteStream {
   bool lost_ = false;
 };
 
+class GuardedStream final : public host::ByteStream {
+ public:
+  GuardedStream(Node& node, api::ApiCall call, std::unique_ptr<host::ByteStream> stream) : node_(node), call_(std::move(call)), stream_(std::move(stream)) {}
+
+  asio::awaitable<Result<std::string>> read_some() override {
+    if (ended_) co_return std::string();
+    Result<std::string> bytes = co_await stream_->read_some();
+    const Status allowed = routes::still_may(node_, call_);
+    if (allowed.ok() || !bytes.ok() || bytes->empty()) co_return bytes;
+    ended_ = true;
+    co_return fmt::format("\r\n[mcv: {}; the guest goes on]\r\n", allowed.error().message());
+  }
+  asio::awaitable<Status> write(std::string bytes) override {
+    Status allowed = routes::still_may(node_, call_);
+    if (!allowed.ok()) co_return allowed;
+    co_return co_await stream_->write(std::move(bytes));
+  }
+  void finish_writing() override { stream_->finish_writing(); }
+  void close() override { stream_->close(); }
+
+ private:
+  Node& node_;
+  const api::ApiCall call_;
+  std::unique_ptr<host::ByteStream> stream_;
+  bool ended_ = false;
+};
+
 }  // namespace
+
+api::UpgradeReply while_allowed(Node& node, const api::ApiCall& call, api::UpgradeReply reply) {
+  if (call.caller.uid == 0) return reply;
+  return {std::move(reply.protocol), std::make_unique<GuardedStream>(node, call, std::move(reply.stream))};
+}
 
 api::UpgradeReply forwarded_console(NodeName owner, std::unique_ptr<host::ByteStream> stream) {
   return {std::string(console_protocol), std::make_unique<ForwardedConsole>(std::move(owner), std::move(stream))};

@@ -19,4 +19,7 @@ api::UpgradeReply open_console(Node& node, const VmName& vm, std::size_t replay_
 /// The same of a guest on the other node, whose stream this is. When the link to it is lost, the viewer is told.
 api::UpgradeReply forwarded_console(NodeName owner, std::unique_ptr<host::ByteStream> stream);
 
+/// Ends when what `call` needs is taken back: no byte passes either way from then on.
+api::UpgradeReply while_allowed(Node& node, const api::ApiCall& call, api::UpgradeReply reply);
+
 }  // namespace mcv

@@ -64,7 +64,7 @@ asio::awaitable<api::ApiReply> choose(Node& node, api::ApiCall call) {
   if (!only_asks) {
     const auto peer = node.peer_record();
     const std::string where = call.forwarded && peer ? peer->name.str() : node.self().str();
-    by = fmt::format("uid {} on {} typed that the history of {} is kept and the other one given up", call.caller.uid, where, node.self().str());
+    by = fmt::format("{} on {} typed that the history of {} is kept and the other one given up", api::who(call.caller), where, node.self().str());
   }
   MCV_CO_TRY(Json chosen, co_await node.divergence.choose(std::move(by)));
   if (dry_run) co_return api::reply(plan_of(chosen));
@@ -102,10 +102,10 @@ asio::awaitable<api::ApiReply> change(Node& node, api::ApiCall call) {
 }  // namespace
 
 void add_divergence_routes(api::Router& router, Node& node) {
-  add(router, node, "GET", "/v1/cluster/diverged", "cluster.show", show);
-  add(router, node, "POST", "/v1/cluster/diverged", "cluster.choose-history", choose);
-  add(router, node, "POST", "/v1/cluster/diverged/dismiss", "cluster.choose-history", dismiss);
-  add(router, node, "GET", "/v1/change", "cluster.show", change);
+  add(router, node, "GET", "/v1/cluster/diverged", Permission::cluster_show, Reach::cluster, show);
+  add(router, node, "POST", "/v1/cluster/diverged", Permission::cluster_choose_history, Reach::cluster, choose);
+  add(router, node, "POST", "/v1/cluster/diverged/dismiss", Permission::cluster_choose_history, Reach::cluster, dismiss);
+  add(router, node, "GET", "/v1/change", Permission::change_show, Reach::some, change);
 }
 
 }  // namespace mcv::routes

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "cluster/authority/takeover.h"
+#include "cluster/store/abilities.h"
 #include "daemon/node/node.h"
 
 namespace mcv {
@@ -13,13 +14,25 @@ namespace asio = boost::asio;
 
 namespace {
 
+/// A build without roles lets in root alone, and knows no name: `user` is left out for root.
 Json as_json(const api::ApiCall& call) {
-  return {{"method", call.method}, {"path", call.path}, {"query", call.query}, {"body", call.body}, {"uid", call.caller.uid}};
+  Json json = {{"method", call.method}, {"path", call.path}, {"query", call.query}, {"body", call.body}, {"uid", call.caller.uid}};
+  if (call.caller.uid != 0) json["user"] = call.caller.name;
+  return json;
+}
+
+/// The other node judges by the same roles, if its build knows them.
+Status knows_roles(const Node& node, const NodeName& target, const api::ApiCall& call) {
+  const auto other = node.shared.other_build();
+  if (call.caller.uid == 0 || !other || !other->knows || other->knows->features.contains(feature::access)) return success();
+  return Error(ErrorCode::version_mismatch, fmt::format("{} owns this, and its build knows no user but root", target.str()))
+      .with_safe("nothing was changed")
+      .with_next(fmt::format("an administrator installs the same package on {}", target.str()));
 }
 
 /// The node that sent it here knew another owner than this one does.
-Status may_forward(const NodeName& target, const api::ApiCall& call) {
-  if (!call.forwarded) return success();
+Status may_forward(const Node& node, const NodeName& target, const api::ApiCall& call) {
+  if (!call.forwarded) return knows_roles(node, target, call);
   return Error(ErrorCode::revision_conflict, fmt::format("it has just changed hands: {} owns it now", target.str()))
       .with_safe("nothing was changed")
       .with_next("repeat the command");
@@ -36,7 +49,7 @@ Error owner_away(const Node& node, const NodeName& owner, const Error& cause) {
 }  // namespace
 
 asio::awaitable<Result<Json>> forward_json(Node& node, NodeName target_node, api::ApiCall call, std::chrono::milliseconds deadline) {
-  MCV_CO_CHECK(may_forward(target_node, call));
+  MCV_CO_CHECK(may_forward(node, target_node, call));
   MCV_CO_TRY(const NodeRecord record, node.member(target_node));
   Json body = as_json(call);
   MCV_CO_TRY(const Json answer, co_await node.peer.post(record, "/peer/v1/api", std::move(body), deadline));
@@ -56,7 +69,7 @@ asio::awaitable<api::ApiReply> forward(Node& node, NodeName target_node, api::Ap
 }
 
 asio::awaitable<Result<std::unique_ptr<host::ByteStream>>> forward_stream(Node& node, NodeName target_node, api::ApiCall call) {
-  MCV_CO_CHECK(may_forward(target_node, call));
+  MCV_CO_CHECK(may_forward(node, target_node, call));
   MCV_CO_TRY(const NodeRecord record, node.member(target_node));
   Json body = as_json(call);
   auto opened = co_await node.peer.open(record, "/peer/v1/api", std::move(body), std::move(call.upgrade), PeerClient::quick);
@@ -82,6 +95,7 @@ Result<Forwarded> forwarded_from_json(const Json& body) {
   const std::string path = fields.required<std::string>("path");
   call.body = fields.optional_or<std::string>("body", "");
   call.caller.uid = fields.required<std::uint32_t>("uid");
+  call.caller.name = fields.optional_or<std::string>("user", "");
   call.forwarded = true;
   forwarded.target = path;
   if (const Json* query = fields.object("query", false)) {

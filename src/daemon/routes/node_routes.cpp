@@ -66,11 +66,11 @@ asio::awaitable<api::ApiReply> leave(Node& node, api::ApiCall call) {
 }  // namespace
 
 void add_node_routes(api::Router& router, Node& node) {
-  add(router, node, "GET", "/v1/info", "info.show", info);
-  add(router, node, "GET", "/v1/nodes", "node.list", nodes);
-  add(router, node, "POST", "/v1/node/init", "node.init", init);
-  add(router, node, "PUT", "/v1/node/addresses", "node.address", set_addresses);
-  add(router, node, "POST", "/v1/node/leave", "node.leave", leave);
+  add(router, node, "GET", "/v1/info", Permission::info_show, Reach::cluster, info);
+  add(router, node, "GET", "/v1/nodes", Permission::node_list, Reach::cluster, nodes);
+  add(router, node, "POST", "/v1/node/init", Permission::node_init, Reach::cluster, init);
+  add(router, node, "PUT", "/v1/node/addresses", Permission::node_address, Reach::cluster, set_addresses);
+  add(router, node, "POST", "/v1/node/leave", Permission::node_leave, Reach::cluster, leave);
 }
 
 }  // namespace mcv::routes

@@ -5,6 +5,7 @@
 #include "daemon/node/node.h"
 #include "daemon/routes/api.h"
 #include "daemon/routes/forward.h"
+#include "daemon/routes/judge.h"
 
 namespace mcv::routes {
 
@@ -25,6 +26,20 @@ std::optional<NodeName> elsewhere(const Node& node, const OperationId& id) {
   return std::nullopt;
 }
 
+/// One that is not there is told as such only to who would see any.
+Status may_show(const Node& node, const api::Caller& caller, const OperationId& id) {
+  const auto plan = node.operations.plan_of(id);
+  if (plan.ok()) return may_see(node, caller, *plan);
+  return judge(node, caller, {Permission::operation_show, access::Scope::cluster()});
+}
+
+/// The operation is of this node.
+Status may_end_or_go_on(const Node& node, api::ApiCall& call, Permission permission, const OperationId& id) {
+  const auto plan = node.operations.plan_of(id);
+  if (plan.ok()) return require_like(node, call, permission, *plan);
+  return require(node, call, permission, access::Scope::cluster());
+}
+
 Json versioned(const OperationView& view) {
   Json json = view.to_json();
   json["version"] = view.version;
@@ -43,6 +58,7 @@ asio::awaitable<api::ApiReply> show(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({"seen"}));
   MCV_CO_TRY(const OperationId id, id_of(call));
   if (const auto other = elsewhere(node, id)) co_return co_await forward(node, *other, std::move(call), long_poll + std::chrono::seconds(10));
+  MCV_CO_CHECK(may_show(node, call.caller, id));
   const auto seen = call.query.find("seen");
   if (seen == call.query.end()) {
     MCV_CO_TRY(const OperationView view, node.operations.get(id));
@@ -55,12 +71,12 @@ asio::awaitable<api::ApiReply> show(Node& node, api::ApiCall call) {
 /// Views of an operation of this node.
 class LocalLines final : public api::LineSource {
  public:
-  LocalLines(Node& node, OperationId id) : node_(node), id_(std::move(id)) {}
+  LocalLines(Node& node, api::Caller caller, OperationId id) : node_(node), caller_(std::move(caller)), id_(std::move(id)) {}
 
   asio::awaitable<std::optional<std::string>> next() override {
     if (ended_) co_return std::nullopt;
     auto view = co_await node_.operations.next_change(id_, seen_);
-    if (!view.ok()) co_return std::nullopt;
+    if (!view.ok() || !may_show(node_, caller_, id_).ok()) co_return std::nullopt;
     seen_ = view->version;
     ended_ = view->final();
     co_return versioned(*view).dump();
@@ -68,6 +84,7 @@ class LocalLines final : public api::LineSource {
 
  private:
   Node& node_;
+  api::Caller caller_;
   OperationId id_;
   std::uint64_t seen_ = 0;
   bool ended_ = false;
@@ -76,7 +93,7 @@ class LocalLines final : public api::LineSource {
 /// Views of an operation of the other node, asked for one change at a time. The stream ends when it does not answer.
 class RemoteLines final : public api::LineSource {
  public:
-  RemoteLines(Node& node, NodeName other, OperationId id) : node_(node), other_(std::move(other)), id_(std::move(id)) {}
+  RemoteLines(Node& node, api::Caller caller, NodeName other, OperationId id) : node_(node), caller_(std::move(caller)), other_(std::move(other)), id_(std::move(id)) {}
 
   asio::awaitable<std::optional<std::string>> next() override {
     if (ended_) co_return std::nullopt;
@@ -84,7 +101,7 @@ class RemoteLines final : public api::LineSource {
     call.method = "GET";
     call.path = "/v1/operations/" + id_.str();
     call.query["seen"] = std::to_string(seen_);
-    call.caller.uid = 0;
+    call.caller = caller_;
     auto answer = co_await forward_json(node_, other_, std::move(call), std::chrono::hours(1));
     if (!answer.ok()) co_return std::nullopt;
     const Json view = answer->value("body", Json::object());
@@ -95,6 +112,7 @@ class RemoteLines final : public api::LineSource {
 
  private:
   Node& node_;
+  api::Caller caller_;
   NodeName other_;
   OperationId id_;
   std::uint64_t seen_ = 0;
@@ -106,10 +124,11 @@ asio::awaitable<api::ApiReply> events(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const OperationId id, id_of(call));
   api::LinesReply lines;
   if (const auto other = elsewhere(node, id)) {
-    lines.lines = std::make_unique<RemoteLines>(node, *other, id);
+    lines.lines = std::make_unique<RemoteLines>(node, call.caller, *other, id);
   } else {
+    MCV_CO_CHECK(may_show(node, call.caller, id));
     MCV_CO_CHECK(node.operations.get(id));
-    lines.lines = std::make_unique<LocalLines>(node, id);
+    lines.lines = std::make_unique<LocalLines>(node, call.caller, id);
   }
   co_return api::ApiReply(std::move(lines));
 }
@@ -119,6 +138,7 @@ asio::awaitable<api::ApiReply> cancel(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({}));
   MCV_CO_TRY(const OperationId id, id_of(call));
   if (const auto other = elsewhere(node, id)) co_return co_await forward(node, *other, std::move(call), PeerClient::quick);
+  MCV_CO_CHECK(may_end_or_go_on(node, call, Permission::operation_cancel, id));
   MCV_CO_CHECK(co_await node.operations.cancel(id));
   MCV_CO_TRY(const OperationView view, node.operations.get(id));
   Json body = {{"operation", versioned(view)}};
@@ -130,6 +150,7 @@ asio::awaitable<api::ApiReply> retry(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({}));
   MCV_CO_TRY(const OperationId id, id_of(call));
   if (const auto other = elsewhere(node, id)) co_return co_await forward(node, *other, std::move(call), PeerClient::quick);
+  MCV_CO_CHECK(may_end_or_go_on(node, call, Permission::operation_retry, id));
   MCV_CO_CHECK(co_await node.operations.retry(id));
   MCV_CO_TRY(const OperationView view, node.operations.get(id));
   Json body = {{"operation", versioned(view)}};
@@ -139,11 +160,11 @@ asio::awaitable<api::ApiReply> retry(Node& node, api::ApiCall call) {
 }  // namespace
 
 void add_operation_routes(api::Router& router, Node& node) {
-  add(router, node, "GET", "/v1/operations", "operation.list", list);
-  add(router, node, "GET", "/v1/operations/{id}", "operation.show", show);
-  add(router, node, "GET", "/v1/operations/{id}/events", "operation.show", events);
-  add(router, node, "POST", "/v1/operations/{id}/cancel", "operation.cancel", cancel);
-  add(router, node, "POST", "/v1/operations/{id}/retry", "operation.retry", retry);
+  add(router, node, "GET", "/v1/operations", Permission::operation_list, Reach::cluster, list);
+  add(router, node, "GET", "/v1/operations/{id}", Permission::operation_show, Reach::some, show);
+  add(router, node, "GET", "/v1/operations/{id}/events", Permission::operation_show, Reach::some, events);
+  add(router, node, "POST", "/v1/operations/{id}/cancel", Permission::operation_cancel, Reach::some, cancel);
+  add(router, node, "POST", "/v1/operations/{id}/retry", Permission::operation_retry, Reach::some, retry);
 }
 
 }  // namespace mcv::routes

@@ -58,9 +58,9 @@ asio::awaitable<api::ApiReply> delete_quarantined(Node& node, api::ApiCall call)
 }  // namespace
 
 void add_removal_routes(api::Router& router, Node& node) {
-  add(router, node, "POST", "/v1/cluster/remove-node", "cluster.remove-node", remove_node);
-  add(router, node, "GET", "/v1/quarantine", "storage.list", list_quarantined);
-  add(router, node, "DELETE", "/v1/quarantine/{name}", "storage.delete", delete_quarantined);
+  add(router, node, "POST", "/v1/cluster/remove-node", Permission::cluster_remove_node, Reach::cluster, remove_node);
+  add(router, node, "GET", "/v1/quarantine", Permission::storage_list, Reach::cluster, list_quarantined);
+  add(router, node, "DELETE", "/v1/quarantine/{name}", Permission::storage_delete, Reach::cluster, delete_quarantined);
 }
 
 }  // namespace mcv::routes

@@ -8,6 +8,7 @@
 #include "daemon/node/node.h"
 #include "daemon/routes/api.h"
 #include "daemon/routes/forward.h"
+#include "daemon/routes/judge.h"
 #include "storage/lvm/snapshot.h"
 
 namespace mcv::routes {
@@ -63,9 +64,10 @@ asio::awaitable<api::ApiReply> resync(Node& node, api::ApiCall call) {
     co_return api::reply(std::move(answer));
   }
   MCV_CO_CHECK(check_confirmed(vm, parts, request));
+  MCV_CO_CHECK(still_may(node, call));
   for (const plans::ResyncPart& part : parts) {
-    spdlog::warn("{}: {} is copied from {} to {} ({}), asked by uid {}", part.leg.volume.name.str(), part.leg.full ? "everything" : fmt::format("{} KiB", part.leg.marked_kib),
-                 part.leg.source.str(), part.leg.target.str(), part.reason, call.caller.uid);
+    spdlog::warn("{}: {} is copied from {} to {} ({}), asked by {}", part.leg.volume.name.str(), part.leg.full ? "everything" : fmt::format("{} KiB", part.leg.marked_kib),
+                 part.leg.source.str(), part.leg.target.str(), part.reason, api::who(call.caller));
   }
   co_return co_await run_plan(node, std::move(call), std::move(plan));
 }
@@ -129,10 +131,10 @@ asio::awaitable<api::ApiReply> delete_snapshot(Node& node, api::ApiCall call) {
 }  // namespace
 
 void add_resync_routes(api::Router& router, Node& node) {
-  add(router, node, "POST", "/v1/vms/{name}/resync", "vm.resync", resync);
-  add(router, node, "POST", "/v1/vms/{name}/resync/follow", "vm.resync", follow);
-  add(router, node, "GET", "/v1/snapshots", "storage.list", list_snapshots);
-  add(router, node, "DELETE", "/v1/snapshots/{name}", "storage.delete", delete_snapshot);
+  add(router, node, "POST", "/v1/vms/{name}/resync", Permission::vm_resync, Reach::vm, resync);
+  add(router, node, "POST", "/v1/vms/{name}/resync/follow", Permission::vm_resync, Reach::vm, follow);
+  add(router, node, "GET", "/v1/snapshots", Permission::storage_list, Reach::cluster, list_snapshots);
+  add(router, node, "DELETE", "/v1/snapshots/{name}", Permission::storage_delete, Reach::cluster, delete_snapshot);
 }
 
 }  // namespace mcv::routes

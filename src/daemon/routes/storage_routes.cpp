@@ -78,14 +78,14 @@ asio::awaitable<api::ApiReply> list_drbd(Node& node, api::ApiCall call) {
 }  // namespace
 
 void add_storage_routes(api::Router& router, Node& node) {
-  add(router, node, "GET", "/v1/networks", "network.list", list_networks);
-  add(router, node, "POST", "/v1/networks", "network.create", create_network);
-  add(router, node, "DELETE", "/v1/networks/{name}", "network.delete", delete_network);
-  add(router, node, "GET", "/v1/storage", "storage.list", list_pools);
-  add(router, node, "POST", "/v1/storage", "storage.create", create_pool);
-  add(router, node, "DELETE", "/v1/storage/{name}", "storage.delete", delete_pool);
-  add(router, node, "GET", "/v1/drbd", "drbd.list", list_drbd);
-  add(router, node, "POST", "/v1/drbd/enable", "drbd.enable", enable_drbd);
+  add(router, node, "GET", "/v1/networks", Permission::network_list, Reach::cluster, list_networks);
+  add(router, node, "POST", "/v1/networks", Permission::network_create, Reach::cluster, create_network);
+  add(router, node, "DELETE", "/v1/networks/{name}", Permission::network_delete, Reach::cluster, delete_network);
+  add(router, node, "GET", "/v1/storage", Permission::storage_list, Reach::cluster, list_pools);
+  add(router, node, "POST", "/v1/storage", Permission::storage_create, Reach::cluster, create_pool);
+  add(router, node, "DELETE", "/v1/storage/{name}", Permission::storage_delete, Reach::cluster, delete_pool);
+  add(router, node, "GET", "/v1/drbd", Permission::drbd_list, Reach::cluster, list_drbd);
+  add(router, node, "POST", "/v1/drbd/enable", Permission::drbd_enable, Reach::cluster, enable_drbd);
 }
 
 }  // namespace mcv::routes

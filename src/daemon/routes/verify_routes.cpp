@@ -8,6 +8,7 @@
 #include "daemon/node/node.h"
 #include "daemon/routes/api.h"
 #include "daemon/routes/forward.h"
+#include "daemon/routes/judge.h"
 
 namespace mcv::routes {
 
@@ -28,7 +29,16 @@ std::optional<NodeName> desk_elsewhere(const Node& node, const api::ApiCall& cal
 
 std::string asker(const api::ApiCall& call, bool scheduled) {
   if (scheduled) return "timer";
-  return call.caller.uid == 0 ? "root" : fmt::format("uid {}", call.caller.uid);
+  return api::who(call.caller);
+}
+
+/// All VMs are more than those a role for one may be for.
+Status may_verify(const Node& node, api::ApiCall& call, const requests::Verify& request) {
+  if (request.all) return require(node, call, Permission::vm_verify, access::Scope::cluster());
+  for (const VmName& vm : request.vms) {
+    MCV_CHECK(require(node, call, Permission::vm_verify, access::Scope::vm(vm)));
+  }
+  return success();
 }
 
 asio::awaitable<api::ApiReply> verify_here(Node& node, api::ApiCall call, requests::Verify request) {
@@ -37,7 +47,9 @@ asio::awaitable<api::ApiReply> verify_here(Node& node, api::ApiCall call, reques
   if (plan.ok() && !dry_run) {
     MCV_CO_CHECK(call.only_query({"dry_run"}));
     const auto joined = plans::verify_to_join(node.operations.unfinished(plans::verify_kind), *plan, request.scheduled);
-    if (joined) {
+    const auto plan_joined = joined ? node.operations.plan_of(*joined) : Result<Plan>(Plan());
+    // One that compares more than the caller may see is waited for by an operation of its own.
+    if (joined && plan_joined.ok() && may_see(node, call.caller, *plan_joined).ok()) {
       MCV_CO_TRY(const OperationView view, node.operations.get(*joined));
       Json body = {{"operation", view.to_json()}};
       body["operation"]["joined"] = true;
@@ -50,6 +62,7 @@ asio::awaitable<api::ApiReply> verify_here(Node& node, api::ApiCall call, reques
 asio::awaitable<api::ApiReply> verify(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const requests::Verify request, requests::verify(body));
+  MCV_CO_CHECK(may_verify(node, call, request));
   const auto desk = desk_elsewhere(node, call);
   if (desk) {
     api::ApiCall sent = call;
@@ -116,8 +129,8 @@ asio::awaitable<api::ApiReply> history(Node& node, api::ApiCall call) {
 }  // namespace
 
 void add_verify_routes(api::Router& router, Node& node) {
-  add(router, node, "POST", "/v1/verify", "vm.verify", verify);
-  add(router, node, "GET", "/v1/verify/history", "vm.verify", history);
+  add(router, node, "POST", "/v1/verify", Permission::vm_verify, Reach::some, verify);
+  add(router, node, "GET", "/v1/verify/history", Permission::vm_show, Reach::cluster, history);
 }
 
 }  // namespace mcv::routes

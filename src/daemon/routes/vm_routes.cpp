@@ -9,6 +9,7 @@
 #include "daemon/routes/api.h"
 #include "daemon/routes/console_stream.h"
 #include "daemon/routes/forward.h"
+#include "daemon/routes/judge.h"
 #include "daemon/routes/views.h"
 #include "hv/start_checks.h"
 #include "migrate/offline_planner.h"
@@ -68,6 +69,9 @@ asio::awaitable<api::ApiReply> create(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(node.own_record());
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const requests::CreateVm request, requests::create_vm(body));
+  if (!boot_files(request.boot).empty()) {
+    MCV_CO_CHECK(require(node, call, Permission::vm_boot_files, access::Scope::cluster()));
+  }
   Look wanted;
   wanted.files = boot_files(request.boot);
   wanted.volume_groups = true;
@@ -81,7 +85,10 @@ asio::awaitable<api::ApiReply> update(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
   MCV_CO_TRY(const Json body, call.json({"lock"}));
   MCV_CO_TRY(const requests::UpdateVm request, requests::update_vm(body));
-  auto mutation = plans::update_vm(node.shared.current(), vm.name, request, "root");
+  if (request.boot && boot_files(*request.boot) != boot_files(vm.boot)) {
+    MCV_CO_CHECK(require(node, call, Permission::vm_boot_files, access::Scope::vm(vm.name)));
+  }
+  auto mutation = plans::update_vm(node.shared.current(), vm.name, request, api::who(call.caller));
   std::string summary = fmt::format("{} updated", vm.name.str());
   co_return co_await run_change(node, std::move(call), std::move(summary), std::move(mutation));
 }
@@ -114,9 +121,6 @@ Status may_start(const Node& node, const VmRecord& vm, const plans::Facts& facts
   return hv::to_status(vm.name, hv::start_checks(question));
 }
 
-/// Whoever may start a VM may not yet start it on copies that differ.
-constexpr const char* override_permission = "vm.override-verify";
-
 /// The volumes whose verdict would stop a start, for people; empty when none would.
 std::string closed_gate(const Node& node, const VmRecord& vm) {
   std::string names;
@@ -131,7 +135,7 @@ plans::GateRule gate_rule(const requests::StartVm& request) { return request.ove
 
 /// Until the audit exists, the journal keeps who lifted the gate and why.
 void note_override(const VmRecord& vm, const api::ApiCall& call, const requests::StartVm& request) {
-  if (request.override_reason) spdlog::warn("verify gate of {} overridden by uid {}: {}", vm.name.str(), call.caller.uid, *request.override_reason);
+  if (request.override_reason) spdlog::warn("verify gate of {} overridden by {}: {}", vm.name.str(), api::who(call.caller), *request.override_reason);
 }
 
 /// The owner was confirmed down: typed here, the VM becomes this node's.
@@ -148,7 +152,7 @@ asio::awaitable<api::ApiReply> take_over(Node& node, api::ApiCall call, VmRecord
   facts[node.self().str()] = std::move(here);
   MCV_CO_CHECK(may_start(node, vm, facts, request.override_reason.has_value(), /*takes_over=*/true));
   note_override(vm, call, request);
-  spdlog::warn("{} is taken over from {}, asked by uid {}", vm.name.str(), vm.owner.str(), call.caller.uid);
+  spdlog::warn("{} is taken over from {}, asked by {}", vm.name.str(), vm.owner.str(), api::who(call.caller));
   auto plan = plans::take_over_vm(node.shared.current(), vm.name, node.self(), gate_rule(request));
   co_return co_await run_plan(node, std::move(call), std::move(plan));
 }
@@ -158,7 +162,7 @@ asio::awaitable<api::ApiReply> start(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const requests::StartVm request, requests::start_vm(body));
   if (request.override_reason) {
-    MCV_CO_CHECK(api::allow_root_only(call, override_permission));
+    MCV_CO_CHECK(require(node, call, Permission::vm_override_verify, access::Scope::vm(vm.name)));
   }
   const bool alone = node.shared.link().state == LinkState::alone;
   if (vm.owner != node.self() && alone) co_return co_await take_over(node, std::move(call), vm, request);
@@ -171,6 +175,7 @@ asio::awaitable<api::ApiReply> start(Node& node, api::ApiCall call) {
   wanted.files = boot_files(vm.boot);
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
   MCV_CO_CHECK(may_start(node, vm, facts, request.override_reason.has_value()));
+  MCV_CO_CHECK(still_may(node, call));
   note_override(vm, call, request);
   auto plan = plans::start_vm(node.shared.current(), vm.name, gate_rule(request));
   co_return co_await run_plan(node, std::move(call), std::move(plan));
@@ -200,7 +205,7 @@ asio::awaitable<api::ApiReply> reset(Node& node, api::ApiCall call) {
   // The same guest on the same copy, where it was last Primary: not gated, and not silent.
   const std::string closed = closed_gate(node, vm);
   if (!closed.empty()) {
-    spdlog::warn("alarm: {} is restarted in place by uid {} although the copies of {} differ or may differ; next: hvctl resync {}, then hvctl verify {}", vm.name.str(), call.caller.uid, closed,
+    spdlog::warn("alarm: {} is restarted in place by {} although the copies of {} differ or may differ; next: hvctl resync {}, then hvctl verify {}", vm.name.str(), api::who(call.caller), closed,
                  vm.name.str(), vm.name.str());
   }
   auto plan = plans::reset_vm(node.shared.current(), vm.name);
@@ -236,28 +241,29 @@ asio::awaitable<api::ApiReply> console(Node& node, api::ApiCall call) {
     co_return Error(ErrorCode::bad_request, fmt::format("the console needs a client that upgrades to {}", console_protocol)).with_next("hvctl vm console NAME");
   }
   if (vm.owner != node.self()) {
-    MCV_CO_TRY(auto stream, co_await forward_stream(node, vm.owner, std::move(call)));
-    co_return api::ApiReply(forwarded_console(vm.owner, std::move(stream)));
+    api::ApiCall sent = call;
+    MCV_CO_TRY(auto stream, co_await forward_stream(node, vm.owner, std::move(sent)));
+    co_return api::ApiReply(while_allowed(node, call, forwarded_console(vm.owner, std::move(stream))));
   }
   std::size_t replay = 64 * 1024;
   if (const auto asked = call.query.find("replay"); asked != call.query.end()) replay = std::strtoull(asked->second.c_str(), nullptr, 10);
-  co_return api::ApiReply(open_console(node, vm.name, replay));
+  co_return api::ApiReply(while_allowed(node, call, open_console(node, vm.name, replay)));
 }
 
 }  // namespace
 
 void add_vm_routes(api::Router& router, Node& node) {
-  add(router, node, "GET", "/v1/vms", "vm.list", list);
-  add(router, node, "POST", "/v1/vms", "vm.create", create);
-  add(router, node, "GET", "/v1/vms/{name}", "vm.show", show);
-  add(router, node, "PATCH", "/v1/vms/{name}", "vm.update", update);
-  add(router, node, "DELETE", "/v1/vms/{name}", "vm.delete", remove);
-  add(router, node, "POST", "/v1/vms/{name}/start", "vm.start", start);
-  add(router, node, "POST", "/v1/vms/{name}/stop", "vm.stop", stop);
-  add(router, node, "POST", "/v1/vms/{name}/kill", "vm.kill", kill);
-  add(router, node, "POST", "/v1/vms/{name}/reset", "vm.reset", reset);
-  add(router, node, "POST", "/v1/vms/{name}/migrate", "vm.migrate", migrate);
-  add(router, node, "GET", "/v1/vms/{name}/console", "vm.console", console);
+  add(router, node, "GET", "/v1/vms", Permission::vm_list, Reach::cluster, list);
+  add(router, node, "POST", "/v1/vms", Permission::vm_create, Reach::cluster, create);
+  add(router, node, "GET", "/v1/vms/{name}", Permission::vm_show, Reach::vm, show);
+  add(router, node, "PATCH", "/v1/vms/{name}", Permission::vm_update, Reach::vm, update);
+  add(router, node, "DELETE", "/v1/vms/{name}", Permission::vm_delete, Reach::vm, remove);
+  add(router, node, "POST", "/v1/vms/{name}/start", Permission::vm_start, Reach::vm, start);
+  add(router, node, "POST", "/v1/vms/{name}/stop", Permission::vm_stop, Reach::vm, stop);
+  add(router, node, "POST", "/v1/vms/{name}/kill", Permission::vm_kill, Reach::vm, kill);
+  add(router, node, "POST", "/v1/vms/{name}/reset", Permission::vm_reset, Reach::vm, reset);
+  add(router, node, "POST", "/v1/vms/{name}/migrate", Permission::vm_migrate, Reach::vm, migrate);
+  add(router, node, "GET", "/v1/vms/{name}/console", Permission::vm_console, Reach::vm, console);
 }
 
 }  // namespace mcv::routes

@@ -18,17 +18,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-api::Caller caller_of(int fd) {
-  ucred credentials{};
-  socklen_t size = sizeof credentials;
-  api::Caller caller;
-  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return caller;  // nobody: every permission is refused
-  caller.uid = credentials.uid;
-  caller.gid = credentials.gid;
-  caller.pid = credentials.pid;
-  return caller;
-}
-
 std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 Error refusal(host::Arrival arrival, const host::WireLimits& limits) {
@@ -39,6 +28,17 @@ Error refusal(host::Arrival arrival, const host::WireLimits& limits) {
 }
 
 }  // namespace
+
+api::Caller caller_of(int fd) {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  api::Caller caller;
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return caller;  // nobody: every permission is refused
+  caller.uid = credentials.uid;
+  caller.gid = credentials.gid;
+  caller.pid = credentials.pid;
+  return caller;
+}
 
 ClientConnection::ClientConnection(UnixHttpServer& server, Socket socket) : server_(server), transport_(std::move(socket)) {
   caller_ = caller_of(transport_.stream().native_handle());

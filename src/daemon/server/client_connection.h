@@ -10,6 +10,9 @@
 
 namespace mcv::server {
 
+/// Who is at the other end of a connection.
+api::Caller caller_of(int fd);
+
 /// One client: requests one after another, until either side ends it.
 class ClientConnection {
  public:
@@ -22,6 +25,7 @@ class ClientConnection {
   boost::asio::awaitable<void> run();
   /// The daemon goes away: ends an idle connection or a stream, lets a reply get out.
   void stop();
+  uid_t uid() const { return caller_.uid; }
 
  private:
   enum class Phase { idle, answering, streaming };

@@ -33,7 +33,7 @@ Error failure(std::string_view what, const std::string& path, int code) {
 
 /// One attempt that does not wait: a client that is one too many is not worth more.
 void refuse_politely(Local::socket socket) {
-  const Error error = Error(ErrorCode::busy, "the daemon serves as many clients as it can").with_next("repeat the command in a moment");
+  const Error error = Error(ErrorCode::busy, "the daemon serves as many clients as it can, or as many of yours").with_next("repeat the command in a moment, or end one of yours that waits");
   host::ResponseHead head;
   head.status = 503;
   head.content_type = api::problem_content_type;
@@ -95,9 +95,21 @@ asio::awaitable<void> UnixHttpServer::accept_all() {
       co_await pause.async_wait(asio::use_awaitable);
       continue;
     }
-    if (connections_.size() >= options_.connection_limit) refuse_politely(std::move(socket));
+    if (!has_room_for(caller_of(socket.native_handle()).uid)) refuse_politely(std::move(socket));
     else tasks_.spawn(serve(std::move(socket)));
   }
+}
+
+bool UnixHttpServer::has_room_for(uid_t uid) const {
+  if (connections_.size() >= options_.connection_limit) return false;
+  if (uid == 0) return true;
+  std::size_t others = 0;
+  std::size_t own = 0;
+  for (const ClientConnection* connection : connections_) {
+    if (connection->uid() != 0) ++others;
+    if (connection->uid() == uid) ++own;
+  }
+  return others < options_.shared_limit() && own < options_.per_user_limit;
 }
 
 asio::awaitable<void> UnixHttpServer::serve(Local::socket socket) {

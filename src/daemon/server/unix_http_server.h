@@ -24,6 +24,9 @@ struct ServerOptions {
   std::string path = "/run/mcv/mcvd.sock";
   unsigned mode = 0600;
   std::size_t connection_limit = 256;
+  std::size_t per_user_limit = 16;  ///< connections of one account that is not root
+  /// The last quarter of all connections is root's: nobody else can keep it out.
+  std::size_t shared_limit() const { return connection_limit - connection_limit / 4; }
   host::WireLimits limits;
   std::chrono::milliseconds write_deadline{30'000};  ///< for one reply, or one line of a stream
 };
@@ -49,6 +52,7 @@ class UnixHttpServer {
   friend class ClientConnection;
   boost::asio::awaitable<void> accept_all();
   boost::asio::awaitable<void> serve(boost::asio::local::stream_protocol::socket socket);
+  bool has_room_for(uid_t uid) const;
 
   boost::asio::any_io_executor loop_;
   ServerOptions options_;

@@ -88,11 +88,19 @@ ToolAnswer SimMachine::run(const std::vector<std::string>& argv) {
   if (const auto answer = file_tool(argv)) return *answer;
   // A word that no calendar has is refused, as systemd does.
   if (tool == "systemd-analyze") return argv.back().find("never") == std::string::npos ? ToolAnswer{} : ToolAnswer{1, "", "Failed to parse calendar specification: Invalid argument\n"};
+  if (tool == "getent") return getent(argv);
   if (tool == "stat") return ToolAnswer{0, "4096 1000000 900000\n", ""};
   if (tool == "corosync-cmapctl") return cmap();
   if (tool == "udevadm" || tool == "corosync-cfgtool") return ToolAnswer{};
   if (tool.ends_with("qemu-system-x86_64") && argv.back() == "--version") return ToolAnswer{0, "QEMU emulator version 7.2.9 (Debian 1:7.2+dfsg-7+deb12u5)\n", ""};
   return ToolAnswer{127, "", tool + ": not found\n"};
+}
+
+ToolAnswer SimMachine::getent(const std::vector<std::string>& argv) const {
+  for (const auto& [uid, name] : accounts) {
+    if (argv.back() == name || argv.back() == std::to_string(uid)) return ToolAnswer{0, fmt::format("{}:x:{}:{}::/home/{}:/bin/bash\n", name, uid, uid, name), ""};
+  }
+  return ToolAnswer{2, "", ""};
 }
 
 /// Of a directory pool's images. Mode is not modelled: what root made belongs to root alone.

@@ -86,6 +86,8 @@ class SimMachine {
   std::map<std::string, SimLink> links;
   std::map<std::string, SimUnit> units;
   std::set<std::string> timers;  ///< started
+  std::map<std::uint32_t, std::string> accounts;  ///< beside root
+  std::set<std::string> hanging_tools;            ///< do nothing and do not end
   std::map<std::string, std::unique_ptr<SimVmm>> vmms;  ///< by unit
   const std::string& name() const { return name_; }
   std::size_t node() const { return node_; }
@@ -98,6 +100,7 @@ class SimMachine {
  private:
   ToolAnswer systemd_run(const std::vector<std::string>& argv);
   ToolAnswer cmap() const;
+  ToolAnswer getent(const std::vector<std::string>& argv) const;
   ToolAnswer systemctl(const std::vector<std::string>& argv);
   ToolAnswer journalctl(const std::vector<std::string>& argv) const;
   ToolAnswer ip(const std::vector<std::string>& argv);

@@ -132,8 +132,9 @@ boost::asio::awaitable<Result<host::ProcessResult>> SimProcesses::run(host::Comm
   std::function<void(Answer)> begin = [this, command = std::move(command)](Answer reply) {
     Chance& chance = scheduler_.chance();
     const bool fails = chance.percent(faults_.fail_percent);
-    const bool hangs = !fails && chance.percent(faults_.hang_percent);
-    const bool effect = (!fails && !hangs) || chance.one_in(2);
+    const bool is_stuck = machine_.hanging_tools.contains(command.argv.front());
+    const bool hangs = is_stuck || (!fails && chance.percent(faults_.hang_percent));
+    const bool effect = !is_stuck && ((!fails && !hangs) || chance.one_in(2));
     if (faults_.seen) faults_.seen(command.argv, fails ? (effect ? "fails after" : "fails before") : hangs ? "hangs" : "ok");
     const std::uint64_t boots = machine_.boots();
     const Time at = milliseconds(chance.between(1, faults_.slowest_ms));

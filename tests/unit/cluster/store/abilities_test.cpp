@@ -115,6 +115,13 @@ TEST(CheckAbilities, RolesAreGivenOnlyBesideABuildThatKnowsThemAndTakenBackAlway
   EXPECT_EQ(code(gives, {}, peer(build(1))), ErrorCode::version_mismatch);
   EXPECT_EQ(code(gives, {}, peer(std::nullopt)), std::nullopt) << "allows nothing on a build that does not know it";
   EXPECT_EQ(code(takes, given, peer(build(1))), std::nullopt);
+  const GroupName ops = GroupName::trusted("ops");
+  ASSERT_TRUE(given.apply({"", "", {put_new(GroupRecord{ops, {user.name}})}}, 2).ok());
+  const Change fewer{"", "", {put_at(given, GroupRecord{ops, {}})}};
+  EXPECT_EQ(code(fewer, given, peer(build(1))), std::nullopt);
+  ClusterState empty = given;
+  ASSERT_TRUE(empty.apply(fewer, 3).ok());
+  EXPECT_EQ(code({"", "", {put_at(empty, GroupRecord{ops, {user.name}})}}, empty, peer(build(1))), ErrorCode::version_mismatch);
 }
 
 TEST(Entry, OfTheNextFormatHasAnotherHashAndIsRefusedByAnOlderBuild) {

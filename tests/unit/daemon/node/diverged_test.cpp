@@ -117,7 +117,7 @@ TEST_F(TwoHistories, OneIsChosenAndWhatTheOtherHadIsKeptAsCommandsUntilDismissed
     EXPECT_FALSE(answer["diverged"].get<bool>());
     ASSERT_EQ(answer["given_up"].size(), 1u);
     EXPECT_EQ(answer["given_up"][0]["to_repeat"][0]["command"], again);
-    EXPECT_NE(answer["given_up"][0]["by"].get<std::string>().find("uid 0 on A"), std::string::npos);
+    EXPECT_NE(answer["given_up"][0]["by"].get<std::string>().find("root on A"), std::string::npos);
     EXPECT_NE(text(node, "/v1/info").find("a history of B was given up"), std::string::npos);
   }
   // It outlives both daemons, and goes when somebody says so.
@@ -147,7 +147,7 @@ TEST_F(TwoHistories, AVmThatWasTakenOverStaysWhereItRunsWhicheverHistoryIsChosen
   const auto chosen = choose(b, "A");
   ASSERT_TRUE(chosen.ok()) << chosen.error->to_text();
   EXPECT_NE(chosen.body.dump().find("belongs to B, where it runs"), std::string::npos) << chosen.body.dump(1);
-  EXPECT_NE(chosen.body["result"]["by"].get<std::string>().find("uid 0 on B"), std::string::npos);
+  EXPECT_NE(chosen.body["result"]["by"].get<std::string>().find("root on B"), std::string::npos);
   expect_one_history();
   for (const std::size_t node : TwoNodes::both) {
     EXPECT_TRUE(has_as_change(node));

@@ -113,7 +113,7 @@ TEST_F(SuspectTest, WhoTakesOverIsHeldToItToo) {
   const TwoNodes::Answer lifted = nodes.ask(b, "POST", "/v1/vms/vm1/start", {{"override", {{"reason", "the backup is older"}}}});
   ASSERT_TRUE(lifted.ok()) << lifted.error->message();
   const auto& lines = nodes.scheduler().trace().last();
-  const auto says_why = [](const std::string& line) { return line.find("verify gate of vm1 overridden by uid 0: the backup is older") != std::string::npos; };
+  const auto says_why = [](const std::string& line) { return line.find("verify gate of vm1 overridden by root: the backup is older") != std::string::npos; };
   EXPECT_TRUE(std::any_of(lines.begin(), lines.end(), says_why)) << "the journal does not say who took the risk";
   nodes.pass(60s);
   EXPECT_EQ(nodes.daemon(b).guests.facts(VmName::trusted("vm1")).state, RunState::running);

@@ -7,11 +7,15 @@
 
 #include <stdexcept>
 
+#include "daemon/api/problem.h"
+
 namespace mcv::test {
 
 using namespace std::chrono_literals;
 
 namespace {
+
+boost::asio::awaitable<Result<Committed>> commit(Node& node, Change change) { co_return co_await node.shared.propose(std::move(change)); }
 
 boost::asio::awaitable<api::ApiReply> answer(Api& api, api::ApiCall call, std::string target) { co_return co_await api.answer(std::move(call), std::move(target)); }
 
@@ -78,6 +82,36 @@ TwoNodes::Answer TwoNodes::ask(std::size_t node, const std::string& method, cons
     if (report_.violations[i].find("contract of the API") != std::string::npos) ADD_FAILURE() << report_.violations[i];
   }
   return answer;
+}
+
+TwoNodes::Answer TwoNodes::ask_as(std::uint32_t uid, std::size_t node, const std::string& method, const std::string& target, const Json& body) {
+  api::ApiCall call;
+  call.method = method;
+  if (!body.is_null()) call.body = body.dump();
+  const auto reply = begin_as(uid, node, std::move(call), target);
+  run_events([&] { return reply->has_value(); }, 300s);
+  Answer answer;
+  answer.answered = reply->has_value();
+  if (!answer.answered) return answer;
+  if (const auto* error = std::get_if<Error>(&**reply)) answer.error = *error;
+  if (const auto* json = std::get_if<api::JsonReply>(&**reply)) {
+    answer.body = json->body;
+    // What the other node refused comes as it sent it.
+    if (json->status >= 400) answer.error = api::from_problem(json->body);
+  }
+  return answer;
+}
+
+std::shared_ptr<std::optional<api::ApiReply>> TwoNodes::begin_as(std::uint32_t uid, std::size_t node, api::ApiCall call, const std::string& target) {
+  call.caller.uid = uid;
+  return sim::start(lives_[node]->clients, answer(*lives_[node]->api, std::move(call), target));
+}
+
+Status TwoNodes::propose(std::size_t node, std::vector<Mutation> mutations) {
+  const auto done = wait_for(node, commit(daemon(node), Change{"", "test", std::move(mutations)}));
+  if (!done) throw std::runtime_error("a change was not answered");
+  if (!done->ok()) return done->error();
+  return success();
 }
 
 void TwoNodes::must(std::size_t node, const std::string& method, const std::string& target, const Json& body) {

@@ -53,6 +53,12 @@ class TwoNodes : public sim::NodeWorld {
   sim::SimMachine& machine(std::size_t node) { return *machines_[node]; }
   sim::FileDisk& files(std::size_t node) { return disks_[node].files; }
   Answer ask(std::size_t node, const std::string& method, const std::string& target, const Json& body = Json());
+  /// As an account of that machine, not as root.
+  Answer ask_as(std::uint32_t uid, std::size_t node, const std::string& method, const std::string& target, const Json& body = Json());
+  std::shared_ptr<std::optional<api::ApiReply>> begin_as(std::uint32_t uid, std::size_t node, api::ApiCall call, const std::string& target);
+  /// A change that no command makes.
+  Status propose(std::size_t node, std::vector<Mutation> mutations);
+  const Api& api(std::size_t node) const { return *lives_[node]->api; }
   /// ... and it succeeds, at the latest when its operation ended.
   void must(std::size_t node, const std::string& method, const std::string& target, const Json& body);
   void create_vm(const std::string& name);

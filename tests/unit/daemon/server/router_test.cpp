@@ -10,6 +10,7 @@ namespace mcv::api {
 namespace {
 
 namespace asio = boost::asio;
+using access::Permission;
 
 asio::awaitable<ApiReply> name_of_route(std::string name, ApiCall call) {
   Json body{{"route", name}, {"params", call.params}};
@@ -22,15 +23,22 @@ ApiHandler named(const std::string& name) {
 class RouterTest : public ::testing::Test {
  protected:
   RouterTest() {
-    router_.add("GET", "/v1/vms", "vm.list", named("list"));
-    router_.add("GET", "/v1/vms/{name}", "vm.read", named("read"));
-    router_.add("GET", "/v1/vms/all", "vm.read", named("all"));
-    router_.add("POST", "/v1/vms/{name}/start", "vm.start", named("start"));
+    router_.add("GET", "/v1/vms", Permission::vm_list, Reach::some, named("list"));
+    router_.add("GET", "/v1/vms/{name}", Permission::vm_show, Reach::vm, named("read"));
+    router_.add("GET", "/v1/vms/all", Permission::vm_show, Reach::cluster, named("all"));
+    router_.add("POST", "/v1/vms/{name}/start", Permission::vm_start, Reach::vm, named("start"));
+  }
+  /// Root alone, and what was asked for is kept.
+  Status judge(const ApiCall& call, const Need& need) {
+    asked_.push_back(need);
+    if (call.caller.uid == 0) return success();
+    return Error(ErrorCode::permission_denied, "not you");
   }
   ApiReply ask(const std::string& method, const std::string& target, uid_t uid = 0) {
     ApiCall call;
     call.method = method;
     call.caller.uid = uid;
+    asked_.clear();
     asio::io_context loop;
     std::optional<ApiReply> answer;
     auto on_end = [&](std::exception_ptr error, ApiReply got) {
@@ -48,7 +56,8 @@ class RouterTest : public ::testing::Test {
     return body["route"].get<std::string>() + body["params"].dump();
   }
 
-  Router router_{allow_root_only};
+  std::vector<Need> asked_;
+  Router router_{[this](const ApiCall& call, const Need& need) { return judge(call, need); }};
 };
 
 TEST_F(RouterTest, FindsRoutesAndTheirParameters) {
@@ -65,20 +74,41 @@ TEST_F(RouterTest, WhatIsNotThereIsUnknown) {
   EXPECT_EQ(route("GET", "/v1/vms/../vms"), "bad-request");
 }
 
-TEST_F(RouterTest, OnlyRootMayForNow) {
+TEST_F(RouterTest, WhoMayNotIsRefusedBeforeAnythingRuns) {
   const ApiReply answer = ask("GET", "/v1/vms", 1000);
   ASSERT_TRUE(std::holds_alternative<Error>(answer));
   EXPECT_EQ(std::get<Error>(answer).code(), ErrorCode::permission_denied);
-  const ApiReply unknown = ask("GET", "/v1/vms", static_cast<uid_t>(-1));
-  EXPECT_TRUE(std::holds_alternative<Error>(unknown));
+  const ApiReply nobody = ask("GET", "/v1/vms", static_cast<uid_t>(-1));
+  EXPECT_TRUE(std::holds_alternative<Error>(nobody));
 }
 
-TEST_F(RouterTest, ARouteDeclaresItsPermissionAndIsThereOnce) {
-  EXPECT_THROW(router_.add("GET", "/v1/x", "", named("x")), std::logic_error);
-  EXPECT_THROW(router_.add("GET", "/v1/x", "x", nullptr), std::logic_error);
-  EXPECT_THROW(router_.add("GET", "/v1/vms/{id}", "x", named("x")), std::logic_error);
-  EXPECT_THROW(router_.add("GET", "/v1/../x", "x", named("x")), std::logic_error);
-  EXPECT_NO_THROW(router_.add("PUT", "/v1/vms/{id}", "x", named("x")));
+TEST_F(RouterTest, ARouteSaysOnWhatItsPermissionHasToBeHeld) {
+  const struct {
+    const char* method;
+    const char* target;
+    Permission permission;
+    access::Scope scope;
+  } cases[] = {{"GET", "/v1/vms", Permission::vm_list, access::Scope::somewhere()},
+               {"GET", "/v1/vms/vm1", Permission::vm_show, access::Scope::vm(VmName::trusted("vm1"))},
+               {"GET", "/v1/vms/all", Permission::vm_show, access::Scope::cluster()},
+               {"POST", "/v1/vms/vm1/start", Permission::vm_start, access::Scope::vm(VmName::trusted("vm1"))},
+               {"POST", "/v1/vms/vm%201/start", Permission::vm_start, access::Scope::cluster()}};
+  for (const auto& one : cases) {
+    ask(one.method, one.target);
+    ASSERT_EQ(asked_.size(), 1u) << one.target;
+    EXPECT_EQ(asked_.front().permission, one.permission) << one.target;
+    EXPECT_EQ(asked_.front().scope, one.scope) << one.target;
+  }
+  EXPECT_EQ(route("GET", "/v1/nothing"), "unknown-route");
+  EXPECT_TRUE(asked_.empty());
+}
+
+TEST_F(RouterTest, ARouteIsWellFormedAndThereOnce) {
+  EXPECT_THROW(router_.add("GET", "/v1/x", Permission::vm_list, Reach::vm, named("x")), std::logic_error) << "of no VM";
+  EXPECT_THROW(router_.add("GET", "/v1/x", Permission::vm_list, Reach::some, nullptr), std::logic_error);
+  EXPECT_THROW(router_.add("GET", "/v1/vms/{id}", Permission::vm_list, Reach::some, named("x")), std::logic_error);
+  EXPECT_THROW(router_.add("GET", "/v1/../x", Permission::vm_list, Reach::some, named("x")), std::logic_error);
+  EXPECT_NO_THROW(router_.add("PUT", "/v1/vms/{id}", Permission::vm_list, Reach::some, named("x")));
 }
 
 TEST(ApiCallTest, ReadsFlagsStrictly) {

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -158,12 +159,12 @@ class UnixHttpServerTest : public ::testing::Test {
   }
 
   void start() {
-    router_.add("POST", "/v1/echo/{name}", "test", [](api::ApiCall call) { return echo(std::move(call)); });
-    router_.add("GET", "/v1/lines", "test", [this](api::ApiCall) { return lines(this, 3); });
-    router_.add("GET", "/v1/endless", "test", [this](api::ApiCall) { return lines(this, -1); });
-    router_.add("GET", "/v1/console", "test", [this](api::ApiCall) { return console(this); });
-    router_.add("GET", "/v1/slow", "test", [this](api::ApiCall) { return slow(this, milliseconds(300)); });
-    router_.add("GET", "/v1/stuck", "test", [this](api::ApiCall) { return slow(this, milliseconds(3'600'000)); });
+    router_.add("POST", "/v1/echo/{name}", access::Permission::self_show, api::Reach::some, [](api::ApiCall call) { return echo(std::move(call)); });
+    router_.add("GET", "/v1/lines", access::Permission::self_show, api::Reach::some, [this](api::ApiCall) { return lines(this, 3); });
+    router_.add("GET", "/v1/endless", access::Permission::self_show, api::Reach::some, [this](api::ApiCall) { return lines(this, -1); });
+    router_.add("GET", "/v1/console", access::Permission::self_show, api::Reach::some, [this](api::ApiCall) { return console(this); });
+    router_.add("GET", "/v1/slow", access::Permission::self_show, api::Reach::some, [this](api::ApiCall) { return slow(this, milliseconds(300)); });
+    router_.add("GET", "/v1/stuck", access::Permission::self_show, api::Reach::some, [this](api::ApiCall) { return slow(this, milliseconds(3'600'000)); });
     server_.emplace(loop_.get_executor(), options_, [this](api::ApiCall call, std::string target) { return router_.answer(std::move(call), std::move(target)); });
     const Status status = server_->start();
     ASSERT_TRUE(status.ok()) << status.error().message();
@@ -202,7 +203,7 @@ class UnixHttpServerTest : public ::testing::Test {
   ServerOptions options_;
   asio::io_context loop_;
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_{loop_.get_executor()};
-  api::Router router_{api::allow_root_only};
+  api::Router router_{[](const api::ApiCall& call, const api::Need& need) { return access::may({}, api::identity_of(call.caller), need.permission, need.scope).to_status(); }};
   std::optional<UnixHttpServer> server_;
   std::thread thread_;
   std::atomic<int> alive_{0};
@@ -339,6 +340,43 @@ TEST_F(UnixHttpServerTest, ThousandsOfConnectionsAreBounded) {
   EXPECT_EQ(refused, 2968u);
   clients.clear();
   EXPECT_TRUE(eventually([&]() { return ask(post("/v1/echo/a", "{}")).find("200 OK") != std::string::npos; }));
+}
+
+/// A client of that account: the kernel notes who connects, thread by thread.
+class ClientOf {
+ public:
+  ClientOf(uid_t uid, const std::string& path) {
+    const auto become = [](uid_t whom) { return ::syscall(SYS_setresuid, -1, whom, -1) == 0; };
+    const bool changed = become(uid);
+    client_.emplace(path);
+    if (!changed || !become(0)) std::abort();
+  }
+  /// Answered, whatever the answer.
+  bool served() { return client_->ask(std::string("GET /v1/lines HTTP/1.1\r\n\r\n"), "}").find("HTTP/1.1 503") == std::string::npos; }
+
+ private:
+  std::optional<RawClient> client_;
+};
+
+TEST_F(UnixHttpServerTest, NobodyKeepsOthersOutAndRootLeast) {
+  if (::getuid() != 0) GTEST_SKIP() << "needs to be root to be others";
+  std::filesystem::permissions(directory_, std::filesystem::perms(0755));
+  options_.mode = 0666;
+  options_.connection_limit = 8;
+  options_.per_user_limit = 3;
+  start();
+  std::vector<std::unique_ptr<ClientOf>> clients;
+  const auto is_served = [&](uid_t uid) {
+    clients.push_back(std::make_unique<ClientOf>(uid, options_.path));
+    return clients.back()->served();
+  };
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(is_served(1001));
+  EXPECT_FALSE(is_served(1001)) << "one too many of one account";
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(is_served(1002));
+  EXPECT_FALSE(is_served(1003)) << "the rest is root's";
+  EXPECT_TRUE(is_served(0));
+  clients.clear();
+  EXPECT_TRUE(eventually([&]() { return is_served(1003); }));
 }
 
 TEST_F(UnixHttpServerTest, SendsLinesAsTheyCome) {

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who may do what, asked of whole daemons: every route by every role, a request that goes to the other node, roles that are taken
+// back meanwhile, and a name service that hangs. The decision itself is in cluster/access/decision_test.cpp.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "cluster/access/decision.h"
+#include "cluster/store/abilities.h"
+#include "daemon/routes/judge.h"
+#include "two_nodes.h"
+
+namespace mcv::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t a = TwoNodes::a;
+constexpr std::size_t b = TwoNodes::b;
+constexpr std::uint32_t alice_uid = 1000;
+constexpr std::uint32_t bob_uid = 1001;
+const UserName alice = UserName::trusted("alice");
+const UserName bob = UserName::trusted("bob");
+
+class Access : public testing::Test {
+ protected:
+  Access() {
+    nodes.make_cluster();
+    nodes.create_vm("vm1");
+    nodes.create_vm("vm2");
+    for (const std::size_t node : TwoNodes::both) nodes.machine(node).accounts = {{alice_uid, "alice"}, {bob_uid, "bob"}};
+    must({put_new(UserRecord{alice})});
+  }
+  void must(std::vector<Mutation> mutations) {
+    const Status done = nodes.propose(a, std::move(mutations));
+    ASSERT_TRUE(done.ok()) << done.error().to_text();
+    nodes.pass(1s);
+  }
+  GrantRecord grant_of(const UserName& user, Role role, const char* vm = nullptr) {
+    GrantRecord grant{user, role, {}};
+    if (vm != nullptr) grant.vm = GrantedVm{VmName::trusted(vm), nodes.daemon(a).shared.current().vm(VmName::trusted(vm))->uuid};
+    return grant;
+  }
+  void give(const UserName& user, Role role, const char* vm = nullptr) { must({put_new(grant_of(user, role, vm))}); }
+  void take_back(const GrantRecord& grant) { must({erase_at(nodes.daemon(a).shared.current(), Kind::setting, grant.key())}); }
+
+  std::string code(std::uint32_t uid, std::size_t node, const std::string& method, const std::string& target, const Json& body = Json::object()) {
+    const auto answer = nodes.ask_as(uid, node, method, target, body);
+    if (!answer.answered) return "no answer";
+    if (!answer.error) return "ok";
+    if (answer.error->kind() == ErrorKind::denied) {
+      EXPECT_FALSE(answer.error->next().empty()) << answer.error->to_text();
+    }
+    return std::string(to_text(answer.error->code()));
+  }
+  std::size_t operations(std::size_t node) { return nodes.daemon(node).operations.list().size(); }
+  void wait_for_operations(std::size_t node) {
+    nodes.run_events([&] { return nodes.daemon(node).operations.running() == 0; }, 300s);
+  }
+  bool runs(const char* vm) { return nodes.daemon(a).guests.facts(VmName::trusted(vm)).state == RunState::running; }
+
+  TwoNodes nodes;
+};
+
+constexpr const char* denied = "permission-denied";
+
+TEST_F(Access, EveryRouteByEveryRoleIsAsTheTableSays) {
+  std::ifstream file(std::string(MCV_TEST_DATA) + "/access/routes.txt");
+  ASSERT_TRUE(file.good());
+  std::ostringstream wanted;
+  wanted << file.rdbuf();
+  const auto state_with = [&](std::optional<GrantRecord> grant) {
+    ClusterState state = nodes.daemon(a).shared.current();
+    if (grant) {
+      EXPECT_TRUE(state.apply(Change{"", "", {put_new(*grant)}}, 1'000'000).ok());
+    }
+    return state;
+  };
+  struct Column {
+    const char* name;
+    access::Identity who;
+    ClusterState state;
+  };
+  const access::Identity user{alice_uid, alice};
+  const std::vector<Column> columns = {{"stranger", {bob_uid, bob}, state_with({})},
+                                       {"user", user, state_with({})},
+                                       {"viewer@vm1", user, state_with(grant_of(alice, Role::viewer, "vm1"))},
+                                       {"operator@vm1", user, state_with(grant_of(alice, Role::operate, "vm1"))},
+                                       {"owner@vm1", user, state_with(grant_of(alice, Role::owner, "vm1"))},
+                                       {"owner@vm2", user, state_with(grant_of(alice, Role::owner, "vm2"))},
+                                       {"viewer", user, state_with(grant_of(alice, Role::viewer))},
+                                       {"operator", user, state_with(grant_of(alice, Role::operate))},
+                                       {"owner", user, state_with(grant_of(alice, Role::owner))},
+                                       {"administrator", user, state_with(grant_of(alice, Role::administrator))},
+                                       {"root", {0, {}}, state_with({})}};
+  std::string found = "# SPDX-License-Identifier: Apache-2.0\n# Each route, asked for vm1 where it is of a VM, by whom in which role: yes or no (-). \"some\": only what the role covers.\n";
+  found += fmt::format("{:<6} {:<38} {:<23} {:<8}", "#", "route", "permission", "reach");
+  for (const Column& column : columns) found += fmt::format(" {}", column.name);
+  found += "\n";
+  const auto reach_text = [](api::Reach reach) { return reach == api::Reach::cluster ? "cluster" : reach == api::Reach::vm ? "vm" : "some"; };
+  std::set<std::string> lines;
+  for (const auto& route : nodes.api(a).router().routes()) {
+    std::string line = fmt::format("{:<6} {:<38} {:<23} {:<8}", route.method, route.pattern, to_text(route.permission), reach_text(route.reach));
+    api::ApiCall call;
+    call.method = route.method;
+    std::string target = route.pattern;
+    for (const auto& [parameter, value] : {std::pair<std::string, std::string>{"{name}", "vm1"}, {"{id}", "A-1"}, {"{user}", "alice"}}) {
+      if (const auto at = target.find(parameter); at != std::string::npos) target.replace(at, parameter.size(), value);
+    }
+    const auto admitted = nodes.api(a).router().admit(call, target);
+    // Nobody: refused, whatever the route.
+    EXPECT_EQ(admitted.ok() ? "admitted" : to_text(admitted.error().code()), denied) << line;
+    call.caller.uid = 0;
+    const auto roots = nodes.api(a).router().admit(call, target);
+    ASSERT_TRUE(roots.ok()) << line;
+    EXPECT_EQ(roots->route, &route) << line;
+    ASSERT_EQ(roots->call.needs.size(), 1u) << line;
+    for (const Column& column : columns) {
+      const api::Need& need = roots->call.needs.front();
+      line += fmt::format(" {:<{}}", access::may(column.state, column.who, need.permission, need.scope).allowed ? "yes" : "-", std::string_view(column.name).size());
+    }
+    lines.insert(line.substr(0, line.find_last_not_of(' ') + 1));
+  }
+  for (const std::string& line : lines) found += line + "\n";
+  EXPECT_EQ(found, wanted.str()) << found;
+}
+
+TEST_F(Access, NobodyDoesAnythingByDefault) {
+  for (const std::uint32_t uid : {alice_uid, bob_uid, 4711u, static_cast<std::uint32_t>(-1)}) {
+    EXPECT_EQ(code(uid, a, "GET", "/v1/info", Json()), denied) << uid;
+    EXPECT_EQ(code(uid, a, "POST", "/v1/vms/vm1/start"), denied) << uid;
+    EXPECT_EQ(code(uid, b, "POST", "/v1/vms/vm1/start"), denied) << uid << ": of the other node's VM";
+    EXPECT_EQ(code(uid, a, "GET", "/v1/operations/A-1", Json()), denied) << uid;
+    EXPECT_EQ(code(uid, a, "POST", "/v1/operations/A-1/retry"), denied) << uid;
+  }
+  EXPECT_FALSE(runs("vm1"));
+  EXPECT_EQ(code(0, a, "GET", "/v1/info", Json()), "ok");
+}
+
+TEST_F(Access, ARoleForOneVmIsForThatOne) {
+  give(alice, Role::operate, "vm1");
+  const std::size_t before = operations(a);
+  EXPECT_EQ(code(alice_uid, a, "POST", "/v1/vms/vm2/start"), denied);
+  EXPECT_EQ(code(alice_uid, a, "POST", "/v1/vms/no-such-vm/start"), denied) << "nobody learns names by asking";
+  EXPECT_EQ(code(alice_uid, a, "DELETE", "/v1/vms/vm1"), denied);
+  EXPECT_EQ(code(alice_uid, a, "PATCH", "/v1/vms/vm1", {{"cpus", 2}}), denied);
+  EXPECT_EQ(code(alice_uid, a, "POST", "/v1/verify", {{"all", true}}), denied);
+  EXPECT_EQ(code(alice_uid, a, "POST", "/v1/verify", {{"vms", {"vm1", "vm2"}}}), denied);
+  EXPECT_EQ(operations(a), before);
+  EXPECT_EQ(code(alice_uid, a, "POST", "/v1/verify", {{"vms", {"vm1"}}}), "ok");
+  wait_for_operations(a);
+  EXPECT_EQ(code(alice_uid, a, "POST", "/v1/vms/vm1/start"), "ok");
+  wait_for_operations(a);
+  EXPECT_TRUE(runs("vm1"));
+}
+
+TEST_F(Access, TheNameCountsNotTheNumberOfTheNodeThatWasEntered) {
+  give(alice, Role::operate, "vm1");
+  nodes.machine(a).accounts = {{alice_uid, "bob"}};
+  nodes.machine(b).accounts = {{alice_uid, "bob"}, {5000, "alice"}};
+  nodes.pass(20s);
+  EXPECT_EQ(code(alice_uid, a, "POST", "/v1/vms/vm1/start"), denied);
+  EXPECT_EQ(code(alice_uid, b, "POST", "/v1/vms/vm1/start"), denied);
+  EXPECT_EQ(code(5000, b, "POST", "/v1/vms/vm1/start"), "ok") << "A owns it, and has no account of that name";
+  wait_for_operations(a);
+  EXPECT_TRUE(runs("vm1"));
+}
+
+TEST_F(Access, WhereItIsCarriedOutItIsJudgedAgain) {
+  give(alice, Role::operate, "vm1");
+  const auto forwarded = [&](Json who) {
+    host::HttpRequest request;
+    request.method = "POST";
+    request.target = "/peer/v1/api";
+    Json body = {{"method", "POST"}, {"path", "/v1/vms/vm1/start"}, {"query", Json::object()}, {"body", "{}"}};
+    body.update(who);
+    request.body = body.dump();
+    const auto reply = nodes.peer_request(nodes.peer_network(b), a, std::move(request));
+    const Json answer = *parse_json(std::get<host::HttpResponse>(*reply).body);
+    return answer.value("code", std::string("ok"));
+  };
+  EXPECT_EQ(forwarded({{"uid", 1001}, {"user", "bob"}}), denied);
+  EXPECT_EQ(forwarded({{"uid", 1000}}), denied) << "a number is no name";
+  EXPECT_EQ(forwarded({{"uid", 1000}, {"user", "root"}}), denied);
+  EXPECT_EQ(forwarded({{"uid", 1000}, {"user", "../alice"}}), denied);
+  EXPECT_FALSE(runs("vm1"));
+  EXPECT_EQ(forwarded({{"uid", 1000}, {"user", "alice"}}), "ok");
+}
+
+TEST_F(Access, ARoleThatIsTakenBackMeanwhileStartsNothing) {
+  give(alice, Role::owner, "vm1");
+  ASSERT_EQ(code(alice_uid, a, "GET", "/v1/vms/vm1", Json()), "ok") << "its name is known now";
+  const std::size_t before = operations(a);
+  // A waits for B's answer about the guest as long as it may; the configuration goes another way.
+  nodes.network().lose_answer_percent = 100;
+  api::ApiCall call;
+  call.method = "DELETE";
+  const auto reply = nodes.begin_as(alice_uid, a, std::move(call), "/v1/vms/vm1");
+  take_back(grant_of(alice, Role::owner, "vm1"));
+  ASSERT_FALSE(reply->has_value()) << "it is still looking at the machines";
+  nodes.run_events([&] { return reply->has_value(); }, 300s);
+  ASSERT_TRUE(reply->has_value());
+  const auto* error = std::get_if<Error>(&**reply);
+  ASSERT_NE(error, nullptr);
+  EXPECT_EQ(error->code(), ErrorCode::permission_denied) << error->to_text();
+  EXPECT_EQ(operations(a), before);
+}
+
+TEST_F(Access, ANameServiceThatHangsKeepsNobodyElseOut) {
+  give(alice, Role::operate);
+  for (const std::size_t node : TwoNodes::both) nodes.machine(node).hanging_tools = {"getent"};
+  std::vector<std::shared_ptr<std::optional<api::ApiReply>>> waiting;
+  for (std::uint32_t i = 0; i < 40; ++i) {
+    api::ApiCall call;
+    call.method = "GET";
+    waiting.push_back(nodes.begin_as(alice_uid + i % 20, a, std::move(call), "/v1/vms"));
+  }
+  EXPECT_EQ(code(0, a, "GET", "/v1/vms", Json()), "ok");
+  EXPECT_EQ(code(0, a, "POST", "/v1/vms/vm1/start"), "ok");
+  nodes.run_events([&] { return std::all_of(waiting.begin(), waiting.end(), [](const auto& reply) { return reply->has_value(); }); }, 10s);
+  for (const auto& reply : waiting) {
+    ASSERT_TRUE(reply->has_value()) << "within its bound";
+    const auto* error = std::get_if<Error>(&**reply);
+    ASSERT_NE(error, nullptr);
+    EXPECT_EQ(error->code(), ErrorCode::identity_unknown) << error->to_text();
+    EXPECT_FALSE(error->next().empty());
+  }
+  for (const std::size_t node : TwoNodes::both) nodes.machine(node).hanging_tools.clear();
+  EXPECT_EQ(code(alice_uid, a, "GET", "/v1/vms", Json()), "ok") << "it answers again";
+  for (const std::size_t node : TwoNodes::both) nodes.machine(node).hanging_tools = {"getent"};
+  EXPECT_EQ(code(alice_uid, a, "GET", "/v1/vms", Json()), "ok") << "a name just found is not asked for again";
+  nodes.pass(20s);
+  EXPECT_EQ(code(alice_uid, a, "GET", "/v1/vms", Json()), "identity-unknown") << "but not for long";
+}
+
+TEST_F(Access, BesideAnOlderBuildRolesAreTakenBackButNotGiven) {
+  give(alice, Role::operate);
+  nodes.upgrade(a, Abilities{newest_format, {feature::run_alone, feature::verify_desk}});
+  nodes.pass(10s);
+  const Status refused = nodes.propose(b, {put_new(UserRecord{bob})});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), ErrorCode::version_mismatch) << refused.error().to_text();
+  EXPECT_FALSE(refused.error().next().empty());
+  EXPECT_EQ(code(alice_uid, b, "GET", "/v1/vms", Json()), "ok");
+  EXPECT_EQ(code(alice_uid, b, "POST", "/v1/vms/vm1/start"), "version-mismatch") << "A owns it and would not know alice";
+  EXPECT_FALSE(runs("vm1"));
+  EXPECT_EQ(code(0, b, "POST", "/v1/vms/vm1/start"), "ok");
+  EXPECT_TRUE(nodes.propose(b, {erase_at(nodes.daemon(b).shared.current(), Kind::setting, "grant/user/alice/operator")}).ok());
+  EXPECT_EQ(code(alice_uid, b, "GET", "/v1/vms", Json()), denied);
+}
+
+TEST_F(Access, AConsoleEndsWithTheRole) {
+  give(alice, Role::operate, "vm1");
+  nodes.must(a, "POST", "/v1/vms/vm1/start", Json::object());
+  for (const std::size_t node : {a, b}) {
+    api::ApiCall call;
+    call.method = "GET";
+    call.upgrade = "mcv-console";
+    const auto reply = nodes.begin_as(alice_uid, node, std::move(call), "/v1/vms/vm1/console?replay=0");
+    nodes.run_events([&] { return reply->has_value(); }, 60s);
+    ASSERT_TRUE(reply->has_value());
+    auto* upgraded = std::get_if<api::UpgradeReply>(&**reply);
+    ASSERT_NE(upgraded, nullptr);
+    nodes.type(node, *upgraded->stream, "before");
+    take_back(grant_of(alice, Role::operate, "vm1"));
+    EXPECT_FALSE((*nodes.wait_for(node, upgraded->stream->write("after"))).ok());
+    nodes.guest_prints(a, "vm1", "a secret");
+    const std::string seen = nodes.read_until(node, *upgraded->stream, "no end");
+    EXPECT_EQ(seen.find("a secret"), std::string::npos) << seen;
+    EXPECT_NE(seen.find("takes the role operator"), std::string::npos) << seen;
+    give(alice, Role::operate, "vm1");
+  }
+  EXPECT_EQ(nodes.typed_at_guest(a, "vm1"), "beforebefore");
+}
+
+TEST_F(Access, AnOperationIsShownToWhoSeesItsVmOrBeganIt) {
+  give(alice, Role::operate, "vm1");
+  ASSERT_EQ(code(0, a, "POST", "/v1/vms/vm2/start"), "ok");
+  const std::string of_vm2 = nodes.daemon(a).operations.list().front().id.str();
+  wait_for_operations(a);
+  ASSERT_EQ(code(alice_uid, b, "POST", "/v1/vms/vm1/start"), "ok");
+  const std::string own = nodes.daemon(a).operations.list().front().id.str();
+  wait_for_operations(a);
+  for (const std::size_t node : {a, b}) {
+    EXPECT_EQ(code(alice_uid, node, "GET", "/v1/operations/" + own, Json()), "ok");
+    EXPECT_EQ(code(alice_uid, node, "GET", "/v1/operations/" + of_vm2, Json()), denied);
+    EXPECT_EQ(code(alice_uid, node, "GET", "/v1/operations/A-4711", Json()), denied) << "as one that is not there";
+    EXPECT_EQ(code(alice_uid, node, "POST", "/v1/operations/" + of_vm2 + "/cancel"), denied);
+    EXPECT_EQ(code(alice_uid, node, "POST", "/v1/operations/" + own + "/cancel"), "operation-ended");
+  }
+  take_back(grant_of(alice, Role::operate, "vm1"));
+  give(alice, Role::viewer, "vm2");
+  EXPECT_EQ(code(alice_uid, a, "GET", "/v1/operations/" + own, Json()), "ok") << "began it";
+  EXPECT_EQ(code(alice_uid, a, "GET", "/v1/operations/" + of_vm2, Json()), "ok");
+  EXPECT_EQ(code(alice_uid, a, "POST", "/v1/operations/" + own + "/retry"), denied);
+}
+
+TEST_F(Access, ToGoOnTakesWhatItTookToBegin) {
+  api::ApiCall call;
+  call.caller.uid = alice_uid;
+  call.caller.name = "alice";
+  give(alice, Role::operate, "vm1");
+  Plan plan;
+  plan.kind = "vm-delete";
+  plan.object = "vm/vm1";
+  EXPECT_FALSE(routes::require_like(nodes.daemon(a), call, access::Permission::operation_retry, plan).ok());
+  plan.kind = "vm-stop";
+  EXPECT_TRUE(routes::require_like(nodes.daemon(a), call, access::Permission::operation_retry, plan).ok());
+  plan.kind = "vm-start";
+  plan.steps.push_back({"guest.start", NodeName::trusted("A"), {{"gate_overridden", true}}, false, ""});
+  EXPECT_FALSE(routes::require_like(nodes.daemon(a), call, access::Permission::operation_retry, plan).ok()) << "on copies that differ";
+  plan.steps.clear();
+  plan.kind = "vm-lost";
+  EXPECT_FALSE(routes::require_like(nodes.daemon(a), call, access::Permission::operation_retry, plan).ok());
+}
+
+TEST_F(Access, WhatAGuestGetsOfTheHostIsAnAdministratorsWord) {
+  give(alice, Role::owner);
+  const Json disk_of_another = {{"boot", {{"kernel", "/dev/drbd101"}, {"initramfs", ""}, {"cmdline", ""}, {"firmware", ""}}}};
+  EXPECT_EQ(code(alice_uid, a, "PATCH", "/v1/vms/vm1", disk_of_another), denied);
+  const Json words = {{"boot", {{"kernel", "/boot/vmlinuz"}, {"initramfs", "/boot/initrd"}, {"cmdline", "quiet"}, {"firmware", ""}}}};
+  EXPECT_EQ(code(alice_uid, a, "PATCH", "/v1/vms/vm1", words), "ok") << "the same files";
+  EXPECT_EQ(code(alice_uid, a, "PATCH", "/v1/vms/vm1", {{"cpus", 2}}), "ok");
+  Json vm = {{"name", "vm3"}, {"cpus", 1}, {"memory", std::uint64_t{128} << 20}, {"disks", Json::array()}, {"storage_type", "drbd"}, {"hypervisor", "qemu"}};
+  vm["boot"] = disk_of_another["boot"];
+  EXPECT_EQ(code(alice_uid, a, "POST", "/v1/vms", vm), denied);
+  EXPECT_EQ(code(alice_uid, a, "POST", "/v1/vms/vm1/start", {{"override", {{"reason", "I say so"}}}}), denied) << "its own permission";
+}
+
+}  // namespace
+}  // namespace mcv::test

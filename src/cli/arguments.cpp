@@ -288,7 +288,7 @@ std::string usage_of(const Command& command) {
   std::string text = fmt::format("hvctl {}", command.name);
   bool optional = false;
   if (command.operands.max > 0) {
-    const std::string many = command.operands.max > 1 ? "..." : "";
+    const std::string many = command.operands.max == any_number ? "..." : "";
     text += command.operands.min > 0 ? fmt::format(" {}{}", command.operands.name, many) : fmt::format(" [{}{}]", command.operands.name, many);
   }
   for (const Option& option : command.options) {

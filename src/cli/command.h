@@ -16,7 +16,7 @@ namespace mcv::cli {
 class Session;
 
 /// What a value names, so that completion can offer it and a wrong one gets a suggestion.
-enum class Completes { nothing, vm, node, network, pool, operation, file };
+enum class Completes { nothing, vm, node, network, pool, operation, user, group, file };
 
 struct Option {
   std::string_view name;         ///< "--cpus"

@@ -39,6 +39,8 @@ NameSource source_of(Completes kind) {
     case Completes::network: return {"/v1/networks", "networks"};
     case Completes::pool: return {"/v1/storage", "pools"};
     case Completes::operation: return {"/v1/operations", "operations"};
+    case Completes::user: return {"/v1/users", "users"};
+    case Completes::group: return {"/v1/groups", "groups"};
     case Completes::nothing:
     case Completes::file: break;
   }

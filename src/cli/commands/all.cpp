@@ -8,7 +8,8 @@ std::vector<Command> all() {
           storage_create(), storage_list(),   storage_delete(), storage_list_quarantined(), storage_delete_quarantined(), storage_list_snapshots(), storage_delete_snapshot(), drbd_enable(),      drbd_list(),             network_create(),   network_list(),
           network_delete(), vm_create(),      vm_list(),     vm_info(),             vm_start(),              vm_stop(),          vm_kill(),
           vm_reset(),       vm_console(),     vm_update(),   vm_delete(),           migrate(),               verify(),           resync(),           op_list(),
-          op_show(),        op_watch(),       op_cancel(),      op_retry()};
+          op_show(),        op_watch(),       op_cancel(),      op_retry(),
+          user_add(), user_remove(), user_list(), group_create(), group_delete(), group_add(), group_remove(), group_list(), grant_add(), grant_remove(), grant_list(), whoami(), explain_permission()};
 }
 
 }  // namespace mcv::cli::commands

@@ -54,6 +54,19 @@ Command op_show();
 Command op_watch();
 Command op_cancel();
 Command op_retry();
+Command user_add();
+Command user_remove();
+Command user_list();
+Command group_create();
+Command group_delete();
+Command group_add();
+Command group_remove();
+Command group_list();
+Command grant_add();
+Command grant_remove();
+Command grant_list();
+Command whoami();
+Command explain_permission();
 
 /// Asks before run-alone, and says what it may lose; refuses any other word than the two.
 Status confirm_peer_loss(Session& session, const std::string& policy);

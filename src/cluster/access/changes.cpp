@@ -35,8 +35,8 @@ std::string where(const std::optional<VmName>& vm) { return vm ? " on " + vm->st
 
 Result<Changes> add_user(const ClusterState& state, const requests::AddUser& request) {
   const UserName& user = request.name;
-  if (user.str() == "root") return Error(ErrorCode::bad_request, "root may do everything without being a user").with_safe("nothing was changed").with_next("hvctl " "whoami");
-  if (has_user(state, user)) return there_already(fmt::format("{} is a user already", user.str()), fmt::format("hvctl " "grant add --user {} --role ROLE", user.str()));
+  if (user.str() == "root") return Error(ErrorCode::bad_request, "root may do everything without being a user").with_safe("nothing was changed").with_next("hvctl whoami");
+  if (has_user(state, user)) return there_already(fmt::format("{} is a user already", user.str()), fmt::format("hvctl grant add --user {} --role ROLE", user.str()));
   return Changes{fmt::format("user {} added", user.str()), {put_new(UserRecord{user})}};
 }
 
@@ -55,7 +55,7 @@ Result<Changes> remove_user(const ClusterState& state, const UserName& user) {
 }
 
 Result<Changes> create_group(const ClusterState& state, const requests::CreateGroup& request) {
-  if (find_group(state, request.name)) return there_already(fmt::format("there is a group {} already", request.name.str()), fmt::format("hvctl " "group add {} USER", request.name.str()));
+  if (find_group(state, request.name)) return there_already(fmt::format("there is a group {} already", request.name.str()), fmt::format("hvctl group add {} USER", request.name.str()));
   return Changes{fmt::format("group {} created", request.name.str()), {put_new(GroupRecord{request.name, {}})}};
 }
 
@@ -70,8 +70,8 @@ Result<Changes> delete_group(const ClusterState& state, const GroupName& group) 
 
 Result<Changes> add_member(const ClusterState& state, const GroupName& name, const UserName& user) {
   MCV_TRY(GroupRecord group, group_named(state, name));
-  if (!has_user(state, user)) return no_such("user", user.str()).with_next(fmt::format("hvctl " "user add {}", user.str()));
-  if (is_member(group, user)) return there_already(fmt::format("{} is in the group {} already", user.str(), name.str()), "hvctl " "group list");
+  if (!has_user(state, user)) return no_such("user", user.str()).with_next(fmt::format("hvctl user add {}", user.str()));
+  if (is_member(group, user)) return there_already(fmt::format("{} is in the group {} already", user.str(), name.str()), "hvctl group list");
   group.members.push_back(user);
   std::sort(group.members.begin(), group.members.end());
   return Changes{fmt::format("{} added to the group {}", user.str(), name.str()), {put_at(state, group)}};
@@ -80,7 +80,7 @@ Result<Changes> add_member(const ClusterState& state, const GroupName& name, con
 Result<Changes> remove_member(const ClusterState& state, const GroupName& name, const UserName& user) {
   MCV_TRY(GroupRecord group, group_named(state, name));
   if (!is_member(group, user)) {
-    return Error(ErrorCode::not_found, fmt::format("{} is not in the group {}", user.str(), name.str())).with_safe("nothing was changed").with_next("hvctl " "group list");
+    return Error(ErrorCode::not_found, fmt::format("{} is not in the group {}", user.str(), name.str())).with_safe("nothing was changed").with_next("hvctl group list");
   }
   std::erase(group.members, user);
   return Changes{fmt::format("{} removed from the group {}", user.str(), name.str()), {put_at(state, group)}};
@@ -101,7 +101,7 @@ Result<GrantRecord> grant_of(const ClusterState& state, const requests::Grant& r
 }  // namespace
 
 Result<Changes> add_grant(const ClusterState& state, const requests::Grant& request) {
-  if (const auto* user = std::get_if<UserName>(&request.grantee); user != nullptr && !has_user(state, *user)) return no_such("user", user->str()).with_next(fmt::format("hvctl " "user add {}", user->str()));
+  if (const auto* user = std::get_if<UserName>(&request.grantee); user != nullptr && !has_user(state, *user)) return no_such("user", user->str()).with_next(fmt::format("hvctl user add {}", user->str()));
   if (const auto* group = std::get_if<GroupName>(&request.grantee)) {
     MCV_CHECK(group_named(state, *group));
   }
@@ -113,7 +113,7 @@ Result<Changes> add_grant(const ClusterState& state, const requests::Grant& requ
   changes.summary = fmt::format("{} has the role {}{}", to_text(request.grantee), to_text(request.role), where(request.vm));
   const ClusterState::Entry* standing = state.find(Kind::setting, grant.key());
   if (standing != nullptr && standing->value == grant.to_json()) {
-    return there_already(fmt::format("{} has the role {}{} already", to_text(request.grantee), to_text(request.role), where(request.vm)), "hvctl " "grant list");
+    return there_already(fmt::format("{} has the role {}{} already", to_text(request.grantee), to_text(request.role), where(request.vm)), "hvctl grant list");
   }
   // What is under the key was given for another VM of that name, which is gone.
   Mutation put = put_new(grant);
@@ -126,7 +126,7 @@ Result<Changes> remove_grant(const ClusterState& state, const requests::Grant& r
   GrantRecord grant{request.grantee, request.role, {}};
   if (request.vm) grant.vm = GrantedVm{*request.vm, ""};
   if (state.find(Kind::setting, grant.key()) == nullptr) {
-    return Error(ErrorCode::not_found, fmt::format("{} was not given the role {}{}", to_text(request.grantee), to_text(request.role), where(request.vm))).with_safe("nothing was changed").with_next("hvctl " "grant list");
+    return Error(ErrorCode::not_found, fmt::format("{} was not given the role {}{}", to_text(request.grantee), to_text(request.role), where(request.vm))).with_safe("nothing was changed").with_next("hvctl grant list");
   }
   Changes changes;
   changes.summary = fmt::format("{} has the role {}{} no more", to_text(request.grantee), to_text(request.role), where(request.vm));

@@ -36,7 +36,7 @@ bool reaches(const HeldRole& held, Permission permission, const Scope& scope) {
 
 /// What an administrator would type so that it is allowed.
 std::string grant_command(const UserName& user, Role role, Permission permission, const Scope& scope) {
-  const std::string base = fmt::format("hvctl " "grant add --user {} --role {}", user.str(), to_text(role));
+  const std::string base = fmt::format("hvctl grant add --user {} --role {}", user.str(), to_text(role));
   if (role == Role::administrator || !can_be_held_for_one_vm(permission) || scope.is_cluster()) return base;
   return fmt::format("{} --vm {}", base, scope.vm() != nullptr ? scope.vm()->str() : "VM");
 }
@@ -45,7 +45,7 @@ Decision refuse(std::string reason, std::string next) { return {false, std::move
 
 Decision without_role(const ClusterState& state, const UserName& user, Permission permission, const Scope& scope, const std::vector<HeldRole>& roles) {
   if (!has_user(state, user)) {
-    return refuse(fmt::format("{} is no user of this cluster", user.str()), fmt::format("an administrator types: hvctl " "user add {}", user.str()));
+    return refuse(fmt::format("{} is no user of this cluster", user.str()), fmt::format("an administrator types: hvctl user add {}", user.str()));
   }
   const Role least = least_role(permission).value_or(Role::viewer);
   const bool only_everywhere = !can_be_held_for_one_vm(permission);
@@ -68,7 +68,7 @@ Status Decision::to_status() const {
 
 Decision may(const ClusterState& state, const Identity& who, Permission permission, const Scope& scope) {
   if (who.is_root()) return {true, "root may do everything", ""};
-  if (!who.name) return refuse(fmt::format("{} has no name on this node that could be a user's", to_text(who)), "hvctl " "whoami");
+  if (!who.name) return refuse(fmt::format("{} has no name on this node that could be a user's", to_text(who)), "hvctl whoami");
   if (!least_role(permission)) return {true, fmt::format("'{}' takes no role", to_text(permission)), ""};
   const std::vector<HeldRole> roles = roles_of(state, who);
   const auto found = std::find_if(roles.begin(), roles.end(), [&](const HeldRole& held) { return reaches(held, permission, scope); });

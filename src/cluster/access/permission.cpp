@@ -34,7 +34,7 @@ Result<Permission> permission_from_text(std::string_view text) {
   for (const Row& row : rows) {
     if (row.text == text) return row.permission;
   }
-  return Error(ErrorCode::not_found, fmt::format("there is no permission '{}'", text.substr(0, 60))).with_next("hvctl " "explain permission --help lists them");
+  return Error(ErrorCode::not_found, fmt::format("there is no permission '{}'", text.substr(0, 60))).with_next("hvctl explain permission --help lists them");
 }
 
 const std::vector<Permission>& all_permissions() {

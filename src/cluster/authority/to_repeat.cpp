@@ -240,23 +240,23 @@ class Repeating {
   }
 
   void user(const std::string& name, bool there, bool here) {
-    if (there && !here) add(fmt::format("the user {}", name), fmt::format("hvctl " "user add {}", name));
-    if (!there && here) add(fmt::format("the user {} was removed", name), fmt::format("hvctl " "user remove {}", name));
+    if (there && !here) add(fmt::format("the user {}", name), fmt::format("hvctl user add {}", name));
+    if (!there && here) add(fmt::format("the user {} was removed", name), fmt::format("hvctl user remove {}", name));
   }
 
   void group(const GroupName& name) {
     const auto there = find_group(theirs(), name);
     const auto here = find_group(after_, name);
-    if (!there && here) add(fmt::format("the group {} was deleted", name.str()), fmt::format("hvctl " "group delete {}", name.str()));
+    if (!there && here) add(fmt::format("the group {} was deleted", name.str()), fmt::format("hvctl group delete {}", name.str()));
     if (!there) return;
-    if (!here) add(fmt::format("the group {}", name.str()), fmt::format("hvctl " "group create {}", name.str()));
+    if (!here) add(fmt::format("the group {}", name.str()), fmt::format("hvctl group create {}", name.str()));
     const std::vector<UserName> before = here ? here->members : std::vector<UserName>();
     const auto missing = [](const std::vector<UserName>& list, const UserName& user) { return std::find(list.begin(), list.end(), user) == list.end(); };
     for (const UserName& member : there->members) {
-      if (missing(before, member)) add(fmt::format("{} is in the group {}", member.str(), name.str()), fmt::format("hvctl " "group add {} {}", name.str(), member.str()));
+      if (missing(before, member)) add(fmt::format("{} is in the group {}", member.str(), name.str()), fmt::format("hvctl group add {} {}", name.str(), member.str()));
     }
     for (const UserName& member : before) {
-      if (missing(there->members, member) && has_user(theirs(), member)) add(fmt::format("{} is in the group {} no more", member.str(), name.str()), fmt::format("hvctl " "group remove {} {}", name.str(), member.str()));
+      if (missing(there->members, member) && has_user(theirs(), member)) add(fmt::format("{} is in the group {} no more", member.str(), name.str()), fmt::format("hvctl group remove {} {}", name.str(), member.str()));
     }
   }
 

@@ -58,9 +58,9 @@ Error changed_meanwhile(const std::string& what) {
 
 Status check_grantee(const ClusterState& after, const Grantee& grantee) {
   if (const auto* user = std::get_if<UserName>(&grantee)) {
-    if (!has_user(after, *user)) return not_there("user", user->str(), fmt::format("hvctl " "user add {}", user->str()));
+    if (!has_user(after, *user)) return not_there("user", user->str(), fmt::format("hvctl user add {}", user->str()));
   } else if (const auto& group = std::get<GroupName>(grantee); !find_group(after, group)) {
-    return not_there("group", group.str(), fmt::format("hvctl " "group create {}", group.str()));
+    return not_there("group", group.str(), fmt::format("hvctl group create {}", group.str()));
   }
   return success();
 }
@@ -69,7 +69,7 @@ Status check_put(const ClusterState& after, const std::string& key, const Json& 
   if (key.starts_with(group_prefix)) {
     MCV_TRY(const GroupRecord group, GroupRecord::from_json(value));
     for (const UserName& member : group.members) {
-      if (!has_user(after, member)) return not_there("user", member.str(), fmt::format("hvctl " "user add {}", member.str()));
+      if (!has_user(after, member)) return not_there("user", member.str(), fmt::format("hvctl user add {}", member.str()));
     }
   }
   if (key.starts_with(grant_prefix)) {

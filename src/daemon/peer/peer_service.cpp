@@ -42,6 +42,17 @@ asio::awaitable<Result<Json>> facts(Node& node, Json body) {
   co_return to_json(seen);
 }
 
+/// Whether an account of that name is here: told to who adds a user on the other node.
+asio::awaitable<Result<Json>> account(Node& node, Json body) {
+  Fields fields(body, "account");
+  const auto name = fields.required<std::string>("name");
+  MCV_CO_CHECK(fields.finish());
+  MCV_CO_TRY(UserName user, UserName::parse(name));
+  MCV_CO_TRY(const std::optional<Account> found, co_await node.accounts.find(std::move(user)));
+  Json answer = {{"known", found.has_value()}};
+  co_return answer;
+}
+
 asio::awaitable<Result<Json>> pools(Node& node, Json) {
   MCV_CO_TRY(Json places, co_await views::pool_places(node));
   Json answer = {{"places", std::move(places)}};
@@ -131,6 +142,7 @@ const std::map<std::string, Route>& routes() {
   static const std::map<std::string, Route> table{
       {"/peer/v1/ping", {Standing::stranger, ping}},
       {"/peer/v1/facts", {Standing::member, facts}},
+      {"/peer/v1/account", {Standing::member, account}},
       {"/peer/v1/pools", {Standing::member, pools}},
       {"/peer/v1/steps/run", {Standing::member, run_step}},
       {"/peer/v1/steps/undo", {Standing::member, undo_step}},

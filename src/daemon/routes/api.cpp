@@ -21,6 +21,7 @@ Api::Api(Node& node) : node_(node), router_([&node](const api::ApiCall& call, co
   routes::add_verify_routes(router_, node);
   routes::add_vm_routes(router_, node);
   routes::add_operation_routes(router_, node);
+  routes::add_access_routes(router_, node);
   node.answer_api = [this](api::ApiCall call, std::string target) { return answer(std::move(call), std::move(target)); };
 }
 

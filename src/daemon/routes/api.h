@@ -35,6 +35,7 @@ using Handler = boost::asio::awaitable<api::ApiReply> (*)(Node&, api::ApiCall);
 using access::Permission;
 using api::Reach;
 void add(api::Router& router, Node& node, const char* method, const char* pattern, Permission permission, Reach reach, Handler handler);
+void add_access_routes(api::Router& router, Node& node);
 void add_node_routes(api::Router& router, Node& node);
 void add_cluster_routes(api::Router& router, Node& node);
 void add_authority_routes(api::Router& router, Node& node);

@@ -329,5 +329,114 @@ TEST_F(Access, WhatAGuestGetsOfTheHostIsAnAdministratorsWord) {
   EXPECT_EQ(code(alice_uid, a, "POST", "/v1/vms/vm1/start", {{"override", {{"reason", "I say so"}}}}), denied) << "its own permission";
 }
 
+class AccessRoutes : public Access {
+ protected:
+  TwoNodes::Answer ask(const std::string& method, const std::string& target, const Json& body = Json()) { return nodes.ask(a, method, target, body); }
+  std::string refusal(const std::string& method, const std::string& target, const Json& body = Json()) {
+    const auto answer = ask(method, target, body);
+    if (!answer.error) return "ok";
+    EXPECT_FALSE(answer.error->next().empty()) << answer.error->to_text();
+    return std::string(to_text(answer.error->code()));
+  }
+};
+
+TEST_F(AccessRoutes, AUserIsAnAccountOfTheNodeWhereItIsAdded) {
+  EXPECT_EQ(refusal("POST", "/v1/users", {{"name", "carol"}}), "not-found");
+  nodes.machine(b).accounts[1002] = "carol";
+  EXPECT_EQ(refusal("POST", "/v1/users", {{"name", "carol"}}), "not-found") << "on the other one only";
+  const auto there = nodes.ask(b, "POST", "/v1/users", {{"name", "carol"}});
+  ASSERT_TRUE(there.ok()) << there.error->to_text();
+  EXPECT_EQ(there.body.at("durability"), "both nodes");
+  EXPECT_NE(there.body.at("result").at("note").get<std::string>().find("A has no account carol"), std::string::npos) << there.body.dump();
+  const auto bobs = ask("POST", "/v1/users", {{"name", "bob"}});
+  ASSERT_TRUE(bobs.ok());
+  EXPECT_EQ(bobs.body.at("result").at("note"), "");
+  EXPECT_EQ(refusal("POST", "/v1/users", {{"name", "bob"}}), "already-exists");
+  EXPECT_EQ(refusal("POST", "/v1/users", {{"name", "root"}}), "bad-request");
+  nodes.machine(a).accounts[0] = "toor";
+  EXPECT_EQ(refusal("POST", "/v1/users", {{"name", "toor"}}), "bad-request") << "root by another name";
+  nodes.machine(a).hanging_tools = {"getent"};
+  nodes.machine(a).accounts[1003] = "dave";
+  EXPECT_EQ(refusal("POST", "/v1/users", {{"name", "dave"}}), "identity-unknown");
+  EXPECT_EQ(users(nodes.daemon(a).shared.current()).size(), 3u);
+}
+
+TEST_F(AccessRoutes, TheOtherNodeNeedNotAnswerForAUser) {
+  nodes.machine(b).hanging_tools = {"getent"};
+  const auto added = ask("POST", "/v1/users", {{"name", "bob"}});
+  ASSERT_TRUE(added.ok()) << added.error->to_text();
+  EXPECT_NE(added.body.at("result").at("note").get<std::string>().find("could not be asked"), std::string::npos);
+}
+
+TEST_F(AccessRoutes, AnAdministratorGivesAndTakesAndNobodyElse) {
+  EXPECT_EQ(code(alice_uid, a, "POST", "/v1/grants", {{"user", "alice"}, {"role", "administrator"}}), denied);
+  EXPECT_EQ(refusal("POST", "/v1/grants", {{"user", "alice"}, {"role", "owner"}}), "ok");
+  nodes.pass(1s);
+  EXPECT_EQ(code(alice_uid, a, "POST", "/v1/grants", {{"user", "alice"}, {"role", "administrator"}}), denied);
+  EXPECT_EQ(code(alice_uid, a, "GET", "/v1/grants", Json()), denied);
+  EXPECT_EQ(code(alice_uid, a, "GET", "/v1/users", Json()), denied);
+  EXPECT_EQ(refusal("POST", "/v1/grants?dry_run=true", {{"user", "alice"}, {"role", "administrator"}}), "ok");
+  nodes.pass(1s);
+  EXPECT_EQ(code(alice_uid, a, "GET", "/v1/grants", Json()), denied) << "it was only asked what would be done";
+  EXPECT_EQ(refusal("POST", "/v1/grants", {{"user", "alice"}, {"role", "administrator"}}), "ok");
+  nodes.pass(1s);
+  for (const std::size_t node : {a, b}) {
+    EXPECT_EQ(code(alice_uid, node, "GET", "/v1/grants", Json()), "ok");
+    EXPECT_EQ(code(alice_uid, node, "PATCH", "/v1/cluster", {{"peer_loss", "freeze"}}), "ok");
+  }
+  EXPECT_EQ(code(alice_uid, b, "POST", "/v1/users", {{"name", "bob"}}), "ok");
+  EXPECT_EQ(code(alice_uid, b, "POST", "/v1/groups", {{"name", "ops"}}), "ok");
+  EXPECT_EQ(code(alice_uid, b, "POST", "/v1/groups/ops/members", {{"user", "bob"}}), "ok");
+  EXPECT_EQ(code(alice_uid, b, "POST", "/v1/grants", {{"group", "ops"}, {"role", "operator"}, {"vm", "vm1"}}), "ok");
+  nodes.pass(1s);
+  EXPECT_EQ(code(bob_uid, a, "POST", "/v1/vms/vm1/kill"), "ok");
+  wait_for_operations(a);
+  const auto listed = ask("GET", "/v1/users").body.at("users");
+  ASSERT_EQ(listed.size(), 2u);
+  EXPECT_EQ(listed[1], (Json{{"name", "bob"}, {"groups", {"ops"}}, {"roles", Json::array({{{"role", "operator"}, {"vm", "vm1"}, {"through", "ops"}}})}})) << listed.dump();
+  EXPECT_EQ(ask("GET", "/v1/grants").body.at("grants").size(), 3u);
+  EXPECT_EQ(ask("GET", "/v1/groups").body.at("groups"), Json::array({{{"name", "ops"}, {"members", {"bob"}}}}));
+  EXPECT_EQ(code(alice_uid, b, "DELETE", "/v1/groups/ops/members/bob"), "ok");
+  nodes.pass(1s);
+  EXPECT_EQ(code(bob_uid, a, "POST", "/v1/vms/vm1/kill"), denied);
+  EXPECT_EQ(code(alice_uid, a, "DELETE", "/v1/groups/ops"), "ok");
+  EXPECT_EQ(code(alice_uid, a, "POST", "/v1/grants/remove", {{"user", "alice"}, {"role", "administrator"}}), "ok") << "also one's own";
+  nodes.pass(1s);
+  EXPECT_EQ(code(alice_uid, a, "GET", "/v1/grants", Json()), denied);
+  EXPECT_EQ(refusal("DELETE", "/v1/users/alice"), "ok");
+  nodes.pass(1s);
+  EXPECT_EQ(code(alice_uid, b, "GET", "/v1/vms/vm1", Json()), denied);
+}
+
+TEST_F(AccessRoutes, AVmThatIsDeletedTakesItsRolesAlong) {
+  give(alice, Role::owner, "vm2");
+  EXPECT_EQ(code(alice_uid, a, "DELETE", "/v1/vms/vm2"), "ok");
+  wait_for_operations(a);
+  nodes.pass(1s);
+  EXPECT_TRUE(grants(nodes.daemon(b).shared.current()).empty());
+  nodes.create_vm("vm2");
+  EXPECT_EQ(code(alice_uid, a, "GET", "/v1/vms/vm2", Json()), denied);
+}
+
+TEST_F(AccessRoutes, EverybodyMayAskWhoHeIsAndWhy) {
+  const auto whoami = [&](std::uint32_t uid, std::size_t node) { return nodes.ask_as(uid, node, "GET", "/v1/whoami").body; };
+  EXPECT_EQ(whoami(0, b), (Json{{"name", "root"}, {"uid", 0}, {"node", "B"}, {"root", true}, {"user", false}, {"roles", Json::array()}}));
+  EXPECT_EQ(whoami(bob_uid, a), (Json{{"name", "bob"}, {"uid", bob_uid}, {"node", "A"}, {"root", false}, {"user", false}, {"roles", Json::array()}}));
+  give(alice, Role::viewer);
+  EXPECT_EQ(whoami(alice_uid, a).at("roles"), Json::array({{{"role", "viewer"}, {"vm", nullptr}, {"through", nullptr}}}));
+  EXPECT_EQ(code(4711, a, "GET", "/v1/whoami", Json()), denied) << "has no account";
+  const auto own = nodes.ask_as(alice_uid, a, "GET", "/v1/explain?user=alice&action=vm.start&vm=vm1");
+  ASSERT_TRUE(own.ok());
+  EXPECT_FALSE(own.body.at("allowed").get<bool>());
+  EXPECT_NE(own.body.at("next").get<std::string>().find("hvctl grant add --user alice --role operator --vm vm1"), std::string::npos) << own.body.dump();
+  EXPECT_EQ(code(alice_uid, a, "GET", "/v1/explain?user=bob&action=vm.start", Json()), denied);
+  EXPECT_EQ(code(alice_uid, a, "GET", "/v1/explain?user=alice&action=vm.fly", Json()), "not-found");
+  const auto others = ask("GET", "/v1/explain?user=bob&action=vm.start");
+  ASSERT_TRUE(others.ok());
+  EXPECT_NE(others.body.at("reason").get<std::string>().find("bob is no user"), std::string::npos);
+  EXPECT_TRUE(ask("GET", "/v1/explain?user=root&action=cluster.update").body.at("allowed").get<bool>());
+  EXPECT_EQ(refusal("GET", "/v1/explain?user=bob"), "bad-request");
+}
+
 }  // namespace
 }  // namespace mcv::test

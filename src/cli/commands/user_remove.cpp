@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "cli/commands/commands.h"
+#include "cli/render/confirm.h"
+#include "cli/session.h"
+
+namespace mcv::cli::commands {
+namespace {
+
+Result<int> run_user_remove(Session& session, const Arguments& arguments) {
+  const std::string& user = arguments.name();
+  MCV_CHECK(confirm_typed(session, fmt::format("{} loses every role, and its place in every group. The account of the system stays.", user), user));
+  Result<Outcome> outcome = session.change("DELETE", "/v1/users/{name}", {user});
+  if (!outcome.ok()) return session.with_suggestion(std::move(outcome).error(), Completes::user, user);
+  return session.finish(*outcome, fmt::format("{} is no user any more.", user));
+}
+
+}  // namespace
+
+Command user_remove() {
+  return {.name = "user remove",
+          .summary = "take everything back that was given to a user",
+          .details = "What it has begun goes on; its consoles end. A user that is added again later starts with nothing.",
+          .operands = {.name = "USER", .min = 1, .max = 1, .completes = Completes::user},
+          .also = {"user rm"},
+          .routes = {{"DELETE", "/v1/users/{name}"}},
+          .examples = {"hvctl user remove alice"},
+          .run = run_user_remove};
+}
+
+}  // namespace mcv::cli::commands

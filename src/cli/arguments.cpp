@@ -292,7 +292,7 @@ std::string usage_of(const Command& command) {
     text += command.operands.min > 0 ? fmt::format(" {}{}", command.operands.name, many) : fmt::format(" [{}{}]", command.operands.name, many);
   }
   for (const Option& option : command.options) {
-    if (option.required) text += fmt::format(" {} {}", option.name, option.value);
+    if (option.required) text += fmt::format(" {}{}{}", option.name, option.value.empty() ? "" : " ", option.value);
     else optional = true;
   }
   return optional ? text + " [options]" : text;

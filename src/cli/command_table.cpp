@@ -2,6 +2,9 @@
 #include "cli/command_table.h"
 
 #include <algorithm>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <utility>
 
 #include "cli/commands/commands.h"
 
@@ -28,6 +31,8 @@ const Command* find_spelling(std::string_view text) {
   return nullptr;
 }
 
+std::string_view first_word_of(const Command& command) { return command.name.substr(0, command.name.find(' ')); }
+
 bool is_noun(std::string_view text) {
   return std::any_of(command_table().begin(), command_table().end(), [text](const Command& command) {
     return command.name.size() > text.size() && command.name.starts_with(text) && command.name[text.size()] == ' ';
@@ -40,6 +45,22 @@ std::vector<std::string> verbs_of(std::string_view noun) {
     if (command.name.size() > noun.size() && command.name.starts_with(noun) && command.name[noun.size()] == ' ') verbs.emplace_back(command.name.substr(noun.size() + 1));
   }
   return verbs;
+}
+
+std::string summary_of_noun(std::string_view noun) {
+  static constexpr std::pair<std::string_view, std::string_view> summaries[]{
+      {"node", "prepare a machine, show both, give this one its addresses"},
+      {"cluster", "two nodes as one: join, removal, loss of a node, policies"},
+      {"storage", "pools of both nodes, snapshots, copies in quarantine"},
+      {"drbd", "replication of disks to the other node"},
+      {"network", "networks that guests are plugged into"},
+      {"vm", "make, run, change and look at virtual machines"},
+      {"op", "operations: what is being done, and how it ended"},
+  };
+  for (const auto& [name, summary] : summaries) {
+    if (name == noun) return std::string(summary);
+  }
+  return fmt::format("{}", fmt::join(verbs_of(noun), ", "));
 }
 
 std::vector<std::string> all_first_words() {

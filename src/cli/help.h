@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Help and manual out of the command table.
+// Help out of the command table.
 #pragma once
 
 #include <string>
@@ -11,7 +11,5 @@ namespace mcv::cli {
 
 /// About everything (empty topic), a noun or a command.
 std::string help_text(std::string_view topic, std::size_t width);
-/// docs/man/hvctl.1
-std::string manual_page();
 
 }  // namespace mcv::cli

@@ -77,7 +77,7 @@ void print_verdicts(Session& session, const Json& volumes) {
 void print_advice(Session& session, int code) {
   if (code == exit_mismatch) {
     session.err() << "The copies differ, or differed when the run was cut off (suspect). The VMs above neither start nor move until a clean verify; what runs keeps running.\n"
-                     "  next: hvctl resync VM, which shows first what it would copy, then hvctl verify VM; docs/operations.md, verify-mismatch\n";
+                     "  next: hvctl resync VM, which shows first what it would copy, then hvctl verify VM; man mcv-errors, verify-mismatch\n";
   } else if (code == exit_not_verified) {
     session.err() << "Not every volume could be compared; the earlier results stand.\n  next: hvctl drbd list (both sides must be connected), then verify again\n";
   }

@@ -70,7 +70,7 @@ std::string_view default_next(ErrorKind kind) {
     case ErrorKind::conflict:
     case ErrorKind::timed_out: return "hvctl op list";
     case ErrorKind::precondition:
-    case ErrorKind::needs_operator: return "hvctl info, and the section of this code in operations.md";
+    case ErrorKind::needs_operator: return "hvctl info, and this code in man mcv-errors";
     case ErrorKind::command_failed:
     case ErrorKind::internal: break;
   }

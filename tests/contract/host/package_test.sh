@@ -29,6 +29,13 @@ root=$space/root
 wants=$root/etc/systemd/system/multi-user.target.wants/mcvd.service
 leave=$root/etc/systemd/system/multi-user.target.wants/mcv-leave.service
 
+# By the package's own list: this machine's dpkg may leave manuals out.
+listed=$(dpkg-deb -c "$1/one/"*.deb)
+for page in "$(dirname "$0")"/../../../docs/man/*.[1578]; do
+    echo "$listed" | grep -q "/usr/share/man/man${page##*.}/$(basename "$page")\$" || fail "the manual lacks $(basename "$page")"
+done
+echo "$listed" | grep -q '/usr/share/doc/mcv/operations.md$' || fail "the runbook is missing"
+
 inside dpkg --force-depends -i /tmp/one.deb >/dev/null 2>&1 || fail "install"
 inside getent passwd mcv-guest | grep -q nologin || fail "the guests' user is missing"
 inside id -nG mcv-guest | grep -qw kvm || fail "the guests' user is not in group kvm"

@@ -9,7 +9,7 @@ from openapi import ROOT
 
 # "hvctl" as the subject of a sentence, not a command.
 PROSE = {"asks", "against", "names", "only", "follows", "itself", "reported", "on", "by", "there", "to", "is", "or", "and", "never", "in", "of", "talks", "prints", "from"}
-GLOBAL = {"-o", "-q", "-v", "-vv", "-h", "--help", "--quiet", "--yes", "--dry-run", "--wait", "--no-wait", "--version", "--output", "--verbose", "--no-color"}
+GLOBAL = {"help", "-o", "-q", "-v", "-vv", "-h", "--help", "--quiet", "--yes", "--dry-run", "--wait", "--no-wait", "--version", "--output", "--verbose", "--no-color"}
 STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 COMMAND = re.compile(r"hvctl ((?:[^;,.()`'\"|\n\\]|\.\.\.)+)")
 DOCUMENTS = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]

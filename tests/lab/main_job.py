@@ -51,8 +51,10 @@ class MainJob:
         self.lab = lab
         self.show = show or (lambda text: None)
         self.boots_heard = set()
+        self.ran = []  # the words of each hvctl command that was shown
 
     def hvctl(self, node, *words, timeout=600, check=True, stdin=None):
+        self.ran.append(list(words))
         self.show(f"\n{node}# hvctl {shlex.join(words)}")
         result = self.lab.run(node, ["hvctl", *words], timeout=timeout, check=check, stdin=stdin)
         self.show((result.stdout + result.stderr).rstrip())
@@ -154,6 +156,7 @@ class MainJob:
         command = f"hvctl vm console {name}"
         self.show(f"\n{node}# {command}    (and Ctrl-] when it has written two more records)")
         awaited = self.records(node, name) + 2
+        self.ran.append(command.split()[1:])
         terminal = Pty(["ssh", "-tt", *self.lab.ssh_words(node)[1:], command], columns=120)
         terminal.read_until(f"record {awaited}\r".encode(), 120 * SLOW)
         terminal.type(b"\x1d")
@@ -193,6 +196,7 @@ class MainJob:
         written = self.records(source, name)
         words = ["hvctl", "migrate", "--node", target, name, "--wait-for-shutdown", "--start-after-migration"]
         self.show(f"\n{source}# {shlex.join(words)}    (and the guest is shut down from inside meanwhile)")
+        self.ran.append(words[1:])
         move = self.lab.spawn(source, shlex.join(words), stdout=-1, stderr=-1, text=True)
         # A guest that is off before the move begins is another story: the daemon is busy releasing its disk.
         wait_until(lambda: any(operation["kind"] == "vm-migrate" and operation["state"] == "running" for operation in self.ask(source, "op", "list")["operations"]), 120, "the move waits for the shutdown", interval=0.5)

@@ -9,7 +9,9 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from harness import LabTest, wait_until  # noqa: E402
-from main_job import MainJob, package  # noqa: E402
+from main_job import MainJob, package  # noqa: E402  (which knows the way to the next two)
+from examples import examples_of, not_run  # noqa: E402
+from openapi import ROOT  # noqa: E402
 
 
 # What a VM leaves behind would be seen here. Its name is in all of it but the tap's, which is a hash (src/net/names.h).
@@ -55,6 +57,7 @@ class MainJobOnTwoNodes(LabTest):
         self.verify_as_the_timer_does(job)
         self.a_move_typed_on_the_target(job)
         self.a_difference_closes_the_gate(job)
+        self.assertEqual([], not_run(examples_of(ROOT / "README.md"), job.ran), "the README leads through nothing that was not typed here")
         self.stop_and_delete_leave_nothing(job)
 
     def daemon_restart_keeps_the_guest(self, job):

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands/commands.h"
+#include "cli/render/text.h"
 #include "cli/session.h"
 
 namespace mcv::cli::commands {

@@ -3,6 +3,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/render/table.h"
+#include "cli/render/text.h"
 #include "cli/session.h"
 
 namespace mcv::cli::commands {

@@ -8,6 +8,7 @@
 #include "daemon/node/node.h"
 #include "daemon/node/node_init.h"
 #include "daemon/routes/api.h"
+#include "daemon/routes/judge.h"
 #include "daemon/routes/views.h"
 
 namespace mcv::routes {
@@ -21,7 +22,7 @@ asio::awaitable<api::ApiReply> info(Node& node, api::ApiCall call) {
   // Asked first when something is wrong: it runs no tool that a stuck disk could keep.
   Look wanted;
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
-  co_return api::reply(views::info(node, facts));
+  co_return api::reply(views::info(node, facts, sight_of(node, call, Permission::info_show)));
 }
 
 asio::awaitable<api::ApiReply> nodes(Node& node, api::ApiCall call) {
@@ -29,7 +30,7 @@ asio::awaitable<api::ApiReply> nodes(Node& node, api::ApiCall call) {
   Look wanted;
   wanted.volume_groups = true;
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
-  co_return api::reply(views::nodes(node.shared.current(), facts, node.self()));
+  co_return api::reply(views::nodes(node.shared.current(), facts, node.self(), sight_of(node, call, Permission::node_list)));
 }
 
 asio::awaitable<api::ApiReply> init(Node& node, api::ApiCall call) {
@@ -66,8 +67,8 @@ asio::awaitable<api::ApiReply> leave(Node& node, api::ApiCall call) {
 }  // namespace
 
 void add_node_routes(api::Router& router, Node& node) {
-  add(router, node, "GET", "/v1/info", Permission::info_show, Reach::cluster, info);
-  add(router, node, "GET", "/v1/nodes", Permission::node_list, Reach::cluster, nodes);
+  add(router, node, "GET", "/v1/info", Permission::info_show, Reach::some, info);
+  add(router, node, "GET", "/v1/nodes", Permission::node_list, Reach::some, nodes);
   add(router, node, "POST", "/v1/node/init", Permission::node_init, Reach::cluster, init);
   add(router, node, "PUT", "/v1/node/addresses", Permission::node_address, Reach::cluster, set_addresses);
   add(router, node, "POST", "/v1/node/leave", Permission::node_leave, Reach::cluster, leave);

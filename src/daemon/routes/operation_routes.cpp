@@ -49,7 +49,9 @@ Json versioned(const OperationView& view) {
 asio::awaitable<api::ApiReply> list(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({}));
   Json operations = Json::array();
-  for (const OperationView& view : node.operations.list()) operations.push_back(versioned(view));
+  for (const OperationView& view : node.operations.list()) {
+    if (may_show(node, call.caller, view.id).ok()) operations.push_back(versioned(view));
+  }
   Json body = {{"operations", std::move(operations)}};
   co_return api::reply(std::move(body));
 }
@@ -160,7 +162,7 @@ asio::awaitable<api::ApiReply> retry(Node& node, api::ApiCall call) {
 }  // namespace
 
 void add_operation_routes(api::Router& router, Node& node) {
-  add(router, node, "GET", "/v1/operations", Permission::operation_list, Reach::cluster, list);
+  add(router, node, "GET", "/v1/operations", Permission::operation_list, Reach::some, list);
   add(router, node, "GET", "/v1/operations/{id}", Permission::operation_show, Reach::some, show);
   add(router, node, "GET", "/v1/operations/{id}/events", Permission::operation_show, Reach::some, events);
   add(router, node, "POST", "/v1/operations/{id}/cancel", Permission::operation_cancel, Reach::some, cancel);

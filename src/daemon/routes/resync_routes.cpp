@@ -80,10 +80,19 @@ asio::awaitable<api::ApiReply> follow(Node& node, api::ApiCall call) {
   co_return co_await run_plan(node, std::move(call), std::move(plan));
 }
 
-asio::awaitable<Result<Json>> own_snapshots(Node& node) {
+/// A snapshot of a disk that is gone is seen by who sees everything.
+bool is_seen(const Node& node, const access::Sight& sight, const lvm::Snapshot& snapshot) {
+  if (sight.everything()) return true;
+  const auto name = VolumeName::parse(snapshot.volume);
+  const auto volume = name.ok() ? node.shared.current().volume(*name) : Result<VolumeRecord>(name.error());
+  return volume.ok() && sight.covers(volume->vm);
+}
+
+asio::awaitable<Result<Json>> own_snapshots(Node& node, access::Sight sight) {
   MCV_CO_TRY(const std::vector<lvm::Snapshot> found, co_await lvm::snapshots(node.host));
   Json list = Json::array();
   for (const lvm::Snapshot& snapshot : found) {
+    if (!is_seen(node, sight, snapshot)) continue;
     list.push_back({{"node", node.self().str()},
                     {"name", snapshot.name},
                     {"volume", snapshot.volume},
@@ -98,7 +107,8 @@ asio::awaitable<Result<Json>> own_snapshots(Node& node) {
 /// Of both nodes: what was overwritten is never on the node whose copy was good.
 asio::awaitable<api::ApiReply> list_snapshots(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({}));
-  MCV_CO_TRY(Json list, co_await own_snapshots(node));
+  access::Sight sight = sight_of(node, call, Permission::storage_list);
+  MCV_CO_TRY(Json list, co_await own_snapshots(node, std::move(sight)));
   Json silent = Json::array();
   const auto peer = node.peer_record();
   if (peer && !call.forwarded) {
@@ -133,7 +143,7 @@ asio::awaitable<api::ApiReply> delete_snapshot(Node& node, api::ApiCall call) {
 void add_resync_routes(api::Router& router, Node& node) {
   add(router, node, "POST", "/v1/vms/{name}/resync", Permission::vm_resync, Reach::vm, resync);
   add(router, node, "POST", "/v1/vms/{name}/resync/follow", Permission::vm_resync, Reach::vm, follow);
-  add(router, node, "GET", "/v1/snapshots", Permission::storage_list, Reach::cluster, list_snapshots);
+  add(router, node, "GET", "/v1/snapshots", Permission::storage_list, Reach::some, list_snapshots);
   add(router, node, "DELETE", "/v1/snapshots/{name}", Permission::storage_delete, Reach::cluster, delete_snapshot);
 }
 

@@ -5,6 +5,7 @@
 #include "cluster/plans/cluster_plans.h"
 #include "daemon/node/node.h"
 #include "daemon/routes/api.h"
+#include "daemon/routes/judge.h"
 #include "daemon/routes/views.h"
 
 namespace mcv::routes {
@@ -17,7 +18,7 @@ asio::awaitable<api::ApiReply> list_networks(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({}));
   Look wanted;
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
-  co_return api::reply(views::networks(node.shared.current(), facts));
+  co_return api::reply(views::networks(node.shared.current(), facts, sight_of(node, call, Permission::network_list)));
 }
 
 asio::awaitable<api::ApiReply> create_network(Node& node, api::ApiCall call) {
@@ -41,7 +42,8 @@ asio::awaitable<api::ApiReply> delete_network(Node& node, api::ApiCall call) {
 
 asio::awaitable<api::ApiReply> list_pools(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({}));
-  MCV_CO_TRY(Json body, co_await views::pools(node));
+  access::Sight sight = sight_of(node, call, Permission::storage_list);
+  MCV_CO_TRY(Json body, co_await views::pools(node, std::move(sight)));
   co_return api::reply(std::move(body));
 }
 
@@ -72,19 +74,19 @@ asio::awaitable<api::ApiReply> enable_drbd(Node& node, api::ApiCall call) {
 
 asio::awaitable<api::ApiReply> list_drbd(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({}));
-  co_return api::reply(views::drbd(node));
+  co_return api::reply(views::drbd(node, sight_of(node, call, Permission::drbd_list)));
 }
 
 }  // namespace
 
 void add_storage_routes(api::Router& router, Node& node) {
-  add(router, node, "GET", "/v1/networks", Permission::network_list, Reach::cluster, list_networks);
+  add(router, node, "GET", "/v1/networks", Permission::network_list, Reach::some, list_networks);
   add(router, node, "POST", "/v1/networks", Permission::network_create, Reach::cluster, create_network);
   add(router, node, "DELETE", "/v1/networks/{name}", Permission::network_delete, Reach::cluster, delete_network);
-  add(router, node, "GET", "/v1/storage", Permission::storage_list, Reach::cluster, list_pools);
+  add(router, node, "GET", "/v1/storage", Permission::storage_list, Reach::some, list_pools);
   add(router, node, "POST", "/v1/storage", Permission::storage_create, Reach::cluster, create_pool);
   add(router, node, "DELETE", "/v1/storage/{name}", Permission::storage_delete, Reach::cluster, delete_pool);
-  add(router, node, "GET", "/v1/drbd", Permission::drbd_list, Reach::cluster, list_drbd);
+  add(router, node, "GET", "/v1/drbd", Permission::drbd_list, Reach::some, list_drbd);
   add(router, node, "POST", "/v1/drbd/enable", Permission::drbd_enable, Reach::cluster, enable_drbd);
 }
 

@@ -78,10 +78,11 @@ asio::awaitable<api::ApiReply> verify(Node& node, api::ApiCall call) {
   co_return co_await verify_here(node, std::move(call), request);
 }
 
-/// Replicated volumes of a VM or of that name; all without one.
-Result<std::vector<VolumeRecord>> volumes_named(const ClusterState& state, const std::string& name) {
+/// Replicated volumes of a VM or of that name; all without one. As if the others were not there.
+Result<std::vector<VolumeRecord>> volumes_named(const ClusterState& state, const std::string& name, const access::Sight& sight) {
   std::vector<VolumeRecord> chosen;
   for (const VolumeRecord& volume : state.volumes()) {
+    if (!sight.covers(volume.vm)) continue;
     if (volume.kind == VolumeKind::drbd && (name.empty() || volume.vm.str() == name || volume.name.str() == name)) chosen.push_back(volume);
   }
   if (chosen.empty() && !name.empty()) {
@@ -117,7 +118,7 @@ Json run_json(const Node& node, const VolumeRecord& volume, const VerifyRun& run
 asio::awaitable<api::ApiReply> history(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({"name"}));
   const auto name = call.query.find("name");
-  MCV_CO_TRY(const std::vector<VolumeRecord> volumes, volumes_named(node.shared.current(), name == call.query.end() ? std::string() : name->second));
+  MCV_CO_TRY(const std::vector<VolumeRecord> volumes, volumes_named(node.shared.current(), name == call.query.end() ? std::string() : name->second, sight_of(node, call, Permission::vm_show)));
   Json runs = Json::array();
   for (const VolumeRecord& volume : volumes) {
     for (const VerifyRun& run : node.verify_history.of(volume)) runs.push_back(run_json(node, volume, run));
@@ -130,7 +131,7 @@ asio::awaitable<api::ApiReply> history(Node& node, api::ApiCall call) {
 
 void add_verify_routes(api::Router& router, Node& node) {
   add(router, node, "POST", "/v1/verify", Permission::vm_verify, Reach::some, verify);
-  add(router, node, "GET", "/v1/verify/history", Permission::vm_show, Reach::cluster, history);
+  add(router, node, "GET", "/v1/verify/history", Permission::vm_show, Reach::some, history);
 }
 
 }  // namespace mcv::routes

@@ -109,11 +109,29 @@ Json volume_json(const Node& node, const AloneView& alone, const VolumeRecord& v
   return json;
 }
 
+/// The networks that VMs which are seen are on.
+bool is_used(const ClusterState& state, const NetworkName& network, const access::Sight& sight) {
+  if (sight.everything()) return true;
+  const std::vector<VmRecord> all = state.vms();
+  return std::any_of(all.begin(), all.end(), [&](const VmRecord& vm) {
+    const bool is_on = std::any_of(vm.nics.begin(), vm.nics.end(), [&](const NicRecord& nic) { return nic.network == network; });
+    return is_on && sight.covers(vm.name);
+  });
+}
+
+/// The pools that disks which are seen lie in.
+bool is_used(const ClusterState& state, const PoolName& pool, const access::Sight& sight) {
+  if (sight.everything()) return true;
+  const std::vector<VolumeRecord> all = state.volumes();
+  return std::any_of(all.begin(), all.end(), [&](const VolumeRecord& volume) { return volume.pool == pool && sight.covers(volume.vm); });
+}
+
 }  // namespace
 
-Json networks(const ClusterState& state, const plans::Facts& facts) {
+Json networks(const ClusterState& state, const plans::Facts& facts, const access::Sight& sight) {
   Json list = Json::array();
   for (const auto& [key, entry] : state.all(Kind::network)) {
+    if (!is_used(state, NetworkName::trusted(key), sight)) continue;
     const auto network = NetworkRecord::from_json(entry.value);
     if (!network.ok()) continue;
     Json realised = Json::object();
@@ -123,13 +141,13 @@ Json networks(const ClusterState& state, const plans::Facts& facts) {
   return {{"networks", list}};
 }
 
-Json drbd(const Node& node) {
+Json drbd(const Node& node, const access::Sight& sight) {
   const ClusterState& state = node.shared.current();
   const std::map<std::string, VolumeFacts> volumes = node.drbd.volumes();
   const std::int64_t now = node.host.clock.wall_seconds();
   Json list = Json::array();
   for (const VolumeRecord& volume : state.volumes()) {
-    if (volume.kind != VolumeKind::drbd) continue;
+    if (volume.kind != VolumeKind::drbd || !sight.covers(volume.vm)) continue;
     const auto seen = volumes.find(volume.name.str());
     Json json = seen == volumes.end() ? to_json(VolumeFacts{}) : to_json(seen->second);
     json["configured"] = seen != volumes.end();
@@ -186,27 +204,29 @@ Json vm_json(const Node& node, const AloneView& alone, const VmRecord& record, c
 
 Json vm(const Node& node, const VmRecord& record, const plans::Facts& facts) { return vm_json(node, AloneView(node), record, facts); }
 
-Json vms(const Node& node, const plans::Facts& facts) {
+Json vms(const Node& node, const plans::Facts& facts, const access::Sight& sight) {
   const AloneView alone(node);
   Json list = Json::array();
-  for (const VmRecord& record : node.shared.current().vms()) list.push_back(vm_json(node, alone, record, facts));
+  for (const VmRecord& record : node.shared.current().vms()) {
+    if (sight.covers(record.name)) list.push_back(vm_json(node, alone, record, facts));
+  }
   return {{"vms", list}};
 }
 
-Json nodes(const ClusterState& state, const plans::Facts& facts, const NodeName& self) {
+Json nodes(const ClusterState& state, const plans::Facts& facts, const NodeName& self, const access::Sight& sight) {
   Json list = Json::array();
   for (const NodeRecord& record : state.nodes()) {
     const auto seen = facts.find(record.name.str());
     const auto left = authority::left(state, record.name);
     Json json = {{"name", record.name.str()},
                  {"id", record.id},
-                 {"cluster_address", record.cluster_address},
-                 {"drbd_address", record.replication_address()},
+                 {"cluster_address", sight.everything() ? record.cluster_address : std::string()},
+                 {"drbd_address", sight.everything() ? record.replication_address() : std::string()},
                  {"this_node", record.name == self},
                  {"status", seen != facts.end() ? "online" : left ? "left" : "offline"},
                  {"left_since", nullptr}};
     if (left) json["left_since"] = left->wall_seconds;
-    if (seen != facts.end()) {
+    if (seen != facts.end() && sight.everything()) {
       json["cpus"] = seen->second.cpus;
       json["memory_total"] = seen->second.memory_total.count();
       json["memory_available"] = seen->second.memory_available.count();
@@ -228,9 +248,10 @@ void warn(Json& warnings, const char* code, std::string text, std::string next) 
 }
 
 /// Of both nodes, each as it saw its own pools at most a minute ago.
-void warn_of_pools(Json& warnings, const ClusterState& state, const plans::Facts& facts) {
+void warn_of_pools(Json& warnings, const ClusterState& state, const plans::Facts& facts, const access::Sight& sight) {
   for (const auto& [name, there] : facts) {
     for (const auto& [key, pool] : there.pools) {
+      if (!is_used(state, PoolName::trusted(key), sight)) continue;
       const ClusterState::Entry* entry = pool.alarm == PoolAlarm::none ? nullptr : state.find(Kind::pool, key);
       const auto record = entry == nullptr ? Result<PoolRecord>(Error(ErrorCode::not_found, key)) : PoolRecord::from_json(entry->value);
       if (!record.ok()) continue;
@@ -241,13 +262,13 @@ void warn_of_pools(Json& warnings, const ClusterState& state, const plans::Facts
   }
 }
 
-Json warnings_of(const Node& node, const plans::Facts& facts) {
-  Json warnings = Json::array();
+/// Of the cluster as a whole; false when nothing else is to be said.
+bool warn_of_cluster(Json& warnings, const Node& node, const std::string& decide) {
   const ClusterState& state = node.shared.current();
   if (node.departure.is_passive()) {
     const Error removed = node.departure.refusal();
     warn(warnings, "removed-from-cluster", removed.message(), "nothing has to be done: its copies go into quarantine, then it is blank");
-    return warnings;
+    return false;
   }
   if (!node.own_record().ok()) warn(warnings, "node-not-initialised", "this node is not initialised", "hvctl node init --all");
   if (const auto& reserved = node.reservation.kept(); reserved && !state.is_cluster()) {
@@ -260,7 +281,6 @@ Json warnings_of(const Node& node, const plans::Facts& facts) {
   const Link link = node.shared.link();
   const authority::Standpoint standpoint = node.authority.standpoint();
   const authority::Authority authority = authority::authority_over_peer(standpoint);
-  const std::string decide = state.is_cluster() ? authority::deciding_command(standpoint) : std::string();
   if (authority::is_away(standpoint)) {
     const authority::Leave* leave = standpoint.own_leave.standing();
     const std::int64_t since = leave != nullptr ? leave->wall_seconds : standpoint.own_left->wall_seconds;
@@ -295,10 +315,19 @@ Json warnings_of(const Node& node, const plans::Facts& facts) {
     warn(warnings, "version-mismatch", fmt::format("the build on {} does not know the policy run-alone: it would not take into account that {} may have gone on alone", other->node, node.self().str()),
          fmt::format("on {}: mcvd --version, then install the same package; or: hvctl cluster update --peer-loss freeze", other->node));
   }
-  warn_of_pools(warnings, state, facts);
+  return true;
+}
+
+Json warnings_of(const Node& node, const plans::Facts& facts, const access::Sight& sight) {
+  Json warnings = Json::array();
+  const ClusterState& state = node.shared.current();
+  const std::string decide = state.is_cluster() ? authority::deciding_command(node.authority.standpoint()) : std::string();
+  // What concerns the cluster is for who can do something about it, and names what is in it.
+  if (sight.everything() && !warn_of_cluster(warnings, node, decide)) return warnings;
+  warn_of_pools(warnings, state, facts, sight);
   const AloneView alone(node);
   for (const VolumeRecord& volume : state.volumes()) {
-    if (volume.kind != VolumeKind::drbd) continue;
+    if (volume.kind != VolumeKind::drbd || !sight.covers(volume.vm)) continue;
     // Where the VM runs its I/O is held; the other leg would not tell.
     bool held = false;
     for (const auto& [name, there] : facts) {
@@ -336,13 +365,13 @@ Json formats_known(const Node& node) {
 }
 
 /// How old the last comparisons are, and what the cluster is told about them.
-Json verify_json(const ClusterState& state) {
+Json verify_json(const ClusterState& state, const access::Sight& sight) {
   const VerifyPolicy policy = verify_policy(state);
   std::size_t total = 0;
   std::size_t never = 0;
   Json oldest;
   for (const VolumeRecord& volume : state.volumes()) {
-    if (volume.kind != VolumeKind::drbd) continue;
+    if (volume.kind != VolumeKind::drbd || !sight.covers(volume.vm)) continue;
     ++total;
     if (volume.verdict.kind == VerdictKind::never) ++never;
     else if (oldest.is_null() || volume.verdict.wall_seconds < oldest.get<std::int64_t>()) oldest = volume.verdict.wall_seconds;
@@ -357,12 +386,15 @@ Json verify_json(const ClusterState& state) {
 
 }  // namespace
 
-Json info(const Node& node, const plans::Facts& facts) {
+Json info(const Node& node, const plans::Facts& facts, const access::Sight& sight) {
   const ClusterState& state = node.shared.current();
   const Position position = node.shared.position();
   const Link link = node.shared.link();
+  std::size_t total = 0;
   std::size_t running = 0;
   for (const VmRecord& record : state.vms()) {
+    if (!sight.covers(record.name)) continue;
+    ++total;
     if (guest_facts(record, facts).state == RunState::running) ++running;
   }
   Json peer;
@@ -382,12 +414,12 @@ Json info(const Node& node, const plans::Facts& facts) {
           {"formats_known", formats_known(node)},
           {"peer", peer},
           {"peer_loss", to_text(peer_loss(state))},
-          {"nodes", nodes(state, facts, node.self()).at("nodes")},
+          {"nodes", nodes(state, facts, node.self(), sight).at("nodes")},
           {"drbd", {{"enabled", state.setting("drbd") == "enabled"}}},
-          {"verify", verify_json(state)},
-          {"vms", {{"total", state.vms().size()}, {"running", running}}},
+          {"verify", verify_json(state, sight)},
+          {"vms", {{"total", total}, {"running", running}}},
           {"hypervisors", node.guests.installed()},
-          {"warnings", warnings_of(node, facts)}};
+          {"warnings", warnings_of(node, facts, sight)}};
 }
 
 namespace {
@@ -428,7 +460,7 @@ asio::awaitable<Result<Json>> pool_places(Node& node) {
   co_return places;
 }
 
-asio::awaitable<Result<Json>> pools(Node& node) {
+asio::awaitable<Result<Json>> pools(Node& node, access::Sight sight) {
   MCV_CO_TRY(const Json here, co_await pool_places(node));
   const std::optional<NodeRecord> peer = node.peer_record();
   Result<Json> there = Json::object();
@@ -437,6 +469,7 @@ asio::awaitable<Result<Json>> pools(Node& node) {
   const auto records = node.shared.current().all(Kind::pool);
   for (const auto& [key, entry] : records) {
     MCV_CO_TRY(const PoolRecord record, PoolRecord::from_json(entry.value));
+    if (!is_used(node.shared.current(), record.name, sight)) continue;
     Json places = Json::array();
     if (here.contains(key)) places.push_back(here[key]);
     if (peer && !there.ok()) places.push_back(unknown_place(peer->name, false, there.error().message()));

@@ -38,7 +38,7 @@ asio::awaitable<api::ApiReply> list(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({}));
   Look wanted;
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
-  co_return api::reply(views::vms(node, facts));
+  co_return api::reply(views::vms(node, facts, sight_of(node, call, Permission::vm_list)));
 }
 
 asio::awaitable<api::ApiReply> show(Node& node, api::ApiCall call) {
@@ -253,7 +253,7 @@ asio::awaitable<api::ApiReply> console(Node& node, api::ApiCall call) {
 }  // namespace
 
 void add_vm_routes(api::Router& router, Node& node) {
-  add(router, node, "GET", "/v1/vms", Permission::vm_list, Reach::cluster, list);
+  add(router, node, "GET", "/v1/vms", Permission::vm_list, Reach::some, list);
   add(router, node, "POST", "/v1/vms", Permission::vm_create, Reach::cluster, create);
   add(router, node, "GET", "/v1/vms/{name}", Permission::vm_show, Reach::vm, show);
   add(router, node, "PATCH", "/v1/vms/{name}", Permission::vm_update, Reach::vm, update);

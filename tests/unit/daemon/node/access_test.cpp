@@ -329,6 +329,46 @@ TEST_F(Access, WhatAGuestGetsOfTheHostIsAnAdministratorsWord) {
   EXPECT_EQ(code(alice_uid, a, "POST", "/v1/vms/vm1/start", {{"override", {{"reason", "I say so"}}}}), denied) << "its own permission";
 }
 
+TEST_F(Access, WhoSeesOneVmSeesWhatItStandsOnAndNothingElse) {
+  nodes.must(a, "POST", "/v1/networks", {{"name", "dmz"}, {"bridge", "br0"}});
+  nodes.must(a, "POST", "/v1/storage", {{"name", "slow"}, {"vg", "vg0"}});
+  nodes.must(a, "POST", "/v1/verify", {{"all", true}});
+  nodes.must(a, "POST", "/v1/verify", {{"vms", {"vm1"}}});
+  nodes.must(a, "POST", "/v1/vms/vm2/start", Json::object());
+  for (const char* vm : {"vm1", "vm2"}) {
+    nodes.machine(b).lvm.volumes[fmt::format("vg0/mcvs-{}-0-A-9", vm)].tags = {"mcv", "mcv.snapshot", fmt::format("mcv.volume.{}-0", vm), "mcv.operation.A-9", "mcv.taken.5"};
+  }
+  // The copies of both were not compared for a long time then: a warning for each.
+  nodes.must(a, "PATCH", "/v1/cluster", {{"verify_age_seconds", 3600}});
+  nodes.pass(4000s);
+  give(alice, Role::viewer, "vm1");
+  const std::vector<std::string> lists = {"/v1/info", "/v1/nodes", "/v1/networks", "/v1/storage", "/v1/drbd", "/v1/vms", "/v1/operations", "/v1/snapshots", "/v1/verify/history"};
+  std::string all_of_root;
+  std::string all_of_alice;
+  for (const std::size_t node : {a, b}) {
+    for (const std::string& list : lists) {
+      const auto roots = nodes.ask(node, "GET", list);
+      const auto hers = nodes.ask_as(alice_uid, node, "GET", list);
+      ASSERT_TRUE(roots.ok() && hers.ok()) << list << (hers.error ? hers.error->to_text() : "");
+      all_of_root += roots.body.dump();
+      all_of_alice += hers.body.dump();
+      for (const char* hidden : {"vm2", "dmz", "slow", "10.0.0.", "every replicated volume"}) EXPECT_EQ(hers.body.dump().find(hidden), std::string::npos) << list << " on " << node << " shows " << hidden << ": " << hers.body.dump();
+      EXPECT_EQ(nodes.ask_as(bob_uid, node, "GET", list).error->code(), ErrorCode::permission_denied) << list;
+    }
+  }
+  for (const char* shown : {"vm1", "lan", "fast", "mcvs-vm1-0-A-9", "the copies of vm1-0 were compared last"}) {
+    EXPECT_NE(all_of_root.find(shown), std::string::npos) << shown;
+    EXPECT_NE(all_of_alice.find(shown), std::string::npos) << shown;
+  }
+  for (const char* hidden : {"vm2", "dmz", "slow", "10.0.0.", "every replicated volume", "mcvs-vm2-0-A-9", "the copies of vm2-0 were compared last"}) EXPECT_NE(all_of_root.find(hidden), std::string::npos) << "so that it could have been shown: " << hidden;
+  const Json info = nodes.ask_as(alice_uid, a, "GET", "/v1/info").body;
+  EXPECT_EQ(info.at("vms"), (Json{{"total", 1}, {"running", 0}}));
+  EXPECT_EQ(info.at("verify").at("volumes"), 1);
+  EXPECT_EQ(nodes.ask(a, "GET", "/v1/info").body.at("vms"), (Json{{"total", 2}, {"running", 1}}));
+  EXPECT_EQ(nodes.ask_as(alice_uid, a, "GET", "/v1/verify/history?name=vm2").error->code(), ErrorCode::not_found) << "as one that is not there";
+  EXPECT_EQ(code(alice_uid, a, "GET", "/v1/quarantine", Json()), denied);
+}
+
 class AccessRoutes : public Access {
  protected:
   TwoNodes::Answer ask(const std::string& method, const std::string& target, const Json& body = Json()) { return nodes.ask(a, method, target, body); }

@@ -205,7 +205,7 @@ class Parser {
         return true;
       }
       MCV_TRY(const std::string value, take_value(typed));
-      if (value.empty()) return usage_error(fmt::format("the value of {} is empty", option.name), usage());
+      if (value.empty() && !option.may_be_empty) return usage_error(fmt::format("the value of {} is empty", option.name), usage());
       invocation_.arguments.add(option.name, value);
       return true;
     }

@@ -16,16 +16,17 @@ namespace mcv::cli {
 class Session;
 
 /// What a value names, so that completion can offer it and a wrong one gets a suggestion.
-enum class Completes { nothing, vm, node, network, pool, operation, user, group, file };
+enum class Completes { nothing, vm, node, network, pool, operation, user, group, disk, snapshot, quarantined, file };
 
 struct Option {
   std::string_view name;         ///< "--cpus"
-  std::string_view value = {};   ///< what help calls the value, "N"; empty for a switch
+  std::string_view value = {};   ///< what help calls the value, "N", or the words it may be, "on|off"; empty for a switch
   std::string_view help = {};
   bool required = false;
   bool repeatable = false;
   Completes completes = Completes::nothing;
   std::string_view also = {};    ///< another accepted spelling
+  bool may_be_empty = false;     ///< '' is a value
 };
 
 /// The words after the verb. A command has one kind of them or none.

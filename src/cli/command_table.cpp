@@ -20,6 +20,7 @@ const std::vector<Route>& shared_routes() {
       {"GET", "/v1/operations/{id}"}, {"GET", "/v1/operations/{id}/events"}, {"GET", "/v1/operations"},
       {"GET", "/v1/vms"},             {"GET", "/v1/nodes"},                  {"GET", "/v1/networks"},
       {"GET", "/v1/storage"},         {"GET", "/v1/users"},                  {"GET", "/v1/groups"},
+      {"GET", "/v1/snapshots"},              {"GET", "/v1/quarantine"},
   };
   return routes;
 }

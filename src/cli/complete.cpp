@@ -26,6 +26,37 @@ std::vector<std::string> objects(const Command& command, Completes kind, const G
   return Session(globals, Terminal{}, command, std::cout, std::cerr).names_of(kind);
 }
 
+/// The words that an option's value may be, of "on|off" or "TIME|off"; what is in capitals stands for something else.
+std::vector<std::string> choices_of(std::string_view value) {
+  std::vector<std::string> words;
+  if (value.find('|') == std::string_view::npos) return words;
+  while (true) {
+    const std::size_t bar = value.find('|');
+    const std::string_view word = value.substr(0, bar);
+    if (std::none_of(word.begin(), word.end(), [](char c) { return c >= 'A' && c <= 'Z'; })) words.emplace_back(word);
+    if (bar == std::string_view::npos) return words;
+    value.remove_prefix(bar + 1);
+  }
+}
+
+std::vector<std::string> values_for(const Command& command, const Option& option, const Globals& globals) {
+  std::vector<std::string> values = choices_of(option.value);
+  for (std::string& name : objects(command, option.completes, globals)) values.push_back(std::move(name));
+  return values;
+}
+
+/// What was typed already is not offered again: no command takes a name twice.
+std::vector<std::string> operands_for(const Command& command, const std::vector<std::string>& before, const Globals& globals) {
+  std::vector<std::string> names = objects(command, command.operands.completes, globals);
+  std::erase_if(names, [&before](const std::string& name) { return std::find(before.begin(), before.end(), name) != before.end(); });
+  return names;
+}
+
+std::vector<std::string> topics_for(const std::vector<std::string>& before) {
+  if (before.size() == 1) return all_first_words();
+  return before.size() == 2 && is_noun(before[1]) ? verbs_of(before[1]) : std::vector<std::string>();
+}
+
 std::vector<std::string> option_names(const Command& command) {
   std::vector<std::string> names;
   for (const Option& option : command.options) names.emplace_back(option.name);
@@ -49,13 +80,14 @@ std::vector<std::string> complete(const std::vector<std::string>& words) {
   const Command* command = before.size() >= 2 ? find_spelling(before[0] + " " + before[1]) : nullptr;
   if (command == nullptr && !before.empty() && !is_noun(before[0])) command = find_spelling(before[0]);
   if (before.empty()) candidates = all_first_words();
+  else if (before[0] == "help") candidates = topics_for(before);
   else if (command == nullptr) candidates = before.size() == 1 && is_noun(before[0]) ? verbs_of(before[0]) : std::vector<std::string>();
   else {
     const Option* asked = option_named(command->options, before.back());
     if (before.back() == "-o" || before.back() == "--output") candidates = {"json", "table"};
-    else if (asked != nullptr && !asked->value.empty()) candidates = objects(*command, asked->completes, globals);
+    else if (asked != nullptr && !asked->value.empty()) candidates = values_for(*command, *asked, globals);
     else if (current.starts_with("-")) candidates = option_names(*command);
-    else candidates = objects(*command, command->operands.completes, globals);
+    else candidates = operands_for(*command, before, globals);
   }
   keep_matching(candidates, current);
   return candidates;

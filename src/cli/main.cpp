@@ -3,6 +3,7 @@
 #include <exception>
 #include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/arguments.h"
@@ -45,9 +46,9 @@ int run(const std::vector<std::string>& words) {
     return 0;
   }
   Session session(parsed->globals, terminal, *parsed->command, std::cout, std::cerr);
-  const Result<int> code = parsed->command->run(session, parsed->arguments);
+  Result<int> code = parsed->command->run(session, parsed->arguments);
   std::cout << std::flush;
-  if (!code.ok()) return fail(code.error(), session.json(), terminal);
+  if (!code.ok()) return fail(session.with_suggestion(std::move(code).error(), parsed->arguments), session.json(), terminal);
   // A full disk or a closed pipe behind the output is a failure of what was asked for.
   if (!std::cout) return fail(Error(ErrorCode::io_error, "standard output could not be written"), false, terminal);
   return *code;

@@ -32,6 +32,17 @@ struct NameSource {
   const char* list;
 };
 
+constexpr const char* suggestion = "; did you mean ";
+
+/// In the order they were typed, without repetitions: a second request for the same thing would only be in the way of the first.
+std::vector<std::string> distinct(const std::vector<std::string>& names) {
+  std::vector<std::string> once;
+  for (const std::string& name : names) {
+    if (std::find(once.begin(), once.end(), name) == once.end()) once.push_back(name);
+  }
+  return once;
+}
+
 NameSource source_of(Completes kind) {
   switch (kind) {
     case Completes::vm: return {"/v1/vms", "vms"};
@@ -41,6 +52,9 @@ NameSource source_of(Completes kind) {
     case Completes::operation: return {"/v1/operations", "operations"};
     case Completes::user: return {"/v1/users", "users"};
     case Completes::group: return {"/v1/groups", "groups"};
+    case Completes::disk: return {"/v1/vms", "vms"};
+    case Completes::snapshot: return {"/v1/snapshots", "snapshots"};
+    case Completes::quarantined: return {"/v1/quarantine", "copies"};
     case Completes::nothing:
     case Completes::file: break;
   }
@@ -175,8 +189,9 @@ Result<int> Session::finish(const Outcome& outcome, const std::string& done_text
   return 0;
 }
 
-Result<int> Session::each(const std::vector<std::string>& names, Completes kind, const std::function<Result<Outcome>(const std::string&)>& submit_one,
+Result<int> Session::each(const std::vector<std::string>& typed, Completes kind, const std::function<Result<Outcome>(const std::string&)>& submit_one,
                           const std::function<std::string(const std::string&)>& done_text) {
+  const std::vector<std::string> names = distinct(typed);
   if (names.size() == 1) {
     Result<Outcome> sent = submit_one(names.front());
     if (!sent.ok()) return with_suggestion(std::move(sent).error(), kind, names.front());
@@ -218,21 +233,73 @@ Result<int> Session::each(const std::vector<std::string>& names, Completes kind,
   return exit_code;
 }
 
+Result<int> Session::each_shown(const std::vector<std::string>& typed, Completes kind, std::string_view path, const std::function<void(const Json&)>& show,
+                                const std::function<int(const Json&)>& exit_code) {
+  const std::vector<std::string> names = distinct(typed);
+  Json results = Json::array();
+  int code = 0;
+  for (const std::string& name : names) {
+    Result<Json> found = get(path, {name});
+    const int one = found.ok() ? exit_code(*found) : exit_code_of(found.error().kind());
+    if (code == 0) code = one;
+    if (!found.ok()) {
+      Error error = with_suggestion(std::move(found).error(), kind, name);
+      if (names.size() == 1) return error;
+      if (json()) results.push_back({{"name", name}, {"error", problem_of(error)}});
+      else print_error(std::move(error).with_context(name));
+      continue;
+    }
+    if (!json()) {
+      if (name != names.front()) out_ << '\n';
+      show(*found);
+    } else if (names.size() == 1) {
+      print(*found);
+    } else {
+      results.push_back({{"name", name}, {"answer", std::move(*found)}});
+    }
+  }
+  if (json() && names.size() > 1) print({{"results", results}});
+  return code;
+}
+
 std::vector<std::string> Session::names_of(Completes kind) {
   const NameSource source = source_of(kind);
   std::vector<std::string> names;
   if (source.path == nullptr) return names;
   const Result<Reply> reply = client_.request("GET", source.path, std::nullopt, std::chrono::milliseconds(800));
   if (!reply.ok()) return names;
-  for (const Json& item : list_at(reply->body, source.list)) names.push_back(text_at(item, kind == Completes::operation ? "id" : "name"));
+  for (const Json& item : list_at(reply->body, source.list)) {
+    if (kind != Completes::disk) {
+      names.push_back(text_at(item, kind == Completes::operation ? "id" : "name"));
+      continue;
+    }
+    for (const Json& volume : list_at(item, "volumes")) names.push_back(text_at(volume, "name"));
+  }
   return names;
 }
 
 Error Session::with_suggestion(Error error, Completes kind, const std::string& typed) {
-  if (error.code() != ErrorCode::not_found) return error;
+  if (error.code() != ErrorCode::not_found || error.message().find(suggestion) != std::string::npos) return error;
   const std::string found = nearest(typed, names_of(kind));
   if (found.empty() || found == typed) return error;
-  return Error(error.code(), fmt::format("{}; did you mean {}?", error.message(), found)).with_safe(error.safe()).with_next(error.next());
+  return Error(error.code(), fmt::format("{}{}{}?", error.message(), suggestion, found)).with_safe(error.safe()).with_next(error.next());
+}
+
+Error Session::with_suggestion(Error error, const Arguments& arguments) {
+  if (error.code() != ErrorCode::not_found) return error;
+  const auto speaks_of = [&error](const std::string& typed) { return error.message().find(typed) != std::string::npos; };
+  if (command_.operands.completes != Completes::nothing) {
+    for (const std::string& name : arguments.names()) {
+      if (speaks_of(name)) error = with_suggestion(std::move(error), command_.operands.completes, name);
+    }
+  }
+  for (const Option& option : command_.options) {
+    if (option.completes == Completes::nothing || option.completes == Completes::file) continue;
+    for (const std::string& value : arguments.values(option.name)) {
+      if (speaks_of(value)) error = with_suggestion(std::move(error), option.completes, value);
+    }
+  }
+  return error;
 }
 
 }  // namespace mcv::cli

@@ -56,14 +56,21 @@ class Session {
 
   /// Prints an outcome and gives the exit code; `done_text` is said of a success. A failed operation is an Error.
   Result<int> finish(const Outcome& outcome, const std::string& done_text);
-  /// The same request for each name: all are sent, then each is followed. A result each; the first failure decides the exit code.
+  /// The same request for each name, once: all are sent, then each is followed. A result each; the first failure decides the exit code.
   Result<int> each(const std::vector<std::string>& names, Completes kind, const std::function<Result<Outcome>(const std::string&)>& submit_one,
                    const std::function<std::string(const std::string&)>& done_text);
+
+  /// The same look at each name, once. `show` prints one for people, `exit_code` is what one says of itself; the first that is not 0 counts.
+  /// With `-o json` the document itself, or those of several names in one.
+  Result<int> each_shown(const std::vector<std::string>& names, Completes kind, std::string_view path, const std::function<void(const Json&)>& show,
+                         const std::function<int(const Json&)>& exit_code);
 
   void print(const Json& value);
   void print_error(const Error& error);
   /// `error` with the nearest existing name when it says that `typed` does not exist.
   Error with_suggestion(Error error, Completes kind, const std::string& typed);
+  /// The same for whatever the user named, as operand or as an option's value, and the error speaks of.
+  Error with_suggestion(Error error, const Arguments& arguments);
   /// Names of the objects of a kind, for suggestions and completion; empty when they cannot be had quickly.
   std::vector<std::string> names_of(Completes kind);
   /// The request target of a declared route.

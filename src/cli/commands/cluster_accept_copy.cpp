@@ -47,7 +47,7 @@ Command cluster_accept_copy() {
                      "Known limit: the other node keeps its own record while it is off. Switched on while this one is off, it can be told to start its own copy; when the two meet "
                      "neither is overwritten, both stand apart, and 'hvctl info' says how one is chosen.\n\n"
                      "--yes accepts without asking.",
-          .operands = {.name = "DISK", .min = 1, .max = 1},
+          .operands = {.name = "DISK", .min = 1, .max = 1, .completes = Completes::disk},
           .routes = {{"POST", "/v1/cluster/accept-copy"}},
           .examples = {"hvctl cluster accept-copy vm1-0"},
           .run = run_cluster_accept_copy};

@@ -101,19 +101,19 @@ Result<int> show_cluster(Session& session) {
 
 Result<int> run_info(Session& session, const Arguments& arguments) {
   if (arguments.names().empty()) return show_cluster(session);
-  return show_vm(session, arguments.name());
+  return show_vms(session, arguments.names());
 }
 
 }  // namespace
 
 Command info() {
   return {.name = "info",
-          .summary = "show the nodes and the cluster, or everything about one VM",
+          .summary = "show the nodes and the cluster, or everything about VMs",
           .details = "Without a name: each node with its addresses and status, the peer, the shared configuration's position, and warnings with the "
                      "command that helps. Exit code 22 when the other node does not answer, unless it left in order: what is shown is then this node's view.",
-          .operands = {.name = "VM", .min = 0, .max = 1, .completes = Completes::vm},
+          .operands = {.name = "VM", .min = 0, .max = any_number, .completes = Completes::vm},
           .routes = {{"GET", "/v1/info"}, {"GET", "/v1/vms/{name}"}},
-          .examples = {"hvctl info", "hvctl info vm1"},
+          .examples = {"hvctl info", "hvctl info vm1", "hvctl info -o json"},
           .run = run_info};
 }
 

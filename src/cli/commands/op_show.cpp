@@ -10,14 +10,7 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run_op_show(Session& session, const Arguments& arguments) {
-  Result<Json> found = session.get("/v1/operations/{id}", {arguments.name()});
-  if (!found.ok()) return session.with_suggestion(std::move(found).error(), Completes::operation, arguments.name());
-  const Json& operation = *found;
-  if (session.json()) {
-    session.print(operation);
-    return 0;
-  }
+void print_operation(Session& session, const Json& operation) {
   const std::string state = text_at(operation, "state");
   Facts facts;
   facts.add("Operation", text_at(operation, "id"), Tone::strong);
@@ -35,15 +28,18 @@ Result<int> run_op_show(Session& session, const Arguments& arguments) {
   if (state != "running") {
     if (const std::optional<Error> error = error_of_operation(operation)) session.out() << '\n' << problem_text(*error, session.terminal().width, session.terminal().colour);
   }
-  return 0;
+}
+
+Result<int> run_op_show(Session& session, const Arguments& arguments) {
+  return session.each_shown(arguments.names(), Completes::operation, "/v1/operations/{id}", [&session](const Json& operation) { print_operation(session, operation); }, [](const Json&) { return 0; });
 }
 
 }  // namespace
 
 Command op_show() {
   return {.name = "op show",
-          .summary = "show an operation with all its steps",
-          .operands = {.name = "ID", .min = 1, .max = 1, .completes = Completes::operation},
+          .summary = "show operations with all their steps",
+          .operands = {.name = "ID", .min = 1, .max = any_number, .completes = Completes::operation},
           .also = {"op info"},
           .routes = {{"GET", "/v1/operations/{id}"}},
           .examples = {"hvctl op show A-17"},

@@ -97,7 +97,7 @@ Command resync() {
                      "The VM starts and moves again after a clean verify: hvctl verify VM.",
           .operands = {.name = "VM", .min = 1, .max = 1, .completes = Completes::vm},
           .options = {{.name = "--source", .value = "NODE", .help = "copy from this node's side", .completes = Completes::node},
-                      {.name = "--disk", .value = "DISK", .help = "only this one of its disks", .repeatable = true},
+                      {.name = "--disk", .value = "DISK", .help = "only this one of its disks", .repeatable = true, .completes = Completes::disk},
                       {.name = "--full", .help = "copy every block, not only those that are marked"},
                       {.name = "--follow", .help = "wait for a copy that runs already"}},
           .also = {"vm resync", "drbd resync"},

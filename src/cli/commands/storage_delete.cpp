@@ -9,19 +9,19 @@ namespace mcv::cli::commands {
 namespace {
 
 Result<int> run_storage_delete(Session& session, const Arguments& arguments) {
-  const std::string& name = arguments.name();
-  MCV_CHECK(confirm_typed(session, fmt::format("This removes the storage pool {} from every node.", name), name));
-  Result<Outcome> outcome = session.change("DELETE", "/v1/storage/{name}", {name});
-  if (!outcome.ok()) return session.with_suggestion(std::move(outcome).error(), Completes::pool, name);
-  return session.finish(*outcome, fmt::format("Storage pool {} is gone.", name));
+  for (const std::string& name : arguments.names()) {
+    MCV_CHECK(confirm_typed(session, fmt::format("This removes the storage pool {} from every node.", name), name));
+  }
+  const auto submit = [&](const std::string& name) { return session.submit("DELETE", "/v1/storage/{name}", {name}); };
+  return session.each(arguments.names(), Completes::pool, submit, [](const std::string& name) { return fmt::format("Storage pool {} is gone.", name); });
 }
 
 }  // namespace
 
 Command storage_delete() {
   return {.name = "storage delete",
-          .summary = "remove a storage pool that holds no disks",
-          .operands = {.name = "NAME", .min = 1, .max = 1, .completes = Completes::pool},
+          .summary = "remove storage pools that hold no disks",
+          .operands = {.name = "NAME", .min = 1, .max = any_number, .completes = Completes::pool},
           .also = {"storage rm"},
           .routes = {{"DELETE", "/v1/storage/{name}"}},
           .examples = {"hvctl storage delete fast"},

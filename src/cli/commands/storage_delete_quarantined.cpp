@@ -9,18 +9,19 @@ namespace mcv::cli::commands {
 namespace {
 
 Result<int> run_storage_delete_quarantined(Session& session, const Arguments& arguments) {
-  const std::string& name = arguments.name();
-  MCV_CHECK(confirm_typed(session, fmt::format("This deletes the copy {} on this node for good.", name), name));
-  MCV_TRY(const Outcome outcome, session.change("DELETE", "/v1/quarantine/{name}", {name}));
-  return session.finish(outcome, fmt::format("The copy {} is gone.", name));
+  for (const std::string& name : arguments.names()) {
+    MCV_CHECK(confirm_typed(session, fmt::format("This deletes the copy {} on this node for good.", name), name));
+  }
+  const auto submit = [&](const std::string& name) { return session.submit("DELETE", "/v1/quarantine/{name}", {name}); };
+  return session.each(arguments.names(), Completes::quarantined, submit, [](const std::string& name) { return fmt::format("The copy {} is gone.", name); });
 }
 
 }  // namespace
 
 Command storage_delete_quarantined() {
   return {.name = "storage delete-quarantined",
-          .summary = "delete one of the copies this node kept when it was removed from a cluster",
-          .operands = {.name = "NAME", .min = 1, .max = 1},
+          .summary = "delete copies that this node kept when it was removed from a cluster",
+          .operands = {.name = "NAME", .min = 1, .max = any_number, .completes = Completes::quarantined},
           .routes = {{"DELETE", "/v1/quarantine/{name}"}},
           .examples = {"hvctl storage delete-quarantined mcvq-A-17-vm1-0"},
           .run = run_storage_delete_quarantined};

@@ -115,16 +115,10 @@ void print_warnings(Session& session, const Json& warnings) {
   }
 }
 
-Result<int> show_vm(Session& session, const std::string& name) {
-  Result<Json> found = session.get("/v1/vms/{name}", {name});
-  if (!found.ok()) return session.with_suggestion(std::move(found).error(), Completes::vm, name);
-  const Json& vm = *found;
+namespace {
+
+void print_vm(Session& session, const Json& vm) {
   const std::string state = text_at(vm, "state");
-  const int exit_code = state == "unknown" ? exit_partial : 0;
-  if (session.json()) {
-    session.print(vm);
-    return exit_code;
-  }
   Facts facts;
   facts.add("Name", text_at(vm, "name"), Tone::strong);
   facts.add("State", state, tone_of(state));
@@ -146,7 +140,13 @@ Result<int> show_vm(Session& session, const std::string& name) {
   print_volumes(session, vm);
   print_nics(session, vm);
   print_warnings(session, list_at(vm, "warnings"));
-  return exit_code;
+}
+
+}  // namespace
+
+Result<int> show_vms(Session& session, const std::vector<std::string>& names) {
+  const auto code_of = [](const Json& vm) { return text_at(vm, "state") == "unknown" ? exit_partial : 0; };
+  return session.each_shown(names, Completes::vm, "/v1/vms/{name}", [&session](const Json& vm) { print_vm(session, vm); }, code_of);
 }
 
 Status check_one_of(std::string_view option, const std::string& value, const std::vector<std::string>& allowed) {

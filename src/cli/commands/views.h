@@ -39,8 +39,8 @@ Cell verdict_cell(const Json& verdict);
 std::string hold_words(const Json& volume);
 /// Each warning with what to type.
 void print_warnings(Session& session, const Json& warnings);
-/// The whole of `hvctl info VM`.
-Result<int> show_vm(Session& session, const std::string& name);
+/// The whole of `hvctl info VM...`.
+Result<int> show_vms(Session& session, const std::vector<std::string>& names);
 /// What a storage type, hypervisor or other word of a fixed set must be.
 Status check_one_of(std::string_view option, const std::string& value, const std::vector<std::string>& allowed);
 /// A path as mcvd will read it: relative ones are taken from here.

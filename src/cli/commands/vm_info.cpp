@@ -5,17 +5,17 @@
 namespace mcv::cli::commands {
 namespace {
 
-Result<int> run_vm_info(Session& session, const Arguments& arguments) { return show_vm(session, arguments.name()); }
+Result<int> run_vm_info(Session& session, const Arguments& arguments) { return show_vms(session, arguments.names()); }
 
 }  // namespace
 
 Command vm_info() {
   return {.name = "vm info",
-          .summary = "show everything about a VM",
-          .operands = {.name = "VM", .min = 1, .max = 1, .completes = Completes::vm},
+          .summary = "show everything about VMs",
+          .operands = {.name = "VM", .min = 1, .max = any_number, .completes = Completes::vm},
           .also = {"vm show"},
           .routes = {{"GET", "/v1/vms/{name}"}},
-          .examples = {"hvctl vm info vm1"},
+          .examples = {"hvctl vm info vm1", "hvctl vm info vm1 vm2"},
           .run = run_vm_info};
 }
 

@@ -50,7 +50,7 @@ Result<int> run_vm_update(Session& session, const Arguments& arguments) {
 Command vm_update() {
   return {.name = "vm update",
           .summary = "change VMs",
-          .details = "Only what is named changes.",
+          .details = "Only what is named changes. A VM without kernel and firmware boots from its first disk, in QEMU.",
           .operands = {.name = "VM", .min = 1, .max = any_number, .completes = Completes::vm},
           .options = {{.name = "--cpus", .value = "N", .help = "virtual CPUs"},
                       {.name = "--memory", .value = "SIZE", .help = "such as 2G"},
@@ -58,12 +58,12 @@ Command vm_update() {
                       {.name = "--delete-protection", .value = "on|off", .help = "refuse to delete it"},
                       {.name = "--lock", .value = "REASON", .help = "refuse every change and action but unlocking"},
                       {.name = "--unlock", .help = "remove the lock"},
-                      {.name = "--kernel", .value = "PATH", .help = "boot this kernel directly", .completes = Completes::file},
-                      {.name = "--initramfs", .value = "PATH", .help = "with this initramfs", .completes = Completes::file},
-                      {.name = "--cmdline", .value = "TEXT", .help = "and this kernel command line"},
-                      {.name = "--firmware", .value = "PATH", .help = "boot from disk with this firmware", .completes = Completes::file}},
+                      {.name = "--kernel", .value = "PATH", .help = "boot this kernel directly; '' for none", .completes = Completes::file, .may_be_empty = true},
+                      {.name = "--initramfs", .value = "PATH", .help = "with this initramfs, or ''", .completes = Completes::file, .may_be_empty = true},
+                      {.name = "--cmdline", .value = "TEXT", .help = "and this kernel command line, or ''", .may_be_empty = true},
+                      {.name = "--firmware", .value = "PATH", .help = "boot from disk with this firmware; '' for none", .completes = Completes::file, .may_be_empty = true}},
           .routes = {{"PATCH", "/v1/vms/{name}"}},
-          .examples = {"hvctl vm update vm1 --memory 2G", "hvctl vm update vm1 --lock 'disk check until Monday'"},
+          .examples = {"hvctl vm update vm1 --memory 2G", "hvctl vm update vm1 --kernel '' --initramfs '' --cmdline ''", "hvctl vm update vm1 --lock 'disk check until Monday'"},
           .run = run_vm_update};
 }
 

@@ -44,13 +44,17 @@ std::string bar_line(const Json& view, std::size_t width, std::chrono::milliseco
   if (percent < 0) return cut(text.empty() ? text_at(view, "summary") : text, width);
   constexpr std::size_t cells = 20;
   const auto full = static_cast<std::size_t>(percent / 100.0 * cells);
-  std::string line = fmt::format("[{}{}] {:>3.0f} %", std::string(full, '#'), std::string(cells - full, '-'), percent);
-  if (!text.empty()) line += "  " + text;
+  const std::string bar = fmt::format("[{}{}] {:>3.0f} %", std::string(full, '#'), std::string(cells - full, '-'), percent);
   const double gained = percent - first_percent;
+  std::string left;
   if (first_percent >= 0 && gained >= 1 && elapsed.count() >= 2000 && percent < 100) {
-    line += "  " + duration_text(static_cast<std::int64_t>(static_cast<double>(elapsed.count()) / 1000.0 * (100 - percent) / gained)) + " left";
+    left = "  " + duration_text(static_cast<std::int64_t>(static_cast<double>(elapsed.count()) / 1000.0 * (100 - percent) / gained)) + " left";
   }
-  return cut(line, width);
+  // Several disks at once make a long text: it gives way, not the time that is left.
+  const std::size_t taken = width_of(bar) + width_of(left) + 2;
+  if (!text.empty() && taken < width) text = "  " + cut(text, width - taken);
+  else text.clear();
+  return cut(bar + text + left, width);
 }
 
 Progress::Progress(std::ostream& out, std::size_t width, bool colour, std::string label) : out_(out), width_(width), colour_(colour), label_(std::move(label)) {

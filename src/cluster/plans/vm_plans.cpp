@@ -309,7 +309,9 @@ Result<Mutation> update_vm(const ClusterState& state, const VmName& name, const 
   if (request.memory) vm.memory = *request.memory;
   if (request.autostart) vm.autostart = *request.autostart;
   if (request.delete_protection) vm.delete_protection = *request.delete_protection;
-  if (request.boot) vm.boot = *request.boot;
+  if (request.boot) {
+    MCV_TRY(vm.boot, requests::changed(vm.boot, *request.boot));
+  }
   return put_at(state, vm);
 }
 

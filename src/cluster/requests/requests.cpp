@@ -53,24 +53,21 @@ void check_path(Fields& fields, std::string_view what, const std::string& path) 
   }
 }
 
-Result<BootRecord> boot_from(const Json& json) {
+Result<BootChange> boot_change_from(const Json& json) {
   Fields fields(json, "boot");
-  BootRecord boot;
-  boot.kernel = fields.optional_or<std::string>("kernel", "");
-  boot.initramfs = fields.optional_or<std::string>("initramfs", "");
-  boot.cmdline = fields.optional_or<std::string>("cmdline", "");
-  boot.firmware = fields.optional_or<std::string>("firmware", "");
-  check_path(fields, "the kernel", boot.kernel);
-  check_path(fields, "the initramfs", boot.initramfs);
-  check_path(fields, "the firmware", boot.firmware);
-  const bool printable = std::all_of(boot.cmdline.begin(), boot.cmdline.end(), [](char c) { return c >= ' ' && c != '\x7f'; });
-  if (boot.cmdline.size() > 2048 || !printable) fields.fail(Error(ErrorCode::bad_request, "the kernel command line may hold at most 2048 printable characters"));
-  if (!boot.firmware.empty() && !boot.kernel.empty()) fields.fail(Error(ErrorCode::bad_request, "firmware and kernel exclude each other"));
-  if (boot.kernel.empty() && (!boot.initramfs.empty() || !boot.cmdline.empty())) {
-    fields.fail(Error(ErrorCode::bad_request, "an initramfs or a command line needs a kernel"));
-  }
+  BootChange change;
+  change.kernel = fields.optional<std::string>("kernel");
+  change.initramfs = fields.optional<std::string>("initramfs");
+  change.cmdline = fields.optional<std::string>("cmdline");
+  change.firmware = fields.optional<std::string>("firmware");
+  check_path(fields, "the kernel", change.kernel.value_or(""));
+  check_path(fields, "the initramfs", change.initramfs.value_or(""));
+  check_path(fields, "the firmware", change.firmware.value_or(""));
+  const std::string cmdline = change.cmdline.value_or("");
+  const bool printable = std::all_of(cmdline.begin(), cmdline.end(), [](char c) { return c >= ' ' && c != '\x7f'; });
+  if (cmdline.size() > 2048 || !printable) fields.fail(Error(ErrorCode::bad_request, "the kernel command line may hold at most 2048 printable characters"));
   MCV_CHECK(fields.finish());
-  return boot;
+  return change;
 }
 
 void check_bridge(Fields& fields, const std::string& bridge) {
@@ -129,13 +126,29 @@ Result<CreateVm> create_vm(const Json& body) {
   if (networks.size() > nic_limit) fields.fail(Error(ErrorCode::too_large, fmt::format("a VM has at most {} network cards", nic_limit)));
   for (const std::string& network : networks) request.networks.push_back(read_name<NetworkName>(fields, network));
   if (const Json* boot = fields.object("boot", false)) {
-    MCV_TRY(request.boot, boot_from(*boot));
+    MCV_TRY(const BootChange named, boot_change_from(*boot));
+    MCV_TRY(request.boot, changed(BootRecord{}, named));
   }
   keep(fields, hypervisor_kind_from_text(fields.optional_or<std::string>("hypervisor", "auto")), request.hypervisor);
   if (const auto node = fields.optional<std::string>("node")) request.node = read_name<NodeName>(fields, *node);
   request.autostart = fields.optional_or("autostart", false);
   MCV_CHECK(fields.finish());
   return request;
+}
+
+Result<BootRecord> changed(BootRecord before, const BootChange& change) {
+  BootRecord boot = std::move(before);
+  if (change.kernel) boot.kernel = *change.kernel;
+  if (change.initramfs) boot.initramfs = *change.initramfs;
+  if (change.cmdline) boot.cmdline = *change.cmdline;
+  if (change.firmware) boot.firmware = *change.firmware;
+  if (!boot.firmware.empty() && !boot.kernel.empty()) {
+    return Error(ErrorCode::bad_request, "firmware and kernel exclude each other").with_safe("nothing was changed").with_next("set the one that is to go to '': --kernel '' or --firmware ''");
+  }
+  if (boot.kernel.empty() && (!boot.initramfs.empty() || !boot.cmdline.empty())) {
+    return Error(ErrorCode::bad_request, "an initramfs or a command line needs a kernel").with_safe("nothing was changed").with_next("without a kernel: --kernel '' --initramfs '' --cmdline ''");
+  }
+  return boot;
 }
 
 Result<UpdateVm> update_vm(const Json& body) {
@@ -150,8 +163,8 @@ Result<UpdateVm> update_vm(const Json& body) {
   request.autostart = fields.optional<bool>("autostart");
   request.delete_protection = fields.optional<bool>("delete_protection");
   if (const Json* boot = fields.object("boot", false)) {
-    MCV_TRY(auto record, boot_from(*boot));
-    request.boot = std::move(record);
+    MCV_TRY(auto change, boot_change_from(*boot));
+    request.boot = std::move(change);
   }
   request.unlock = body.is_object() && body.contains("lock") && body.at("lock").is_null();
   if (const Json* lock = fields.object("lock", false)) {

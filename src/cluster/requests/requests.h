@@ -31,13 +31,23 @@ struct CreateVm {
 };
 Result<CreateVm> create_vm(const Json& body);
 
+/// What was named; empty = not set any more.
+struct BootChange {
+  std::optional<std::string> kernel = {};
+  std::optional<std::string> initramfs = {};
+  std::optional<std::string> cmdline = {};
+  std::optional<std::string> firmware = {};
+};
+/// `before` with the change. Refuses what does not go together: an initramfs without a kernel, kernel and firmware.
+Result<BootRecord> changed(BootRecord before, const BootChange& change);
+
 /// Only what was named changes.
 struct UpdateVm {
   std::optional<std::uint32_t> cpus;
   std::optional<Bytes> memory;
   std::optional<bool> autostart;
   std::optional<bool> delete_protection;
-  std::optional<BootRecord> boot;
+  std::optional<BootChange> boot;
   bool unlock = false;
   std::optional<std::string> lock_reason;
 };

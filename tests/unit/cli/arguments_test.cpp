@@ -60,7 +60,7 @@ TEST(Arguments, SuggestTheNearestSpelling) {
 }
 
 TEST(Arguments, RefuseWhatIsMissingDoubledOrTooMuch) {
-  for (const char* line : {"vm", "vm start", "vm info a b", "migrate vm1", "migrate --node", "network create lan", "vm create a --cpus 1 --cpus 2", "vm start --attach=yes vm1", "-o yaml info",
+  for (const char* line : {"vm", "vm start", "vm console a b", "migrate vm1", "migrate --node", "network create lan", "vm create a --cpus 1 --cpus 2", "vm start --attach=yes vm1", "-o yaml info",
                            "vm list extra", "vm create a --memory="}) {
     const auto invocation = parse(line);
     ASSERT_FALSE(invocation.ok()) << line;

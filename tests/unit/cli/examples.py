@@ -6,8 +6,8 @@ import shlex
 from openapi import ROOT
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "packaging" / "debian" / "README.Debian", *sorted((ROOT / "docs").glob("*.md"))]
-# "A#", "A#B#" (on both nodes), "$", "root@A:~#" before a command.
-PROMPT = re.compile(r"^\s+((?:[AB][#$])+|[#$]|root@\w+:\S*#)?\s*(?:sudo )?(hvctl [a-z-].*)$")
+# "A#", "A#B#" (on both nodes), "$", "root@A:~#", or the times of a crontab before a command.
+PROMPT = re.compile(r"^\s+((?:[AB][#$])+|[#$]|root@\w+:\S*#|(?:[0-9*]+ ){5} *root)?\s*(?:sudo )?(hvctl [a-z-].*)$")
 LEGACY = {"--add-node", "--remove-node", "--get-connect-string", "--set-ip-address", "--set-drbd-address", "--enable", "--list"}
 
 

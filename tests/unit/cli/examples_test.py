@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every example of the manual, the README and the documents is typed: the real hvctl takes it, and asks what the API describes."""
+import json
 import os
 import pathlib
 import re
@@ -9,7 +10,7 @@ import tempfile
 import unittest
 
 from examples import DOCUMENTS, Example, examples_of, not_run, shape
-from fake_mcvd import CONNECT_STRING
+from fake_mcvd import API, CONNECT_STRING
 from openapi import ROOT
 from schema_mcvd import SchemaMcvd
 
@@ -36,6 +37,11 @@ def here_instead_of_the_lan(words):
     return words, FINE
 
 
+def silent_by_nature(words):
+    """The console is bytes, and the join over ssh ended before it asked anything that is printed."""
+    return shape(words)[0] in ("vm console", "cluster add-node")
+
+
 class Examples(unittest.TestCase):
     maxDiff = None
 
@@ -44,28 +50,45 @@ class Examples(unittest.TestCase):
         self.addCleanup(directory.cleanup)
         self.socket = str(pathlib.Path(directory.name) / "s")
 
-    def type_it(self, example):
-        """What is wrong with it, or None."""
+    def ask(self, example, *more):
         mcvd = SchemaMcvd(self.socket)
         try:
-            words, fine = here_instead_of_the_lan(example.words)
-            done = subprocess.run([os.environ["HVCTL"], "--socket", self.socket, "--yes", *words], input=CONNECT_STRING + "\n", capture_output=True, text=True, timeout=60,
-                                  start_new_session=True)
-            if done.returncode not in fine:
-                return f"{example} ended with {done.returncode}: {done.stderr}"
-            if mcvd.violations:
-                return f"{example}: {mcvd.violations}"
-            if not mcvd.requests and not {"--version", "--help", "help"} & set(words):
-                return f"{example} asked nothing"
-            return None
+            words, _ = here_instead_of_the_lan(example.words)
+            command = [os.environ["HVCTL"], "--socket", self.socket, "--yes", *more, *words]
+            return subprocess.run(command, input=CONNECT_STRING + "\n", capture_output=True, text=True, timeout=60, start_new_session=True), mcvd
         finally:
             mcvd.close()
             os.unlink(self.socket)
+
+    def type_it(self, example):
+        """What is wrong with it, or None."""
+        done, mcvd = self.ask(example)
+        if done.returncode not in here_instead_of_the_lan(example.words)[1]:
+            return f"{example} ended with {done.returncode}: {done.stderr}"
+        if mcvd.violations:
+            return f"{example}: {mcvd.violations}"
+        if not mcvd.requests and not {"--version", "--help", "help"} & set(example.words):
+            return f"{example} asked nothing"
+        return None
 
     def test_each_is_taken_and_asks_what_the_api_describes(self):
         examples = from_table() + from_documents()
         self.assertGreater(len(examples), 80)
         self.assertEqual([], [wrong for wrong in map(self.type_it, examples) if wrong])
+
+    def test_json_is_one_document_that_the_api_describes(self):
+        described = [API.document["components"]["schemas"]["Started"], *API.document["x-mcv-command-line"]["schemas"]]
+        for example in from_table():
+            with self.subTest(str(example)):
+                done, mcvd = self.ask(example, "-o", "json")
+                if not done.stdout.strip():
+                    self.assertTrue(silent_by_nature(example.words), done.stderr)
+                    continue
+                document = json.loads(done.stdout)
+                answers = [response["content"]["application/json"]["schema"] for method, target, _ in mcvd.requests
+                           for response in API.find(method, target)[1]["responses"].values() if "application/json" in response.get("content", {})]
+                wrong = [API.errors(schema, document) for schema in answers + described]
+                self.assertIn([], wrong, done.stdout)
 
     def test_the_search_finds_each_document_with_examples(self):
         found = {example.where.split(":")[0] for example in from_documents()}

@@ -305,11 +305,51 @@ class Requests(Case):
         self.run_hvctl("migrate", "--node", "B", "vm1", "--wait-for-shutdown", "--start-after-migration")
         self.assertEqual(self.fake.bodies("POST", "/v1/vms/vm1/migrate"), [{"node": "B", "wait_for_shutdown": True, "start_after_migration": True}])
 
+    def test_an_empty_value_takes_a_boot_file_away(self):
+        self.serve({"PATCH /v1/vms/vm1": Answer(body={"result": {}})})
+        self.run_hvctl("vm", "update", "vm1", "--kernel", "", "--initramfs=", "--cmdline", "")
+        self.assertEqual(self.fake.bodies("PATCH", "/v1/vms/vm1"), [{"boot": {"kernel": "", "initramfs": "", "cmdline": ""}}])
+        self.run_hvctl("vm", "update", "vm1", "--memory", "", expect=2)
+
     def test_update_names_only_what_changes(self):
         self.serve({"PATCH /v1/vms/vm1": Answer(body={"result": {}})})
         self.run_hvctl("vm", "update", "vm1", "--memory", "2G", "--autostart", "on", "--unlock")
         self.assertEqual(self.fake.bodies("PATCH", "/v1/vms/vm1"), [{"memory": 2 * GIB, "autostart": True, "lock": None}])
         self.run_hvctl("vm", "update", "vm1", expect=2)
+
+    def test_whatever_is_missing_is_named_with_the_nearest_one(self):
+        def missing(what):
+            return problem("not-found", 404, f"there is no {what}")
+
+        pool = {"name": "fast", "kind": "thin", "nodes": []}
+        self.serve({"POST /v1/vms": [missing("network lann"), missing("storage pool fats")], "POST /v1/vms/vm1/migrate": missing("node BB"),
+                    "DELETE /v1/storage/fats": missing("storage pool fats"), "DELETE /v1/snapshots/mcvs-A-17-vm1-O": missing("snapshot mcvs-A-17-vm1-O"),
+                    "POST /v1/cluster/accept-copy": missing("replicated disk vm1-O"), "GET /v1/operations/A-71": missing("operation A-71"),
+                    "GET /v1/vms": Answer(body={"vms": [vm("vm1")]}), "GET /v1/networks": Answer(body={"networks": [{"name": "lan"}]}), "GET /v1/storage": Answer(body={"pools": [pool]}),
+                    "GET /v1/nodes": Answer(body={"nodes": [{"name": "A"}, {"name": "B"}]}), "GET /v1/operations": Answer(body={"operations": [operation()]}),
+                    "GET /v1/snapshots": Answer(body={"snapshots": [{"name": "mcvs-A-17-vm1-0"}], "silent": []})})
+        for words, found in ((["vm", "create", "vm2", "--network", "lann"], "lan"), (["vm", "create", "vm2", "--storage", "fats"], "fast"), (["migrate", "--node", "BB", "vm1"], "B"),
+                             (["storage", "delete", "fats", "--yes"], "fast"), (["storage", "delete-snapshot", "mcvs-A-17-vm1-O", "--yes"], "mcvs-A-17-vm1-0"),
+                             (["cluster", "accept-copy", "vm1-O"], "vm1-0"), (["op", "show", "A-71"], "A-17")):
+            self.assertEqual(self.run_hvctl(*words, expect=4).stderr.count(f"did you mean {found}?"), 1, words)
+
+    def test_several_of_anything_have_a_result_each(self):
+        gone = Answer(body={"result": {}, "durability": "both nodes"})
+        self.serve({"DELETE /v1/networks/lan": gone, "DELETE /v1/networks/dmz": problem("in-use", 409, "vm1 is plugged into dmz"), "DELETE /v1/networks/old": gone})
+        done = self.run_hvctl("network", "delete", "lan", "dmz", "old", "lan", "--yes", expect=5)
+        self.assertEqual(done.stdout, "lan: Network lan is gone.\nold: Network old is gone.\n")
+        self.assertIn("dmz: vm1 is plugged into dmz [in-use]", done.stderr)
+        self.assertEqual([one[1].rsplit("/")[-1] for one in self.fake.requests], ["lan", "dmz", "old"])
+        results = json.loads(self.run_hvctl("network", "delete", "lan", "dmz", "--yes", "-o", "json", expect=5).stdout)["results"]
+        self.assertEqual([(one["name"], sorted(one)) for one in results], [("lan", ["answer", "name"]), ("dmz", ["error", "name"])])
+
+    def test_several_can_be_looked_at(self):
+        self.serve({"GET /v1/vms/vm1": Answer(body=vm("vm1")), "GET /v1/vms/vm2": Answer(body=vm("vm2", "unknown")), "GET /v1/vms/vm9": problem("not-found", 404, "there is no VM vm9")})
+        for words in (["info", "vm1", "vm2"], ["vm", "info", "vm1", "vm2"]):
+            self.assertEqual(re.findall(r"^Name +(\w+)", self.run_hvctl(*words, expect=22).stdout, re.M), ["vm1", "vm2"])
+        done = self.run_hvctl("info", "vm9", "vm1", "-o", "json", expect=4)
+        self.assertEqual([sorted(one) for one in json.loads(done.stdout)["results"]], [["error", "name"], ["answer", "name"]])
+        self.assertEqual(json.loads(self.run_hvctl("info", "vm1", "-o", "json").stdout)["name"], "vm1")
 
     def test_a_missing_vm_is_named_with_the_nearest_one(self):
         self.serve({"POST /v1/vms/wbe1/start": problem("not-found", 404, "there is no VM wbe1"), "GET /v1/vms": Answer(body={"vms": [vm("web1"), vm("db")]})})
@@ -541,7 +581,9 @@ class Requests(Case):
         snapshot = {"node": "B", "name": "mcvs-A-17-vm1-0", "volume": "vm1-0", "volume_group": "vg0", "operation": "A-17", "wall_seconds": 1_700_000_000, "size": GIB}
         gone = Answer(body={"result": {"text": "gone"}, "durability": "single node"})
         self.serve({"GET /v1/snapshots": Answer(body={"snapshots": [snapshot], "silent": ["B"]}), "DELETE /v1/snapshots/mcvs-A-17-vm1-0": gone})
-        done = self.run_hvctl("storage", "list-snapshots")
+        # What is missing is said, and is the exit code in either form.
+        self.run_hvctl("storage", "list-snapshots", "-o", "json", expect=22)
+        done = self.run_hvctl("storage", "list-snapshots", expect=22)
         self.assertEqual(done.stdout.splitlines()[1].split(), ["mcvs-A-17-vm1-0", "B", "vm1-0", "1", "GiB", "vg0", "A-17"])
         self.assertIn("B does not answer", done.stderr)
         self.assertIn("not-confirmed", self.run_hvctl("storage", "delete-snapshot", snapshot["name"], expect=11).stderr)
@@ -585,6 +627,12 @@ class Requests(Case):
         self.assertEqual(complete("vm", "st"), ["start", "stop"])
         self.assertEqual(complete("vm", "start", "w"), ["web1"])
         self.assertEqual(complete("vm", "create", "x", "--net"), ["--network"])
+        self.assertEqual(complete("vm", "start", "web1", ""), ["db"])
+        self.assertEqual(complete("cluster", "accept-copy", "we"), ["web1-0"])
+        self.assertEqual(complete("cluster", "update", "--peer-loss", ""), ["freeze", "run-alone"])
+        self.assertEqual(complete("cluster", "update", "--verify-age", ""), ["off"])
+        self.assertEqual(complete("vm", "create", "x", "--hypervisor", "q"), ["qemu"])
+        self.assertEqual(complete("help", "vm", "sta"), ["start"])
         self.assertIn("migrate", complete(""))
 
 

@@ -67,6 +67,7 @@ TEST(Progress, ShowsEachChangeOnce) {
 
 TEST(Progress, BarHasRateAndFits) {
   EXPECT_EQ(bar_line(view("running", 50, {}), 80, std::chrono::seconds(30), 0), "[##########----------]  50 %  copying  30s left");
+  EXPECT_EQ(bar_line(view("running", 50, {}), 46, std::chrono::seconds(30), 0), "[##########----------]  50 %  copyin  30s left");
   EXPECT_EQ(bar_line(view("running", 50, {}), 80, std::chrono::seconds(1), 50), "[##########----------]  50 %  copying");
   EXPECT_LE(bar_line(view("running", 50, {}), 20, std::chrono::seconds(30), 0).size(), 20u);
   EXPECT_EQ(bar_line({{"state", "running"}, {"progress", {{"percent", nullptr}, {"text", "waiting"}}}}, 80, std::chrono::seconds(1), -1), "waiting");

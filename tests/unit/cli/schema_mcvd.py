@@ -40,6 +40,12 @@ class SchemaMcvd(FakeMcvd):
     def __init__(self, path):
         super().__init__(path, {})
 
+    @staticmethod
+    def beside_the_plan(described):
+        """What the answer to a dry run needs besides: most have the plan alone."""
+        schema = described["responses"]["200"]["content"]["application/json"]["schema"]
+        return {} if not API.errors(schema, {"plan": []}) else smallest(schema)
+
     def next_answer(self, method, target):
         found = API.find(method, target)
         if found is None:
@@ -54,7 +60,7 @@ class SchemaMcvd(FakeMcvd):
             known = any(API.resolve(parameter)["name"] == "dry_run" for parameter in described.get("parameters", []))
             if not known:
                 self.violations.append(f"{method} {template} knows no dry run")
-            return Answer(body={"plan": []})
+            return Answer(body={**self.beside_the_plan(described), "plan": []})
         body = self.requests[-1][2] or {}
         status = "202" if "202" in described["responses"] and not body.get("check_only") else "200"
         return Answer(int(status), smallest(described["responses"][status]["content"]["application/json"]["schema"]))

@@ -150,5 +150,28 @@ TEST(UpdateVm, ChangesOnlyWhatWasNamedAndHonoursTheLock) {
   EXPECT_TRUE(plans::update_vm(test::with_vm1(locked), vm1, update, "root").ok());
 }
 
+TEST(UpdateVm, ChangesOnlyThePartsOfTheBootThatWereNamed) {
+  VmRecord vm = test::vm1();
+  vm.boot = {"/srv/vmlinuz", "/srv/initrd", "console=ttyS0", ""};
+  const auto boot_after = [&vm](const requests::BootChange& change) -> Result<BootRecord> {
+    requests::UpdateVm update;
+    update.boot = change;
+    MCV_TRY(const Mutation mutation, plans::update_vm(test::with_vm1(vm), vm1, update, "root"));
+    MCV_TRY(const VmRecord after, VmRecord::from_json(*mutation.value));
+    return after.boot;
+  };
+  EXPECT_EQ(*boot_after({.kernel = "/srv/newer"}), (BootRecord{"/srv/newer", "/srv/initrd", "console=ttyS0", ""}));
+  EXPECT_EQ(*boot_after({.cmdline = "quiet"}), (BootRecord{"/srv/vmlinuz", "/srv/initrd", "quiet", ""}));
+  EXPECT_EQ(*boot_after({.kernel = "", .initramfs = "", .cmdline = ""}), BootRecord{});
+  EXPECT_EQ(*boot_after({.kernel = "", .initramfs = "", .cmdline = "", .firmware = "/srv/fw"}), (BootRecord{"", "", "", "/srv/fw"}));
+  // What would be left makes no sense, and it is said how it does.
+  for (const requests::BootChange& change : {requests::BootChange{.kernel = ""}, requests::BootChange{.firmware = "/srv/fw"}}) {
+    const auto refused = boot_after(change);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code(), ErrorCode::bad_request);
+    EXPECT_NE(refused.error().next().find("--kernel ''"), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace mcv

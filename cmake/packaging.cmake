@@ -22,7 +22,7 @@ install(FILES config/modprobe.d/mcv.conf DESTINATION lib/modprobe.d)
 install(FILES config/mcvd.toml DESTINATION /etc/mcv)
 install(FILES config/openapi.json DESTINATION share/mcv OPTIONAL)
 install(FILES packaging/debian/copyright packaging/debian/README.Debian DESTINATION share/doc/mcv)
-install(FILES CHANGELOG.md docs/operations.md DESTINATION share/doc/mcv)
+install(FILES CHANGELOG.md docs/quick-start.md docs/operations.md docs/upgrade.md docs/failure-model.md DESTINATION share/doc/mcv)
 
 install(FILES config/completion/hvctl.bash DESTINATION share/bash-completion/completions RENAME hvctl OPTIONAL)
 install(FILES config/completion/_hvctl DESTINATION share/zsh/vendor-completions OPTIONAL)

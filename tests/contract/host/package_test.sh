@@ -34,7 +34,9 @@ listed=$(dpkg-deb -c "$1/one/"*.deb)
 for page in "$(dirname "$0")"/../../../docs/man/*.[1578]; do
     echo "$listed" | grep -q "/usr/share/man/man${page##*.}/$(basename "$page")\$" || fail "the manual lacks $(basename "$page")"
 done
-echo "$listed" | grep -q '/usr/share/doc/mcv/operations.md$' || fail "the runbook is missing"
+for document in quick-start operations upgrade failure-model; do
+    echo "$listed" | grep -q "/usr/share/doc/mcv/$document.md\$" || fail "$document.md is missing"
+done
 
 inside dpkg --force-depends -i /tmp/one.deb >/dev/null 2>&1 || fail "install"
 inside getent passwd mcv-guest | grep -q nologin || fail "the guests' user is missing"

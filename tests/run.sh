@@ -7,6 +7,7 @@
 #                             test; the lab stage runs the main job and a sample chosen by the commit), guests (every case of
 #                             the drivers' suite; the lab stage runs one), lab-steps (crashes at every step of creating and moving
 #                             a VM), mutations (deliberate bugs that the simulation must find): the full checks
+#   MCV_FUZZ_SECONDS=600 tests/run.sh fuzz [TARGET...]   libFuzzer on every parser of text from outside, or on those named
 # Environment: LAB_DIR, LAB_BOX_DIR (see vagrant/README.md), MCV_CLOUD_HYPERVISOR (a real binary for the guest tests).
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -119,13 +120,33 @@ lab_run() {
 guests() { lab_run guest_contract_test; }
 lab_steps() { LAB_STEPS=all lab_run step_crash_test; }
 mutations() { tests/sim/mutations.py; }
+# Inputs that are found go into the corpus, findings into build-fuzz/findings: make a corpus file of each, with a test of the cause.
+fuzz() {
+    apt-get install -y --no-install-recommends libclang-rt-14-dev >/dev/null
+    build fuzz mcv_fuzz
+    mkdir -p build-fuzz/findings
+    for target in ${fuzz_only:-$(build-fuzz/tests/fuzz/mcv_fuzz)}; do
+        echo "--- $target, ${MCV_FUZZ_SECONDS:-60} s"
+        mkdir -p "build-fuzz/corpus/$target"
+        MCV_FUZZ_TARGET=$target build-fuzz/tests/fuzz/mcv_fuzz -max_total_time="${MCV_FUZZ_SECONDS:-60}" -timeout=10 -rss_limit_mb=2048 -max_len=65536 \
+            -print_final_stats=1 -artifact_prefix="build-fuzz/findings/$target-" "build-fuzz/corpus/$target" "tests/fuzz/corpus/$target" 2>"build-fuzz/$target.log" ||
+            { tail -30 "build-fuzz/$target.log"; return 1; }
+        grep -E 'number_of_executed_units|new_units_added|peak_rss' "build-fuzz/$target.log"
+    done
+}
 
+fuzz_only=
+if [ "${1:-}" = fuzz ]; then
+    shift
+    fuzz_only=$*
+    set -- fuzz
+fi
 for name in ${*:-install image sanitizers package simulation contract lab}; do
     case $name in
         install) stage install install_packages ;;
-        image | unit | sanitizers | tsan | tidy | package | simulation | contract | lab | guests | mutations) stage "$name" "$name" ;;
+        image | unit | sanitizers | tsan | tidy | package | simulation | contract | lab | guests | mutations | fuzz) stage "$name" "$name" ;;
         lab-all) stage lab-all lab_all ;;
         lab-steps) stage lab-steps lab_steps ;;
-        *) echo "tests/run.sh: no stage is called $name (install image sanitizers package simulation contract lab unit tsan tidy lab-all lab-steps guests mutations)" >&2; exit 2 ;;
+        *) echo "tests/run.sh: no stage is called $name (install image sanitizers package simulation contract lab unit tsan tidy lab-all lab-steps guests mutations fuzz)" >&2; exit 2 ;;
     esac
 done

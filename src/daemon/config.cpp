@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -101,9 +102,47 @@ Status read_section(const std::string& file, const std::string& section, const t
   return success();
 }
 
+bool is_bare(std::string_view word) {
+  return !word.empty() && word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == std::string_view::npos;
+}
+
+std::string_view trimmed(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t\r");
+  return first == std::string_view::npos ? std::string_view() : text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+}
+
+/// Less than TOML: sections, and one bare key with its value a line. The parser asserts on some of what it does not know ("[[[").
+bool is_line(std::string_view line) {
+  if (line.empty() || line.front() == '#') return true;
+  if (line.front() == '[') {
+    const std::size_t end = line.find(']');
+    const std::string_view rest = end == std::string_view::npos ? "?" : trimmed(line.substr(end + 1));
+    return is_bare(trimmed(line.substr(1, std::min(end, line.size()) - 1))) && (rest.empty() || rest.front() == '#');
+  }
+  const std::size_t equals = line.find('=');
+  if (equals == std::string_view::npos || !is_bare(trimmed(line.substr(0, equals)))) return false;
+  const std::string_view value = trimmed(line.substr(equals + 1));
+  return !value.empty() && value.find_first_of("[{") != 0 && !value.starts_with("\"\"\"") && !value.starts_with("'''");
+}
+
+Status check_lines(std::string_view text, const std::string& file) {
+  if (text.size() > 64 * 1024) return Error(ErrorCode::too_large, fmt::format("{}: more than 64 KiB", file)).with_next("man mcvd.toml");
+  std::size_t number = 0;
+  while (!text.empty()) {
+    ++number;
+    const std::size_t end = text.find('\n');
+    if (!is_line(trimmed(text.substr(0, end)))) {
+      return Error(ErrorCode::bad_request, fmt::format("{}:{}: is a [section], a key = value, or a comment", file, number)).with_next("man mcvd.toml");
+    }
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  return success();
+}
+
 }  // namespace
 
 Result<DaemonConfig> parse_daemon_config(const std::string& text, const std::string& file) {
+  MCV_CHECK(check_lines(text, file));
   toml::table document;
   try {
     document = toml::parse(text, file);

@@ -229,11 +229,27 @@ class MainJob:
             volumes = self.ask(asked, "drbd", "list")["volumes"]
             assert all(volume["verdict"]["kind"] == "clean" for volume in volumes), volumes
 
+    def access(self):
+        """An account of the machine may look and start, and no more."""
+        self.lab.run("A", "id alice 2>/dev/null || useradd alice")
+        self.hvctl("A", "user", "add", "alice")
+        self.hvctl("A", "grant", "add", "--user", "alice", "--role", "operator", "--vm", "vm1")
+        seen = self.as_user("A", "alice", "vm", "list", "-q")
+        assert seen.stdout.split() == ["vm1"], seen
+        refused = self.as_user("A", "alice", "vm", "delete", "vm1", "--yes")
+        assert refused.returncode == 3 and "[permission-denied]" in refused.stderr, refused
+
+    def as_user(self, node, user, *words):
+        self.show(f"\n{user}@{node}$ hvctl {shlex.join(words)}")
+        result = self.lab.run(node, ["runuser", "-u", user, "--", "hvctl", *words], check=False, timeout=600)
+        self.show((result.stdout + result.stderr).rstrip())
+        return result
+
     def info(self):
         self.hvctl("A", "info")
         self.hvctl("A", "vm", "list")
 
-    STEPS = ("install", "init_nodes", "join", "storage_and_network", "create", "start", "console", "heard", "migrate", "verify", "info")
+    STEPS = ("install", "init_nodes", "join", "storage_and_network", "create", "start", "console", "heard", "migrate", "verify", "access", "info")
 
     def run(self):
         for step in self.STEPS:

@@ -57,6 +57,9 @@ class MainJobOnTwoNodes(LabTest):
         self.verify_as_the_timer_does(job)
         self.a_move_typed_on_the_target(job)
         self.a_difference_closes_the_gate(job)
+        job.access()
+        # The other node knows the grant, and has no such account.
+        self.assertNotEqual(0, self.lab.run("B", "runuser -u alice -- hvctl vm list", check=False).returncode)
         self.assertEqual([], not_run(examples_of(ROOT / "README.md"), job.ran), "the README leads through nothing that was not typed here")
         self.stop_and_delete_leave_nothing(job)
 

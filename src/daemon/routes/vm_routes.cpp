@@ -85,8 +85,11 @@ asio::awaitable<api::ApiReply> update(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
   MCV_CO_TRY(const Json body, call.json({"lock"}));
   MCV_CO_TRY(const requests::UpdateVm request, requests::update_vm(body));
-  if (request.boot && boot_files(*request.boot) != boot_files(vm.boot)) {
-    MCV_CO_CHECK(require(node, call, Permission::vm_boot_files, access::Scope::vm(vm.name)));
+  if (request.boot) {
+    MCV_CO_TRY(const BootRecord after, requests::changed(vm.boot, *request.boot));
+    if (boot_files(after) != boot_files(vm.boot)) {
+      MCV_CO_CHECK(require(node, call, Permission::vm_boot_files, access::Scope::vm(vm.name)));
+    }
   }
   auto mutation = plans::update_vm(node.shared.current(), vm.name, request, api::who(call.caller));
   std::string summary = fmt::format("{} updated", vm.name.str());

@@ -58,6 +58,16 @@ TEST(DaemonConfigTest, ReadsValues) {
   EXPECT_EQ(config->qemu, "/opt/qemu");
 }
 
+TEST(DaemonConfigTest, WhatTomlKnowsBeyondSectionsAndKeysIsRefusedByItsLine) {
+  for (const char* line : {"[[[daemon]", "[[daemon]]", "[daemon", "a.b = 1", "clients = [1]", "clients = {a = 1}", "state_directory = \"\"\"", "clients", "= 1"}) {
+    const auto config = parse_daemon_config(std::string("# first\n") + line + "\n", "mcvd.toml");
+    ASSERT_FALSE(config.ok()) << line;
+    EXPECT_NE(config.error().message().find("mcvd.toml:2"), std::string::npos) << config.error().message();
+  }
+  EXPECT_TRUE(parse_daemon_config(" [daemon] # here\r\n\tclients = 16 # of them\r\n", "mcvd.toml").ok());
+  EXPECT_FALSE(parse_daemon_config(std::string(70'000, '#'), "mcvd.toml").ok());
+}
+
 TEST(DaemonConfigTest, NamesFileLineAndKeyOfAMistake) {
   EXPECT_EQ(error_of("[peer]\n\nprot = 1\n").message(), "test.toml line 3: unknown key 'peer.prot'");
   EXPECT_EQ(error_of("[peer]\nprot = 1\n").code(), ErrorCode::unknown_field);

@@ -11,10 +11,12 @@ from main_job import MainJob
 class RunningPair(LabTest):
     """Tests of a class are steps of one story, in the order of their names; a later one stands on the earlier ones."""
 
+    job_type = MainJob
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.job = MainJob(cls.lab, show=lambda text: print(text, file=sys.stderr, flush=True))
+        cls.job = cls.job_type(cls.lab, show=lambda text: print(text, file=sys.stderr, flush=True))
         try:
             cls.job.install()
             cls.job.init_nodes()

@@ -33,6 +33,7 @@ Command storage_list_snapshots();
 Command storage_delete_snapshot();
 Command drbd_enable();
 Command drbd_list();
+Command drbd_attach();
 Command network_create();
 Command network_list();
 Command network_delete();

@@ -54,6 +54,7 @@ Result<int> run_drbd_list(Session& session, const Arguments&) {
     if (flag_at(volume, "verify_overdue")) overdue.push_back(text_at(volume, "volume"));
     for (const Json& hold : list_at(volume, "holds")) holds.push_back(hold);
     if (volume.contains("older_copy")) holds.push_back(object_at(volume, "older_copy"));
+    if (volume.contains("lost_disk")) holds.push_back(object_at(volume, "lost_disk"));
   }
   if (!table.empty()) session.out() << table.to_text(session.terminal().width, session.terminal().colour);
   else if (flag_at(answer, "enabled")) session.out() << "No replicated disks. Make one: hvctl vm create NAME --disk-size SIZE --storage-type drbd\n";

@@ -93,6 +93,13 @@ bool AloneLedger::stands(const NodeName& node, const VolumeName& volume) const {
   });
 }
 
+bool AloneLedger::went_on(const NodeName& node, const VolumeName& volume) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    if (entry.node != node.str() || (entry.readable && entry.since.cause == cause_disk_lost)) return false;
+    return (!entry.readable || contains(entry.since.volumes, volume)) && !is_withdrawn(entry, volume);
+  });
+}
+
 std::vector<VolumeName> AloneLedger::standing(const NodeName& node) const {
   std::set<VolumeName> found;
   for (const Entry& entry : entries_) {

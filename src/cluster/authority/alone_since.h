@@ -20,10 +20,13 @@ inline constexpr const char* alone_withdrawn_kind = "alone-withdrawn";
 /// Causes that more than people read.
 inline constexpr const char* cause_policy = "policy";      ///< no authority: it names no generation as taken
 inline constexpr const char* cause_accepted = "accepted";  ///< a person typed that this copy is used although it may be older
+/// DRBD gave the other copy's disk up. It names no generation, and lets its writer do nothing that it may not do without it: it only
+/// says that the other copy is behind.
+inline constexpr const char* cause_disk_lost = "disk-lost";
 
 /// All volumes of one taking of authority are in one record, so in one transaction.
 struct AloneSince {
-  GenerationRef generation;    ///< taken by the writer
+  GenerationRef generation;    ///< taken by the writer; none for a disk that was lost
   std::uint64_t index = 0;     ///< of the log, when it was written
   std::string cause;           ///< "confirm-down", or why it names no volume
   std::string boot;            ///< of the writer's kernel; empty: the authority had ended before this was written
@@ -52,6 +55,8 @@ class AloneLedger {
 
   /// Whether `node` went on alone with `volume` and has not withdrawn it.
   bool stands(const NodeName& node, const VolumeName& volume) const;
+  /// ... by a decision about the other node, not only because the other copy lost its disk.
+  bool went_on(const NodeName& node, const VolumeName& volume) const;
   std::vector<VolumeName> standing(const NodeName& node) const;
   /// A standing record of `node` about `volume` that its kernel of now did not write.
   bool stands_from_another_boot(const NodeName& node, const VolumeName& volume, const std::string& boot) const;

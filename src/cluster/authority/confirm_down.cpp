@@ -71,7 +71,7 @@ Status check_paths(const Standpoint& standpoint, const PathsToPeer& paths) {
 
 Status check_taken(const ConfirmQuestion& question) {
   if (!may_act_alone(question.standpoint)) return success();
-  const auto has = [&](const VolumeName& volume) { return question.standpoint.ledger.stands(question.standpoint.self, volume); };
+  const auto has = [&](const VolumeName& volume) { return question.standpoint.ledger.went_on(question.standpoint.self, volume); };
   if (!std::all_of(question.covered.begin(), question.covered.end(), has)) return success();
   return Error(ErrorCode::authority_taken, fmt::format("{} was confirmed down already; {} decides alone until it is back", question.standpoint.peer.str(), question.standpoint.self.str()))
       .with_safe("nothing was changed")
@@ -126,7 +126,7 @@ std::string reason_text(const VolumeName& volume, const NodeName& peer, Freshnes
     case Freshness::not_current: return fmt::format("{} stays closed: its copy here is not whole, or not attached", volume.str());
     case Freshness::peer_went_on: return fmt::format("{} stays closed: {} went on alone with it, and its writes had not all arrived here", volume.str(), peer.str());
     case Freshness::peer_may_have: return fmt::format("{} stays closed: {} went on alone before, and with what is not known here", volume.str(), peer.str());
-    case Freshness::set_aside: return fmt::format("{} stays closed: {} went on with it by this node's consent, so the copy here is older", volume.str(), peer.str());
+    case Freshness::set_aside: return fmt::format("{} stays closed: {} went on with it without the copy here, which is older", volume.str(), peer.str());
     case Freshness::not_covered: return fmt::format("{} stays closed: nobody confirmed that its copy here is the last one", volume.str());
     case Freshness::peer_may_run_alone:
       return fmt::format("{} stays closed: the policy run-alone let {} go on with it alone, so its copy there may be newer", volume.str(), peer.str());

@@ -45,7 +45,9 @@ Status check_not_newer(const Standpoint& standpoint, const VolumeName& name, con
 }
 
 Json Consent::to_json() const {
-  return {{"volume", volume.str()}, {"to", to.str()}, {"counter", generation.counter}, {"uuid", generation.uuid}, {"index", index}, {"boot", boot}};
+  Json json = {{"volume", volume.str()}, {"to", to.str()}, {"counter", generation.counter}, {"uuid", generation.uuid}, {"index", index}, {"boot", boot}};
+  if (!cause.empty()) json["cause"] = cause;
+  return json;
 }
 
 Result<Consent> Consent::from_json(const Json& json) {
@@ -57,6 +59,7 @@ Result<Consent> Consent::from_json(const Json& json) {
   consent.generation.uuid = fields.required<std::string>("uuid");
   consent.index = fields.required<std::uint64_t>("index");
   consent.boot = fields.required<std::string>("boot");
+  consent.cause = fields.optional_or<std::string>("cause", "");
   MCV_CHECK(fields.finish_lenient());
   return consent;
 }
@@ -125,13 +128,17 @@ Result<ConsentStep> may_consent(const ConsentQuestion& question) {
     case DiskState::consistent: return ConsentStep::outdate;
     case DiskState::outdated:
     case DiskState::inconsistent: return ConsentStep::already_older;
+    case DiskState::diskless:
+      if (question.standpoint.consents.stands(question.standpoint.self, question.volume)) return ConsentStep::no_disk;
+      [[fallthrough]];
     // A leg without metadata cannot be marked: nothing would hold it back after a reboot but this daemon.
     default: return refused(ErrorCode::not_up_to_date, fmt::format("the disk of {} on {} is {}", question.volume.str(), question.standpoint.self.str(), to_text(here->disk)));
   }
 }
 
 bool is_set_aside(const VolumeFacts* here) {
-  return here != nullptr && here->role == DiskRole::secondary && (here->disk == DiskState::outdated || here->disk == DiskState::inconsistent);
+  if (here == nullptr || here->role != DiskRole::secondary) return false;
+  return here->disk == DiskState::outdated || here->disk == DiskState::inconsistent || here->disk == DiskState::diskless;
 }
 
 std::vector<VolumeName> consent_to_withdraw(const Standpoint& standpoint, const ClusterState& state, const std::map<std::string, VolumeFacts>& here) {
@@ -161,9 +168,9 @@ std::vector<std::uint64_t> ended_consents(const std::vector<NodeOwnedRecord>& gi
 }
 
 Error set_aside_error(const VolumeName& volume, const NodeName& peer) {
-  return Error(ErrorCode::not_up_to_date, fmt::format("volume {}: {} went on with it without this copy, by this node's consent: the copy here is older", volume.str(), peer.str()))
+  return Error(ErrorCode::not_up_to_date, fmt::format("volume {}: {} went on with it without the copy here, which is older", volume.str(), peer.str()))
       .with_safe("this copy was not opened for writing")
-      .with_next(fmt::format("bring {} and the replication link back: this copy is then resynchronised by itself (hvctl drbd list)", peer.str()));
+      .with_next(fmt::format("bring {} and the replication link back: this copy is then resynchronised by itself (hvctl drbd list shows it, and whether DRBD has its disk)", peer.str()));
 }
 
 }  // namespace mcv::authority

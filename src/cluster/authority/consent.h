@@ -29,6 +29,7 @@ struct Consent {
   GenerationRef generation;  ///< both agreed on it
   std::uint64_t index = 0;   ///< of the giver's log
   std::string boot;          ///< of the giver's kernel; for people
+  std::string cause = {};    ///< "disk-lost": nobody asked, DRBD gave this disk up; for people
 
   Json to_json() const;
   static Result<Consent> from_json(const Json& json);
@@ -75,6 +76,7 @@ enum class ConsentStep {
   wait,           ///< this kernel has not noticed the loss: it would refuse
   outdate,        ///< the record, then the kernel's own mark
   already_older,  ///< the record; the kernel opens this leg for nobody as it is
+  no_disk,        ///< the record, which stands already: DRBD gave this disk up, so there is nothing that could be marked
 };
 
 struct ConsentQuestion {
@@ -89,7 +91,7 @@ struct ConsentQuestion {
 
 /// What the asked node does, or why it does not consent: `no_authority`, `peer_is_primary`, `not_up_to_date`, `not_found`.
 Result<ConsentStep> may_consent(const ConsentQuestion& question);
-/// After the record and the kernel's mark: nobody can write to this leg, as the kernel says.
+/// After the record and the kernel's mark: nobody can write to this leg, as the kernel says. Without a disk it has none to write to.
 bool is_set_aside(const VolumeFacts* here);
 
 /// Own consent that is over: both copies are equal, or the volume is gone.

@@ -205,7 +205,7 @@ std::vector<VolumeName> newly_covered(const Standpoint& standpoint, const std::m
   if (authority_over_peer(standpoint) != Authority::by_consent) return result;
   for (const VolumeName& volume : standpoint.peer_left->volumes) {
     const VolumeFacts* facts = find(here, volume);
-    const bool named = standpoint.ledger.stands(standpoint.self, volume);
+    const bool named = standpoint.ledger.went_on(standpoint.self, volume);
     if (!named && freshness_by_consent(standpoint, volume, facts) == Freshness::fresh) result.push_back(volume);
   }
   return result;

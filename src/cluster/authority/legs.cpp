@@ -74,7 +74,7 @@ LegStep next_leg_step(const LegQuestion& question) {
 bool must_stay_apart(const Standpoint& standpoint, const VolumeName& volume, const NodeName& owner, const VolumeFacts* facts) {
   if (standpoint.link == LinkState::alone) return true;
   if (facts != nullptr && facts->connection != ConnectionState::connected && is_lost(standpoint, owner, *facts)) return true;
-  return standpoint.link != LinkState::together && standpoint.ledger.stands(standpoint.self, volume);
+  return standpoint.link != LinkState::together && standpoint.ledger.went_on(standpoint.self, volume);
 }
 
 std::vector<VolumeName> to_withdraw(const Standpoint& standpoint, const ClusterState& state, const std::map<std::string, VolumeFacts>& here) {

@@ -76,7 +76,7 @@ Freshness freshness(const Standpoint& standpoint, const VolumeName& volume, cons
   if (standpoint.ledger.stands(standpoint.peer, volume)) return Freshness::peer_went_on;
   if (standpoint.own_leave.bars(volume)) return Freshness::left_here;
   if (!is_whole(facts)) return why_older(standpoint);
-  return standpoint.ledger.stands(standpoint.self, volume) ? Freshness::fresh : Freshness::not_covered;
+  return standpoint.ledger.went_on(standpoint.self, volume) ? Freshness::fresh : Freshness::not_covered;
 }
 
 namespace {

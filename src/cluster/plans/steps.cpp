@@ -171,6 +171,11 @@ PlannedStep resync_summary(const NodeName& node, const std::vector<ResyncLeg>& l
   return step("resync.summary", node, {{"legs", std::move(list)}}, "sum up");
 }
 
+PlannedStep drbd_attach(const NodeName& node, const VolumeRecord& volume, bool is_newest) {
+  return step("drbd.attach", node, {{"volume", volume.to_json()}, {"is_newest", is_newest}},
+              is_newest ? fmt::format("attach the newest copy of {}", volume.name.str()) : fmt::format("attach the disk of {} and copy to it what it missed", volume.name.str()));
+}
+
 PlannedStep remove_ready(const NodeName& node, const NodeName& leaver) {
   return step("remove.ready", node, {{"leaver", leaver.str()}}, node == leaver ? fmt::format("check that nothing runs on {}", leaver.str()) : fmt::format("check that every copy on {} is whole", node.str()));
 }

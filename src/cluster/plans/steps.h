@@ -88,6 +88,9 @@ PlannedStep resync_release(const ResyncLeg& leg);                            ///
 PlannedStep resync_follow(const NodeName& node, const VolumeRecord& volume); ///< waits for the end of a copy; a cancel ends the waiting
 PlannedStep resync_summary(const NodeName& node, const std::vector<ResyncLeg>& legs);
 
+/// A disk that DRBD gave up, from the other copy, or as the newest of two that were lost. No undo: attached it harms nothing.
+PlannedStep drbd_attach(const NodeName& node, const VolumeRecord& volume, bool is_newest);
+
 // A removal runs on the node that stays. Up to its commit nothing but the announcement is made; after it both sides finish, each
 // by itself if need be.
 PlannedStep remove_ready(const NodeName& node, const NodeName& leaver);      ///< looks: nothing runs, every copy that stays is whole

@@ -235,6 +235,14 @@ Result<ResyncVm> resync_vm(const Json& body) {
   return request;
 }
 
+Result<AttachDisks> attach_disks(const Json& body) {
+  Fields fields(body, "attach");
+  AttachDisks request;
+  for (const std::string& name : fields.optional_or<std::vector<std::string>>("volumes", {})) request.volumes.push_back(read_name<VolumeName>(fields, name));
+  MCV_CHECK(fields.finish());
+  return request;
+}
+
 Result<CreateNetwork> create_network(const Json& body) {
   Fields fields(body, "network");
   CreateNetwork request;

@@ -88,6 +88,11 @@ struct ResyncVm {
 };
 Result<ResyncVm> resync_vm(const Json& body);
 
+struct AttachDisks {
+  std::vector<VolumeName> volumes;  ///< every one that was lost when empty
+};
+Result<AttachDisks> attach_disks(const Json& body);
+
 struct CreateNetwork {
   NetworkName name;
   std::string bridge;

@@ -46,6 +46,7 @@ void add_actions(Node& node) {
   add_join_actions(node);
   add_removal_actions(node);
   add_resync_actions(node);
+  add_attach_actions(node);
 }
 
 }  // namespace mcv

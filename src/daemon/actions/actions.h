@@ -38,5 +38,6 @@ void add_pool_actions(Node& node);
 void add_join_actions(Node& node);
 void add_removal_actions(Node& node);
 void add_resync_actions(Node& node);
+void add_attach_actions(Node& node);
 
 }  // namespace mcv

@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include "cluster/authority/acceptance.h"
+#include "cluster/authority/lost_leg.h"
 #include "cluster/authority/removal.h"
 #include "cluster/authority/takeover.h"
 #include "cluster/membership/ring_members.h"
@@ -447,6 +448,7 @@ asio::awaitable<Status> AuthorityKeeper::prepare_promotion(VolumeName volume) {
   const drbd::ResourceFacts* seen = node_.drbd.find(volume);
   const authority::Standpoint now = standpoint();
   if (now.consents.stands(now.self, volume) && !now.ledger.accepted(now.self, volume)) co_return authority::set_aside_error(volume, now.peer);
+  MCV_CO_CHECK(authority::newest_is_attached(now, volume, seen == nullptr ? nullptr : &seen->facts));
   if (!authority::may_promote(now, volume, seen == nullptr ? nullptr : &seen->facts)) {
     co_return Error(ErrorCode::no_authority, fmt::format("volume {}: nothing proves that {} is off, so its copy may be newer or in use", volume.str(), now.peer.str()))
         .with_safe("this copy was not opened for writing")

@@ -112,8 +112,9 @@ Result<authority::ConsentStep> ConsentDesk::decide(const VolumeName& volume, con
 
 asio::awaitable<Status> ConsentDesk::give(VolumeName volume, GenerationRef asked) {
   const host::Instant until = node_.host.clock.now() + notice_bound;
+  authority::ConsentStep step = authority::ConsentStep::wait;
   for (;;) {
-    MCV_CO_TRY(const authority::ConsentStep step, decide(volume, asked));
+    MCV_CO_TRY(step, decide(volume, asked));
     if (step != authority::ConsentStep::wait) break;
     const host::Duration left = until - node_.host.clock.now();
     if (left <= host::Duration(0)) co_return Error(ErrorCode::timed_out, fmt::format("{} is connected, as DRBD on {} says", volume.str(), node_.self().str()));
@@ -128,7 +129,9 @@ asio::awaitable<Status> ConsentDesk::give(VolumeName volume, GenerationRef asked
   static_cast<void>(at_peer);
   spdlog::warn("{}: {} goes on without the copy here, which is set aside until both are equal again", volume.str(), now.peer.str());
   // The kernel decides between this and a promotion of ours that is under way: it refuses the one that comes second.
-  MCV_CO_CHECK(co_await drbd::ensure_outdated(node_.host, node_.drbd, volume));
+  if (step != authority::ConsentStep::no_disk) {
+    MCV_CO_CHECK(co_await drbd::ensure_outdated(node_.host, node_.drbd, volume));
+  }
   drbd::Condition aside = [](const drbd::ResourceFacts* facts) { return facts != nullptr && authority::is_set_aside(&facts->facts); };
   MCV_CO_TRY(const drbd::ResourceFacts reached, co_await node_.drbd.wait_until(volume, std::move(aside), mark_bound, "set aside"));
   if (node_.authority.standpoint().consents.stands(node_.self(), volume)) co_return success();

@@ -21,7 +21,7 @@ asio::awaitable<Status> RunAlone::write_down(VolumeName volume) {
   MCV_CO_CHECK(check(volume));
   const authority::Standpoint now = node_.authority.standpoint();
   // One that stands says it already: of this very loss, or of an earlier one whose writes have not all arrived there.
-  if (now.ledger.stands(now.self, volume)) co_return success();
+  if (now.ledger.went_on(now.self, volume)) co_return success();
   authority::AloneSince since;
   since.generation = node_.shared.position().generation;
   since.index = node_.shared.position().index;

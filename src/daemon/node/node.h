@@ -24,6 +24,7 @@
 #include "daemon/authority/authority_keeper.h"
 #include "daemon/authority/consent_desk.h"
 #include "daemon/authority/divergence_desk.h"
+#include "daemon/authority/lost_disks.h"
 #include "daemon/authority/node_leave.h"
 #include "daemon/authority/run_alone.h"
 #include "daemon/join/invitations.h"
@@ -136,6 +137,7 @@ class Node {
   AuthorityKeeper authority;
   ConsentDesk consents;
   RunAlone run_alone;
+  LostDisks lost_disks{*this};
   NodeLeave leave;
   DivergenceDesk divergence{*this};
   join::JoinWatch join_watch{*this};

@@ -57,6 +57,7 @@ asio::awaitable<Status> Node::start() {
   }
   // Before corosync is joined: no contact, and no change of a leg, goes unseen.
   co_await authority.start();
+  lost_disks.start();
   co_await start_parts();
   shared.on_commit([this]() { on_commit(); });
   tidy_snapshots(*this);
@@ -191,6 +192,12 @@ asio::awaitable<void> Node::bring_up_volumes() {
       continue;
     }
     if (is_being_built(volume->vm)) continue;
+    // DRBD gave the disk up while this daemon was away: what took it away may still be there, and a person attaches it again.
+    const drbd::ResourceFacts* seen = drbd.complete() ? drbd.find(name) : nullptr;
+    if (seen != nullptr && seen->minor && seen->facts.disk == DiskState::diskless && seen->facts.connection == ConnectionState::connected) {
+      volumes_to_bring_up_.erase(name);
+      continue;
+    }
     const Status up = co_await bring_up(*volume);
     note_start(name.str(), up);
     if (up.ok()) volumes_to_bring_up_.erase(name);

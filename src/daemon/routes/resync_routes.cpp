@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// /v1/vms/{name}/resync, /v1/snapshots
+// /v1/vms/{name}/resync, /v1/vms/{name}/attach, /v1/snapshots
 #include <algorithm>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "cluster/plans/attach_plan.h"
 #include "cluster/plans/resync_plan.h"
 #include "daemon/node/node.h"
 #include "daemon/routes/api.h"
@@ -80,6 +81,32 @@ asio::awaitable<api::ApiReply> follow(Node& node, api::ApiCall call) {
   co_return co_await run_plan(node, std::move(call), std::move(plan));
 }
 
+/// Whose copy of each disk has everything, as the records of both nodes say.
+std::map<VolumeName, NodeName> newest_copies(const Node& node, const VmRecord& vm) {
+  const authority::Standpoint now = node.authority.standpoint();
+  std::map<VolumeName, NodeName> newest;
+  for (const VolumeRecord& volume : node.shared.current().volumes_of(vm)) {
+    for (const auto& [one, other] : {std::pair(now.self, now.peer), std::pair(now.peer, now.self)}) {
+      const bool other_is_behind = now.ledger.stands(one, volume.name) || now.consents.stands(other, volume.name);
+      const bool is_behind = now.ledger.stands(other, volume.name) || now.consents.stands(one, volume.name);
+      if (other_is_behind && !is_behind) newest[volume.name] = one;
+    }
+  }
+  return newest;
+}
+
+asio::awaitable<api::ApiReply> attach_lost(Node& node, api::ApiCall call) {
+  MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
+  MCV_CO_TRY(const Json body, call.json());
+  MCV_CO_TRY(const requests::AttachDisks request, requests::attach_disks(body));
+  if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
+  Look wanted;
+  const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
+  const plans::AttachQuestion question{node.shared.current(), facts, vm, request, newest_copies(node, vm)};
+  Result<Plan> plan = plans::attach_disks(question);
+  co_return co_await run_plan(node, std::move(call), std::move(plan));
+}
+
 /// A snapshot of a disk that is gone is seen by who sees everything.
 bool is_seen(const Node& node, const access::Sight& sight, const lvm::Snapshot& snapshot) {
   if (sight.everything()) return true;
@@ -143,6 +170,7 @@ asio::awaitable<api::ApiReply> delete_snapshot(Node& node, api::ApiCall call) {
 void add_resync_routes(api::Router& router, Node& node) {
   add(router, node, "POST", "/v1/vms/{name}/resync", Permission::vm_resync, Reach::vm, resync);
   add(router, node, "POST", "/v1/vms/{name}/resync/follow", Permission::vm_resync, Reach::vm, follow);
+  add(router, node, "POST", "/v1/vms/{name}/attach", Permission::vm_resync, Reach::vm, attach_lost);
   add(router, node, "GET", "/v1/snapshots", Permission::storage_list, Reach::some, list_snapshots);
   add(router, node, "DELETE", "/v1/snapshots/{name}", Permission::storage_delete, Reach::cluster, delete_snapshot);
 }

@@ -6,6 +6,7 @@
 
 #include "cluster/authority/settlement.h"
 #include "cluster/authority/takeover.h"
+#include "cluster/model/lost_disk.h"
 #include "cluster/model/older_copy.h"
 #include "cluster/model/verify_policy.h"
 #include "cluster/store/abilities.h"
@@ -78,6 +79,15 @@ std::optional<OlderCopy> older_seen_by(const ClusterState& state, const NodeName
   if (seen == nullptr) return std::nullopt;
   for (const NodeRecord& other : state.nodes()) {
     if (other.name != node) return older_copy(*seen, volume, node.str(), other.name.str());
+  }
+  return std::nullopt;
+}
+
+/// The disk that DRBD gave up, as it says on `node`.
+std::optional<LostDisk> lost_seen_by(const ClusterState& state, const NodeName& node, const VolumeRecord& volume, const VolumeFacts* seen) {
+  if (seen == nullptr) return std::nullopt;
+  for (const NodeRecord& other : state.nodes()) {
+    if (other.name != node) return lost_disk(*seen, volume, node.str(), other.name.str());
   }
   return std::nullopt;
 }
@@ -155,6 +165,9 @@ Json drbd(const Node& node, const access::Sight& sight) {
     if (const auto older = older_seen_by(state, node.self(), volume.name, seen == volumes.end() ? nullptr : &seen->second)) {
       json["older_copy"] = {{"node", older->node}, {"text", older->text}, {"next", older->next}};
     }
+    if (const auto lost = lost_seen_by(state, node.self(), volume, seen == volumes.end() ? nullptr : &seen->second)) {
+      json["lost_disk"] = {{"node", lost->node}, {"text", lost->text}, {"next", lost->next}};
+    }
     json["one_leg"] = !state.is_cluster();
     json["volume"] = volume.name.str();
     json["vm"] = volume.vm.str();
@@ -194,7 +207,9 @@ Json vm_json(const Node& node, const AloneView& alone, const VmRecord& record, c
     for (const Json& hold : volume["holds"]) warnings.push_back(hold.value("text", "") + "; " + hold.value("next", ""));
   }
   for (const VolumeRecord& volume : state.volumes_of(record)) {
-    if (const auto older = older_seen_by(state, record.owner, volume.name, seen_on(record.owner, volume.name, facts))) warnings.push_back(older->text + "; " + older->next);
+    const VolumeFacts* seen = seen_on(record.owner, volume.name, facts);
+    if (const auto older = older_seen_by(state, record.owner, volume.name, seen)) warnings.push_back(older->text + "; " + older->next);
+    if (const auto lost = volume.kind == VolumeKind::drbd ? lost_seen_by(state, record.owner, volume, seen) : std::nullopt) warnings.push_back(lost->text + "; " + lost->next);
   }
   json["warnings"] = std::move(warnings);
   return json;
@@ -342,12 +357,14 @@ Json warnings_of(const Node& node, const plans::Facts& facts, const access::Sigh
     }
     const VolumeFacts* here = seen_on(node.self(), volume.name, facts);
     const auto older = older_seen_by(state, node.self(), volume.name, here);
+    const auto lost = lost_seen_by(state, node.self(), volume, here);
     const auto went_on = alone.text(volume, here);
+    if (lost) warn(warnings, "disk-not-up-to-date", lost->text, lost->next);
     if (went_on) warn(warnings, "disk-not-up-to-date", went_on->text, went_on->next);
     else if (older) warn(warnings, "disk-not-up-to-date", older->text, older->next);
     else if (!held && !state.is_cluster()) {
       warn(warnings, "disk-not-up-to-date", volume.name.str() + " has one leg: this copy is the only one", "hvctl cluster add-node --node NAME --ip-address IP, which makes the second one");
-    } else if (!held && (here == nullptr || !here->redundant() || !alone.is_settled(volume.name))) warn(warnings, "disk-not-up-to-date", volume.name.str() + " is not redundant now", "hvctl drbd list");
+    } else if (!held && !lost && (here == nullptr || !here->redundant() || !alone.is_settled(volume.name))) warn(warnings, "disk-not-up-to-date", volume.name.str() + " is not redundant now", "hvctl drbd list");
     if (const auto overdue = verify_overdue(volume, state, node.host.clock.wall_seconds())) warn(warnings, "verify-incomplete", *overdue, fmt::format("hvctl verify {}", volume.vm.str()));
     std::string closed = gate_text(volume, node.verify_gate);
     if (closed.empty()) continue;

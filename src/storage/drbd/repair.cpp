@@ -38,6 +38,11 @@ bool is_whole(const ResourceFacts* facts) {
   return facts != nullptr && facts->facts.redundant() && facts->facts.replication == ReplicationState::established;
 }
 
+bool is_given_up(const VolumeFacts& facts) {
+  const auto lost = [](DiskState disk) { return disk == DiskState::diskless || disk == DiskState::failed; };
+  return facts.connection == ConnectionState::connected && (lost(facts.disk) || lost(facts.peer_disk));
+}
+
 asio::awaitable<Status> begin_full_copy(host::Host& host, VolumeName volume) {
   host::Command command = commands::invalidate_remote(volume);
   const host::Argv argv = command.argv;
@@ -107,6 +112,12 @@ asio::awaitable<Status> follow_copy(host::Host& host, DrbdMonitor& monitor, Volu
   for (;;) {
     MCV_CO_TRY(const std::optional<ResourceFacts> now, co_await look(monitor, volume));
     if (now && is_whole(&*now)) co_return success();
+    if (now && now->minor && is_given_up(now->facts)) {
+      const bool is_here = now->facts.disk == DiskState::diskless || now->facts.disk == DiskState::failed;
+      co_return Error(ErrorCode::io_error, fmt::format("DRBD gave the disk of {} {} up: nothing is copied to it any more", volume.str(), is_here ? "on this node" : "on the other node"))
+          .with_safe("the other copy was not touched, and the guest goes on with it")
+          .with_next("hvctl drbd list names the node and what to do there");
+    }
     if (hooks.interrupted && hooks.interrupted()) {
       co_return Error(ErrorCode::cancelled, fmt::format("nobody waits for the copy of {} any more", volume.str())).with_safe("the copy itself goes on").with_next("hvctl drbd list");
     }

@@ -38,6 +38,7 @@ struct CopyHooks {
   std::function<bool()> interrupted;
 };
 /// Waits, as long as it takes, until both sides are up to date; on either node. `cancelled` when interrupted: the copy goes on.
+/// `io_error` when DRBD gave one of the two disks up: nothing is copied any more.
 boost::asio::awaitable<Status> follow_copy(host::Host& host, DrbdMonitor& monitor, VolumeName volume, CopyHooks hooks);
 
 }  // namespace mcv::drbd

@@ -20,6 +20,8 @@ class AloneSchedule : public NodeWorld {
   ScheduleReport run_consent(std::uint64_t seed);
   /// Under the policy run-alone.
   ScheduleReport run_alone_policy(std::uint64_t seed);
+  /// A disk is given up, and then worse comes.
+  ScheduleReport run_lost_disk(std::uint64_t seed);
 
  private:
   const std::array<VmName, 2> guests = {VmName::trusted("vm1"), VmName::trusted("vm2")};  ///< one on each node
@@ -61,6 +63,12 @@ class AloneSchedule : public NodeWorld {
   void accepted_by_a_false_word();
   void copies_lost_for_a_while();
   void policy_changes();
+  bool is_left_behind(std::size_t node, const VmName& vm);
+  void lose(std::size_t node, const VmName& vm);
+  void attach_all();
+  void left_behind_is_alone(std::size_t loser, const VmName& vm);
+  void newest_loses_its_disk_too(std::size_t loser, const VmName& vm);
+  void disk_lost();
   void come_together();
   void check_copies();
 

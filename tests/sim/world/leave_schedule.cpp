@@ -188,7 +188,7 @@ void LeaveSchedule::leaver_alone(std::size_t leaver) {
 
 std::uint64_t LeaveSchedule::on_disk(std::size_t node, const VmName& vm, std::uint64_t block) {
   const auto record = state(node).volume(VolumeName::trusted(vm.str() + "-0"));
-  return record.ok() ? drbd_->read(node, record->minor, block) : 0;
+  return record.ok() ? drbd_->on_disk(node, record->minor, block) : 0;
 }
 
 /// A person accepts the copy by name. What the other one has more is another story from here on.

@@ -188,7 +188,7 @@ void MainJobSchedule::close_the_gate() {
   if (!well()) return;
   constexpr std::uint64_t block = 3;
   const std::size_t side = anywhere();
-  const std::uint64_t good = drbd_->read(side, volume.minor, block);
+  const std::uint64_t good = drbd_->on_disk(side, volume.minor, block);
   drbd_->corrupt(side, volume.minor, block, good + 1'000'000);
   // Without faults: a link lost after the difference was marked sends the good block again.
   if (!insist(anywhere(), "POST", "/v1/verify", {{"all", true}}, "verify of unequal copies")) return;

@@ -47,7 +47,7 @@ void AloneSchedule::own_guests_go_on_alone(std::size_t node, Time bound) {
 
 std::uint64_t AloneSchedule::on_disk(std::size_t node, const VmName& vm, std::uint64_t block) {
   const auto record = machines_[node]->powered() && up(node) ? state(node).volume(VolumeName::trusted(vm.str() + "-0")) : state(1 - node).volume(VolumeName::trusted(vm.str() + "-0"));
-  return drbd_->read(node, record->minor, block);
+  return drbd_->on_disk(node, record->minor, block);
 }
 
 /// A VM of the node that is lost, or seems so: refused until a person accepts the copy, and then what is missing was announced.

@@ -41,6 +41,8 @@ ScheduleReport alone_schedule(std::uint64_t seed, bool print_trace);
 ScheduleReport consent_schedule(std::uint64_t seed, bool print_trace);
 /// Under the policy run-alone: who is lost, wholly or by its links, is gone on without; copies are accepted, and both are kept.
 ScheduleReport run_alone_schedule(std::uint64_t seed, bool print_trace);
+/// DRBD gives one side's disk up under a guest that writes: the copy that is left behind is opened for nobody until it is equal.
+ScheduleReport lost_disk_schedule(std::uint64_t seed, bool print_trace);
 /// Machines are rebooted and powered off in order, faults in the middle: the other node goes on by the leaver's consent, and
 /// the leaver opens nothing before it is back.
 ScheduleReport leave_schedule(std::uint64_t seed, bool print_trace);
@@ -52,6 +54,8 @@ ScheduleReport console_schedule(std::uint64_t seed, bool print_trace);
 ScheduleReport step_schedule(std::uint64_t seed, bool print_trace);
 /// The same for repairs: of one side under a guest that writes, and whole, from the side a person names.
 ScheduleReport repair_schedule(std::uint64_t seed, bool print_trace);
+/// The same for disks that DRBD gave up, of either side, and that are attached again.
+ScheduleReport attach_schedule(std::uint64_t seed, bool print_trace);
 /// The same for a removal of a node and the join that follows, under a guest that writes on.
 ScheduleReport removal_schedule(std::uint64_t seed, bool print_trace);
 /// Each step of each of these plans answers wrongly, twice, late or not at all, and so does its undo; seeds from 0 count through all.

@@ -27,14 +27,17 @@ const SimDrbd::Leg* SimDrbd::find_minor(std::size_t node, std::uint32_t minor) c
 
 Lv* SimDrbd::data_of(std::size_t node, const Leg& leg) const { return nodes_[node].lvm->device(leg.data); }
 
-DrbdMeta* SimDrbd::meta_of(std::size_t node, const Leg& leg) const {
+DrbdMeta* SimDrbd::meta_of(std::size_t node, const Leg& leg) const { return leg.attached ? meta_on_disk(node, leg) : nullptr; }
+
+DrbdMeta* SimDrbd::meta_on_disk(std::size_t node, const Leg& leg) const {
   Lv* volume = nodes_[node].lvm->device(leg.meta);
   return volume != nullptr && volume->meta ? &*volume->meta : nullptr;
 }
 
 std::string SimDrbd::disk_state(std::size_t node, const Leg& leg) const {
   const DrbdMeta* meta = meta_of(node, leg);
-  if (!leg.attached || meta == nullptr) return "Diskless";
+  if (meta == nullptr) return "Diskless";
+  if (leg.negotiating) return "Negotiating";
   if (!meta->consistent) return "Inconsistent";
   if (meta->outdated) return "Outdated";
   // Without the peer a Secondary that was in contact keeps UpToDate; one that was attached since is only Consistent, unless

@@ -66,10 +66,15 @@ class SimDrbd {
     std::uint64_t verified_sectors = 0;  ///< while it is VerifyS
   };
   std::vector<Seen> look(std::size_t node) const;
+  /// The device below fails, or its pool is full: the kernel gives the disk up (on-io-error detach) and goes on with the peer's. Its
+  /// metadata stay as they were. `broken`: it cannot be attached again until `mend`. False where there is nothing to give up, and
+  /// of a Primary that has nothing to go on with.
+  bool lose_disk(std::size_t node, std::uint32_t minor, bool broken);
+  void mend(std::size_t node) { broken_[node].clear(); }
   /// Behind DRBD's back, for verify.
   void corrupt(std::size_t node, std::uint32_t minor, std::uint64_t block, std::uint64_t value);
   /// On the leg itself, whatever DRBD thinks of it.
-  std::uint64_t on_disk(std::size_t node, std::uint32_t minor, std::uint64_t block) const { return read(node, minor, block); }
+  std::uint64_t on_disk(std::size_t node, std::uint32_t minor, std::uint64_t block) const;
   /// A guest changes a page while it is being written: for a moment each leg has another content, with no mark, until the page is
   /// written once more. Nothing while there is no Primary with a peer: what is written then is marked.
   void flicker(std::uint32_t minor, std::uint64_t block);
@@ -109,6 +114,8 @@ class SimDrbd {
     std::uint64_t verify_at = 0, verify_stop = 0;
     std::uint64_t verify_run = 0;
     std::uint64_t connection_run = 0;
+    bool negotiating = false;     ///< attached while connected, and the peer has not said what it has
+    std::uint64_t exposed = 0;    ///< without a disk: the generation it read from last
     std::optional<int> told;      ///< by the program, for the promotion that follows
   };
   using Legs = std::map<std::string, Leg>;
@@ -116,8 +123,12 @@ class SimDrbd {
   Leg* find(std::size_t node, const std::string& resource);
   Leg* find_minor(std::size_t node, std::uint32_t minor);
   const Leg* find_minor(std::size_t node, std::uint32_t minor) const;
+  bool is_broken(std::size_t node, const Leg& leg) const { return broken_[node].contains(leg.minor); }
+  bool peer_has_disk(std::size_t node, const Leg& leg);
+  void send_without_disk(std::size_t node, Leg& leg, std::shared_ptr<Write> write);
   Lv* data_of(std::size_t node, const Leg& leg) const;
-  DrbdMeta* meta_of(std::size_t node, const Leg& leg) const;
+  DrbdMeta* meta_of(std::size_t node, const Leg& leg) const;       ///< of a leg that is attached
+  DrbdMeta* meta_on_disk(std::size_t node, const Leg& leg) const;
   std::string disk_state(std::size_t node, const Leg& leg) const;
 
   ToolAnswer drbdadm(std::size_t node, const std::vector<std::string>& argv);
@@ -139,6 +150,10 @@ class SimDrbd {
 
   void try_connect(const std::string& resource);
   void handshake(const std::string& resource);
+  void compare(const std::string& resource);
+  void compare_when_heard(std::size_t node, const std::string& resource, std::uint64_t run);
+  void detach(std::size_t node, Leg& leg);
+  void note_exposed(std::size_t node, Leg& leg);
   void establish(const std::string& resource);
   void begin_sync(const std::string& resource, std::size_t source);
   static void settle_crashed_primary(const Leg& leg, DrbdMeta& meta);
@@ -163,6 +178,7 @@ class SimDrbd {
   std::array<Legs, 2> legs_;
   std::array<bool, 2> powered_{true, true};
   std::array<bool, 2> loaded_{false, false};
+  std::array<std::set<std::uint32_t>, 2> broken_;  ///< minors
   std::array<std::map<std::uint64_t, Subscriber>, 2> subscribers_;
   std::array<std::vector<std::pair<std::uint64_t, std::string>>, 2> log_;  ///< cursor, message
   std::uint64_t next_subscription_ = 1;

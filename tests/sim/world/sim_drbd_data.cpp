@@ -2,6 +2,7 @@
 // A VMM's side: writes on both legs, reads.
 #include <algorithm>
 #include <chrono>
+#include <fmt/format.h>
 #include <utility>
 
 #include "world/sim_drbd.h"
@@ -24,9 +25,18 @@ void SimDrbd::close(std::size_t node, std::uint32_t minor, const std::string& by
   // A process has ended when its writes have, also those that nobody hears of any more: never on one copy alone without a mark.
   const auto writes = std::exchange(leg->writes, {});
   DrbdMeta* meta = meta_of(node, *leg);
-  if (leg->held || !leg->attached || meta == nullptr) return;
+  if (leg->held || meta == nullptr) return;
   Leg* peer = find(1 - node, leg->resource);
   const bool both = leg->connection == "Connected" && !cut_ && peer != nullptr && peer->attached;
+  if (!leg->attached) {
+    DrbdMeta* theirs = both ? meta_of(1 - node, *peer) : nullptr;
+    for (const auto& write : writes) {
+      if (theirs == nullptr) break;
+      data_of(1 - node, *peer)->blocks[write->block] = write->value;
+      theirs->dirty.insert(write->block);
+    }
+    return;
+  }
   for (const auto& write : writes) {
     data_of(node, *leg)->blocks[write->block] = write->value;
     if (both) data_of(1 - node, *peer)->blocks[write->block] = write->value;
@@ -35,6 +45,12 @@ void SimDrbd::close(std::size_t node, std::uint32_t minor, const std::string& by
 }
 
 std::uint64_t SimDrbd::read(std::size_t node, std::uint32_t minor, std::uint64_t block) const {
+  const Leg* leg = find_minor(node, minor);
+  const bool is_elsewhere = leg != nullptr && leg->connection == "Connected" && (!leg->attached || leg->replication == "SyncTarget");
+  return on_disk(is_elsewhere ? 1 - node : node, minor, block);
+}
+
+std::uint64_t SimDrbd::on_disk(std::size_t node, std::uint32_t minor, std::uint64_t block) const {
   const Leg* leg = find_minor(node, minor);
   const Lv* data = leg != nullptr ? data_of(node, *leg) : nullptr;
   if (data == nullptr) return 0;
@@ -71,7 +87,7 @@ std::set<std::uint64_t> SimDrbd::differing(std::uint32_t minor, std::uint64_t fi
     const Lv* data = data_of(node, node == 0 ? *a : *b);
     if (data == nullptr) continue;
     for (const auto& [block, value] : data->blocks) {
-      if (block >= first && read(0, minor, block) != read(1, minor, block)) blocks.insert(block);
+      if (block >= first && on_disk(0, minor, block) != on_disk(1, minor, block)) blocks.insert(block);
     }
   }
   for (const Leg* leg : {a, b}) {
@@ -99,6 +115,7 @@ void SimDrbd::push_writes(std::size_t node, Leg& leg) {
 /// Locally at one instant, on the peer at another, acknowledged when both are there.
 void SimDrbd::send(std::size_t node, const std::string& resource, std::shared_ptr<Write> write) {
   Leg* first = find(node, resource);
+  if (!first->attached) return send_without_disk(node, *first, std::move(write));
   DrbdMeta* al = meta_of(node, *first);
   if (al != nullptr) al->active.insert(write->block);
   const std::uint64_t run = first->connection_run;
@@ -118,11 +135,11 @@ void SimDrbd::send(std::size_t node, const std::string& resource, std::shared_pt
     return true;
   };
   scheduler_.after(0, microseconds(chance.between(50, 2000)), [locally]() { locally(); });
-  if (first->connection != "Connected") {
+  if (first->connection != "Connected" || first->peer_disk == "Diskless") {
     scheduler_.after(0, microseconds(chance.between(2000, 3000)), [this, node, resource, write, finish, locally]() {
       Leg* leg = find(node, resource);
       DrbdMeta* meta = leg != nullptr ? meta_of(node, *leg) : nullptr;
-      if (leg == nullptr || leg->held || leg->connection == "Connected" || !locally()) return;
+      if (leg == nullptr || leg->held || (leg->connection == "Connected" && leg->peer_disk != "Diskless") || !locally()) return;
       if (meta != nullptr) meta->dirty.insert(write->block);
       finish();
     });
@@ -139,6 +156,67 @@ void SimDrbd::send(std::size_t node, const std::string& resource, std::shared_pt
       finish();
     });
   });
+}
+
+/// Through the peer: what it holds is marked there, for the day this disk is back.
+void SimDrbd::send_without_disk(std::size_t node, Leg& leg, std::shared_ptr<Write> write) {
+  const std::uint64_t run = leg.connection_run;
+  scheduler_.after(0, microseconds(scheduler_.chance().between(400, 8000)), [this, node, resource = leg.resource, write, run]() {
+    Leg* now = find(node, resource);
+    Leg* peer = find(1 - node, resource);
+    if (cut_ || now == nullptr || peer == nullptr || now->attached || !peer->attached || now->held || now->connection != "Connected" || now->connection_run != run) return;
+    const auto place = std::find(now->writes.begin(), now->writes.end(), write);
+    DrbdMeta* theirs = meta_of(1 - node, *peer);
+    if (place == now->writes.end() || theirs == nullptr) return;
+    data_of(1 - node, *peer)->blocks[write->block] = write->value;
+    theirs->dirty.insert(write->block);
+    now->writes.erase(place);
+    write->done();
+  });
+}
+
+bool SimDrbd::peer_has_disk(std::size_t node, const Leg& leg) {
+  const Leg* peer = find(1 - node, leg.resource);
+  return leg.connection == "Connected" && peer != nullptr && disk_state(1 - node, *peer) == "UpToDate";
+}
+
+void SimDrbd::detach(std::size_t node, Leg& leg) {
+  leg.attached = leg.negotiating = false;
+  if (Lv* data = data_of(node, leg)) data->open_by.clear();
+  if (Lv* meta = nodes_[node].lvm->device(leg.meta)) meta->open_by.clear();
+}
+
+bool SimDrbd::lose_disk(std::size_t node, std::uint32_t minor, bool broken) {
+  Leg* leg = find_minor(node, minor);
+  if (leg == nullptr || !leg->attached || cut_ || (leg->primary && !peer_has_disk(node, *leg))) return false;
+  if (broken) broken_[node].insert(minor);
+  scheduler_.say(fmt::format("drbd {}: {} gives its disk up", leg->resource, nodes_[node].name));
+  detach(node, *leg);
+  tell_device(node, *leg);
+  if (leg->connection != "Connected") return true;
+  Leg& peer = *find(1 - node, leg->resource);
+  // A resync ends with it, or a verify.
+  for (Leg* side : {leg, &peer}) {
+    const std::size_t where = side == leg ? node : 1 - node;
+    ++side->connection_run;
+    ++side->verify_run;
+    if (side->replication.starts_with("Verify")) log(where, fmt::format("block drbd{}: conn( {} -> Connected ) ", minor, side->replication));
+    side->replication = "Established";
+  }
+  peer.peer_disk = "Diskless";
+  tell_peer_device(node, *leg);
+  tell_peer_device(1 - node, peer);
+  DrbdMeta* theirs = meta_of(1 - node, peer);
+  if (theirs == nullptr) return true;
+  // "Lost contact to peer's copy of data": who is written to begins a generation.
+  if (leg->primary || peer.primary) fresh_uuid(1 - node, peer);
+  note_exposed(node, *leg);
+  for (const Leg* side : {static_cast<const Leg*>(leg), static_cast<const Leg*>(&peer)}) {
+    for (const auto& write : side->writes) theirs->dirty.insert(write->block);
+  }
+  push_writes(node, *leg);
+  push_writes(1 - node, peer);
+  return true;
 }
 
 }  // namespace mcv::sim

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
+#include <utility>
 
 #include "world/sim_drbd.h"
 
@@ -19,6 +20,39 @@ void SimDrbd::handshake(const std::string& resource) {
   Leg* b = find(1, resource);
   if (a == nullptr || b == nullptr || cut_ || !powered_[0] || !powered_[1]) return;
   if (!a->wants_peer || !b->wants_peer || a->connection == "Connected" || b->connection == "Connected") return;
+  if (!a->attached || !b->attached) {
+    if (a->primary && b->primary) return;
+    // Nothing to compare. A Primary without a disk takes only the data it knows; everybody else takes what there is, and calls it current.
+    for (const std::size_t node : {std::size_t{0}, std::size_t{1}}) {
+      const Leg& without = *find(node, resource);
+      if (without.attached) continue;
+      DrbdMeta* there = meta_of(1 - node, *find(1 - node, resource));
+      if (without.primary && (there == nullptr || there->current != without.exposed)) return;
+      if (there != nullptr && there->consistent) there->outdated = false;
+    }
+    return establish(resource);
+  }
+  compare(resource);
+}
+
+/// A peer that is not heard any more, unnoticed yet: they compare when it is, or when they meet again.
+void SimDrbd::compare_when_heard(std::size_t node, const std::string& resource, std::uint64_t run) {
+  Leg* leg = find(node, resource);
+  if (leg == nullptr || leg->connection != "Connected" || leg->connection_run != run || !leg->negotiating) return;
+  const Leg* peer = find(1 - node, resource);
+  if (!cut_ && powered_[1 - node] && peer != nullptr) {
+    leg->negotiating = false;
+    if (peer->attached) return compare(resource);
+    // Nobody to compare with: whatever it is, it is what there is.
+    if (DrbdMeta* meta = meta_of(node, *leg); meta != nullptr && meta->consistent) meta->outdated = false;
+    return establish(resource);
+  }
+  scheduler_.after(0, milliseconds(100), [this, node, resource, run]() { compare_when_heard(node, resource, run); });
+}
+
+void SimDrbd::compare(const std::string& resource) {
+  Leg* a = find(0, resource);
+  Leg* b = find(1, resource);
   DrbdMeta* ma = meta_of(0, *a);
   DrbdMeta* mb = meta_of(1, *b);
   if (ma == nullptr || mb == nullptr) return;
@@ -50,12 +84,16 @@ void SimDrbd::handshake(const std::string& resource) {
     related = false;
   }
   // rr-conflict and after-sb disconnect: nothing is discarded.
-  const bool target_is_primary = source >= 0 && find(static_cast<std::size_t>(1 - source), resource)->primary;
+  // rr-conflict only concerns a Primary whose disk is whole (drbd_receiver.c: disk >= D_CONSISTENT): one that was without it, or is in
+  // the middle of the copy, reads from the other side.
+  const Leg* target_leg = source >= 0 ? find(static_cast<std::size_t>(1 - source), resource) : nullptr;
+  const bool target_is_primary = target_leg != nullptr && target_leg->primary && target_leg->connection != "Connected" && meta_of(static_cast<std::size_t>(1 - source), *target_leg)->consistent;
   if (!related || (a->primary && b->primary) || target_is_primary) {
     scheduler_.say(fmt::format("drbd {}: split brain, both stand alone", resource));
     for (const std::size_t node : {std::size_t{0}, std::size_t{1}}) {
       Leg* leg = find(node, resource);
       leg->wants_peer = false;
+      lose_connection(node, *leg, true);
       leg->connection = "StandAlone";
       log(node, fmt::format("block drbd{}: Split-Brain detected but unresolved, dropping connection!", leg->minor));
       tell_connection(node, *leg);
@@ -82,6 +120,13 @@ void SimDrbd::handshake(const std::string& resource) {
   }
 }
 
+/// What a Primary without a disk has seen: it takes no other data later.
+void SimDrbd::note_exposed(std::size_t node, Leg& leg) {
+  const Leg* peer = find(1 - node, leg.resource);
+  const DrbdMeta* there = peer != nullptr ? meta_of(1 - node, *peer) : nullptr;
+  if (!leg.attached && there != nullptr) leg.exposed = there->current;
+}
+
 void SimDrbd::establish(const std::string& resource) {
   for (const std::size_t node : {std::size_t{0}, std::size_t{1}}) {
     Leg& leg = *find(node, resource);
@@ -93,6 +138,7 @@ void SimDrbd::establish(const std::string& resource) {
     leg.peer_primary = peer.primary;
     leg.peer_disk = disk_state(1 - node, peer);
     if (DrbdMeta* meta = meta_of(node, leg)) meta->peer_outdated = false;
+    note_exposed(node, leg);
     tell_device(node, leg);
     tell_connection(node, leg);
     tell_peer_device(node, leg);
@@ -185,6 +231,11 @@ void SimDrbd::lose_connection(std::size_t node, Leg& leg, bool graceful) {
   leg.connection = "Connecting";
   leg.replication = "Off";
   leg.peer_primary = false;
+  // Lost while it negotiated: what it is cannot be told, unless it is what was read before.
+  if (std::exchange(leg.negotiating, false)) {
+    if (meta_of(node, leg)->current != leg.exposed) detach(node, leg);
+    tell_device(node, leg);
+  }
   DrbdMeta* meta = meta_of(node, leg);
   leg.peer_disk = meta != nullptr && meta->peer_outdated ? "Outdated" : "DUnknown";
   tell_connection(node, leg);

@@ -107,7 +107,8 @@ ToolAnswer SimDrbd::drbdadm(std::size_t node, const std::vector<std::string>& ar
     if (leg->attached) return failed(fmt::format("{}: Failure: (124) Device is attached to a disk (use detach first)", leg->minor));
     leg->two_legs = wanted->two_legs;
     leg->fencing = wanted->fencing;
-    if (nodes_[node].lvm->device(leg->data) == nullptr || meta_of(node, *leg) == nullptr) return failed(fmt::format("{}: Failure: (104) Can not open backing device.", leg->minor));
+    if (is_broken(node, *leg)) return failed(fmt::format("{}: Failure: (118) IO error(s) occurred during initial access to meta-data.", leg->minor));
+    if (nodes_[node].lvm->device(leg->data) == nullptr || meta_on_disk(node, *leg) == nullptr) return failed(fmt::format("{}: Failure: (104) Can not open backing device.", leg->minor));
     attach_leg(node, *leg);
     return ToolAnswer{};
   }
@@ -197,7 +198,8 @@ ToolAnswer SimDrbd::adjust(std::size_t node, const Leg& wanted) {
   if (!leg->attached) {
     Lv* data = nodes_[node].lvm->device(leg->data);
     if (data == nullptr || nodes_[node].lvm->device(leg->meta) == nullptr) return failed(fmt::format("{}: Failure: (104) Can not open backing device.", leg->minor));
-    if (meta_of(node, *leg) == nullptr) return failed(fmt::format("{}: Failure: (119) No valid meta-data signature found.", leg->minor));
+    if (is_broken(node, *leg)) return failed(fmt::format("{}: Failure: (118) IO error(s) occurred during initial access to meta-data.", leg->minor));
+    if (meta_on_disk(node, *leg) == nullptr) return failed(fmt::format("{}: Failure: (119) No valid meta-data signature found.", leg->minor));
     attach_leg(node, *leg);
   }
   if (leg->two_legs && !leg->wants_peer) {
@@ -222,7 +224,10 @@ void SimDrbd::attach_leg(std::size_t node, Leg& leg) {
     // The crashed Primary's last writes may be on one leg only.
     for (const std::uint64_t block : meta->active) meta->dirty.insert(block);
   }
+  // Attached again while connected: both sides compare what they have.
+  leg.negotiating = leg.connection == "Connected";
   tell_device(node, leg);
+  if (leg.connection == "Connected") compare_when_heard(node, leg.resource, leg.connection_run);
 }
 
 void SimDrbd::ask(std::size_t node, const std::string& resource, ExitCode done) {
@@ -258,6 +263,7 @@ void SimDrbd::ask_first(std::size_t node, const std::vector<std::string>& argv, 
 /// 4 and 7 count whatever this disk is, 5 only with an UpToDate one.
 bool SimDrbd::peer_may_be_outdated(std::size_t node, Leg& leg, int code) {
   if (code != 4 && code != 7 && !(code == 5 && disk_state(node, leg) == "UpToDate")) return false;
+  if (!leg.attached) return false;
   meta_of(node, leg)->peer_outdated = true;
   leg.peer_disk = "Outdated";
   leg.uncertain = false;
@@ -268,7 +274,7 @@ bool SimDrbd::peer_may_be_outdated(std::size_t node, Leg& leg, int code) {
 
 ToolAnswer SimDrbd::promote(std::size_t node, Leg& leg, bool force) {
   if (leg.primary) return ToolAnswer{};
-  if (!leg.attached) return state_refused(-2, "Need access to UpToDate data");
+  if (!leg.attached && !peer_has_disk(node, leg)) return state_refused(-2, "Need access to UpToDate data");
   if (leg.connection == "Connected" && leg.peer_primary) return state_refused(-1, "Multiple primaries not allowed by config");
   DrbdMeta* meta = meta_of(node, leg);
   const std::string disk = disk_state(node, leg);
@@ -297,8 +303,12 @@ ToolAnswer SimDrbd::promote(std::size_t node, Leg& leg, bool force) {
     if (!peer_may_be_outdated(node, leg, leg.told.value_or(1))) return state_refused(-7, "Refusing to be Primary while peer is not outdated");
   }
   leg.primary = true;
-  meta->primary = true;
-  if (leg.connection != "Connected") fresh_uuid(node, leg);
+  if (meta != nullptr) meta->primary = true;
+  if (leg.connection != "Connected" || leg.peer_disk == "Diskless") fresh_uuid(node, leg);
+  if (!leg.attached) {
+    fresh_uuid(1 - node, *find(1 - node, leg.resource));
+    note_exposed(node, leg);
+  }
   tell_resource(node, leg);
   if (leg.connection == "Connected") {
     if (Leg* peer = find(1 - node, leg.resource)) {

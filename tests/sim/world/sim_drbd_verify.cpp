@@ -25,6 +25,7 @@ ToolAnswer SimDrbd::verify(std::size_t node, std::uint32_t minor, std::uint64_t 
     leg->verify_stop = stop;
     return ToolAnswer{};
   }
+  if (!leg->attached || leg->peer_disk == "Diskless") return state_refused(-5, "Need access to the disk of the peer");
   if (leg->replication != "Established") return state_refused(-15, "Resync is running");
   // No peer: its power went a moment ago, and the kernel has not noticed yet.
   Leg* peer = find(1 - node, leg->resource);

@@ -69,6 +69,8 @@ class StepSchedule : public NodeWorld {
   ScheduleReport run_removal(std::uint64_t seed);
   /// The same for repairs of what changed behind DRBD's back.
   ScheduleReport run_repair(std::uint64_t seed);
+  /// The same for a disk that DRBD gave up and that is attached again.
+  ScheduleReport run_attach(std::uint64_t seed);
   /// What a step answers, instead of what happens around it: both stories, one after the other.
   ScheduleReport run_answers(std::uint64_t seed);
 
@@ -80,6 +82,8 @@ class StepSchedule : public NodeWorld {
   std::vector<Chapter> story();
   std::vector<Chapter> removal_story();
   std::vector<Chapter> repair_story();
+  std::vector<Chapter> attach_story();
+  void lose_disk(std::size_t node);
   void make_differ(std::size_t bad);
   bool is_repaired();
   void begin();
@@ -336,6 +340,36 @@ std::vector<Chapter> StepSchedule::repair_story() {
   return chapters;
 }
 
+/// Written to for a while after that, so that there is something to copy.
+void StepSchedule::lose_disk(std::size_t node) {
+  const std::uint32_t minor = state(0).volume(VolumeName::trusted("vm1-0"))->minor;
+  if (!run_events([&] { return drbd_->lose_disk(node, minor, false); }, 60s) && well()) violation("a disk of a healthy pair cannot be lost");
+  const auto recorded = [&] {
+    const authority::Standpoint now = daemon(node).authority.standpoint();
+    return now.consents.stands(now.self, VolumeName::trusted("vm1-0"));
+  };
+  if (!run_events(recorded, 30s) && well()) violation("nobody wrote down that a disk was lost");
+  pass(2s);
+}
+
+std::vector<Chapter> StepSchedule::attach_story() {
+  const auto whole = [this] {
+    const authority::Standpoint now = daemon(0).authority.standpoint();
+    return is_redundant() && now.ledger.standing(now.self).empty() && now.ledger.standing(now.peer).empty() && now.consents.standing(now.self).empty() && now.consents.standing(now.peer).empty();
+  };
+  std::vector<Chapter> chapters;
+  for (Chapter& chapter : story()) {
+    if (!chapter.always || chapter.name == "verify") continue;
+    chapters.push_back(std::move(chapter));
+    if (chapters.back().name != "vm start") continue;
+    chapters.push_back({"attach", 1, "POST", guest_path + "/attach", Json::object(), whole, false, [this] { lose_disk(1); }});
+    chapters.push_back({"attach, under the guest", 0, "POST", guest_path + "/attach", Json::object(), whole, false, [this] { lose_disk(0); }});
+    const auto clean = [this] { return state(0).volume(VolumeName::trusted("vm1-0"))->verdict.kind == VerdictKind::clean; };
+    chapters.push_back({"verify of what was attached", 1, "POST", "/v1/verify", {{"all", true}}, clean});
+  }
+  return chapters;
+}
+
 /// The guest turns itself off, as soon as it is up.
 void StepSchedule::shut_down_inside() {
   const auto pressed = [this] {
@@ -406,14 +440,15 @@ ScheduleReport StepSchedule::run_answers(std::uint64_t seed) {
   wrap_action_ = [this](host::Host& host, const std::string& name, std::unique_ptr<Action> action) { return with_faults(host, step_faults_, name, std::move(action)); };
   begin();
   std::vector<Chapter> chapters = story();
-  const std::vector<std::string> of_others = {"remove", "join again", "resync", "resync, stopped", "resync, all of the other side"};
+  const std::vector<std::string> of_others = {"remove", "join again", "resync", "resync, stopped", "resync, all of the other side", "attach", "attach, under the guest"};
   const std::size_t all = chapters.size() + of_others.size();
   std::size_t chosen = seed % all;
-  const bool repairs = chosen >= chapters.size() + 2;
-  const bool removes = !repairs && chosen >= chapters.size();
-  if (repairs || removes) {
+  const bool attaches = chosen >= chapters.size() + 5;
+  const bool repairs = !attaches && chosen >= chapters.size() + 2;
+  const bool removes = !attaches && !repairs && chosen >= chapters.size();
+  if (attaches || repairs || removes) {
     const std::string& name = of_others[chosen - chapters.size()];
-    chapters = repairs ? repair_story() : removal_story();
+    chapters = attaches ? attach_story() : repairs ? repair_story() : removal_story();
     for (chosen = 0; chapters[chosen].name != name;) ++chosen;
   }
   const std::uint64_t number = seed / all;
@@ -472,6 +507,24 @@ ScheduleReport StepSchedule::run_repair(std::uint64_t seed) {
   return finish("repair", seed);
 }
 
+ScheduleReport StepSchedule::run_attach(std::uint64_t seed) {
+  begin();
+  const std::vector<Chapter> chapters = attach_story();
+  const std::string chosen = seed % 2 == 0 ? "attach" : "attach, under the guest";
+  for (const Chapter& chapter : chapters) {
+    if (!well()) break;
+    if (!chapter.always && chapter.name != chosen) continue;
+    if (chapter.before) chapter.before();
+    if (well() && chapter.name == chosen) {
+      disturb(chapter, seed / 2);
+      nothing_is_left_of(chapter);
+    }
+    if (well()) achieve(chapter);
+  }
+  end_of_story();
+  return finish("attach", seed);
+}
+
 /// Nothing of the leaver can be opened by what it had, and the remainder has no connection to lose.
 void StepSchedule::audit_removed() {
   for (const SimDrbd::Seen& seen : drbd_->look(1)) violation(fmt::format("{} is still in the kernel of B", seen.resource));
@@ -508,6 +561,7 @@ ScheduleReport StepSchedule::run(std::uint64_t seed) {
 ScheduleReport step_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run(seed); }
 ScheduleReport removal_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run_removal(seed); }
 ScheduleReport repair_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run_repair(seed); }
+ScheduleReport attach_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run_attach(seed); }
 ScheduleReport answer_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run_answers(seed); }
 
 }  // namespace mcv::sim

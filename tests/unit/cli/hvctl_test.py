@@ -552,6 +552,15 @@ class Requests(Case):
         self.assertEqual(("A-1", "A-2"), (asked["operation"]["id"], asked["copy"]["id"]))
         self.assertEqual(self.fake.bodies("POST", "/v1/vms/vm1/resync")[-1], {"full": True, "check_only": False, "volumes": ["vm1-0"]})
 
+    def test_a_lost_disk_is_attached_and_its_copy_waited_for(self):
+        self.serve({"POST /v1/vms/vm1/attach": started(operation_id="A-1"), "POST /v1/vms/vm1/resync/follow": started(operation_id="A-2"),
+                    "GET /v1/operations/A-1/events": Answer(events=[operation("succeeded", operation_id="A-1")]),
+                    "GET /v1/operations/A-2/events": Answer(events=[operation("running", percent=40, text="copying vm1-0", operation_id="A-2"), operation("succeeded", operation_id="A-2")])})
+        done = self.run_hvctl("drbd", "attach", "vm1", "--disk", "vm1-0")
+        self.assertEqual(self.fake.bodies("POST", "/v1/vms/vm1/attach"), [{"volumes": ["vm1-0"]}])
+        self.assertIn("40 %  copying vm1-0", done.stderr)
+        self.assertIn("The copies of vm1 are up to date.", done.stdout)
+
     def test_a_source_that_no_record_names_is_typed(self):
         self.repair(advised=False)
         self.assertIn("not-confirmed", self.run_hvctl("resync", "--source", "A", "vm1", expect=11).stderr)

@@ -221,6 +221,8 @@ TEST_F(TwoHistories, NothingIsChosenWhereThereIsOneHistory) {
 TEST_F(TwoHistories, WhatBecameOfAChangeIsAnsweredByItsId) {
   const auto proposed = nodes.wait_for(a, nodes.daemon(a).shared.propose({"change-1", "test", {put_setting(state(a), "k", "v")}}));
   ASSERT_TRUE(proposed && proposed->ok());
+  // It is done here a moment before B has heard that it is.
+  nodes.run_events([&] { return nodes.daemon(b).shared.current().setting("k").has_value(); }, 10s);
   const auto committed = nodes.ask(b, "GET", "/v1/change?id=change-1%403");
   ASSERT_TRUE(committed.ok()) << committed.error->to_text();
   EXPECT_EQ(committed.body["outcome"], "committed");

@@ -162,6 +162,7 @@ TEST_F(VerifyTest, AsManyAtOnceAsTheClusterIsSetTo) {
   nodes.create_vm("vm2");
   nodes.create_vm("vm3");
   nodes.must(b, "PATCH", "/v1/cluster", {{"verify_parallel", 2}});
+  nodes.run_events([&] { return nodes.daemon(a).shared.current().setting("verify-parallel").has_value(); }, 10s);
   nodes.replication().verify_pace = {300, 500};
   nodes.replication().corrupt(b, nodes.daemon(a).shared.current().volume(VolumeName::trusted("vm2-0"))->minor, 3, 4711);
   const OperationId id = begin(a, {{"all", true}});

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // DRBD gave one copy's disk up (an I/O error below it, a pool that is full) and goes on with the other copy alone, without a word to
-// anybody. The metadata of what it gave up still call it current: after a reboot the kernel attaches it Consistent (measured:
-// docs/adr/0016), and takes any word that the other node is off. So both nodes write down which copy is left behind, each in its own
+// anybody. The metadata of what it gave up still call it current: after a reboot the kernel attaches it Consistent
+// (docs/adr/0016), and takes any word that the other node is off. So both nodes write down which copy is left behind, each in its own
 // store, and that ends when both copies are connected and equal.
 #pragma once
 

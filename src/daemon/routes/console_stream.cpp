@@ -65,7 +65,8 @@ class GuardedStream final : public host::ByteStream {
     if (ended_) co_return std::string();
     Result<std::string> bytes = co_await stream_->read_some();
     const Status allowed = routes::still_may(node_, call_);
-    if (allowed.ok() || !bytes.ok() || bytes->empty()) co_return bytes;
+    // Also where it just ended: the owner's node refused a key, and closed.
+    if (allowed.ok() || !bytes.ok()) co_return bytes;
     ended_ = true;
     co_return fmt::format("\r\n[mcv: {}; the guest goes on]\r\n", allowed.error().message());
   }

@@ -264,6 +264,8 @@ TEST_F(Access, AConsoleEndsWithTheRole) {
     auto* upgraded = std::get_if<api::UpgradeReply>(&**reply);
     ASSERT_NE(upgraded, nullptr);
     nodes.type(node, *upgraded->stream, "before");
+    const std::string typed = node == a ? "before" : "beforebefore";
+    ASSERT_TRUE(nodes.run_events([&] { return nodes.typed_at_guest(a, "vm1") == typed; }, 10s));
     take_back(grant_of(alice, Role::operate, "vm1"));
     EXPECT_FALSE((*nodes.wait_for(node, upgraded->stream->write("after"))).ok());
     nodes.guest_prints(a, "vm1", "a secret");

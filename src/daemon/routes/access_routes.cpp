@@ -124,6 +124,7 @@ asio::awaitable<api::ApiReply> add_user(Node& node, api::ApiCall call) {
 }
 
 asio::awaitable<api::ApiReply> remove_user(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.no_fields());
   MCV_CO_TRY(const UserName user, UserName::parse(call.param("name")));
   auto changes = access::remove_user(node.shared.current(), user);
   co_return co_await run_access(node, std::move(call), std::move(changes));
@@ -137,6 +138,7 @@ asio::awaitable<api::ApiReply> create_group(Node& node, api::ApiCall call) {
 }
 
 asio::awaitable<api::ApiReply> delete_group(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.no_fields());
   MCV_CO_TRY(const GroupName group, GroupName::parse(call.param("name")));
   auto changes = access::delete_group(node.shared.current(), group);
   co_return co_await run_access(node, std::move(call), std::move(changes));
@@ -151,6 +153,7 @@ asio::awaitable<api::ApiReply> add_member(Node& node, api::ApiCall call) {
 }
 
 asio::awaitable<api::ApiReply> remove_member(Node& node, api::ApiCall call) {
+  MCV_CO_CHECK(call.no_fields());
   MCV_CO_TRY(const GroupName group, GroupName::parse(call.param("name")));
   MCV_CO_TRY(const UserName user, UserName::parse(call.param("user")));
   auto changes = access::remove_member(node.shared.current(), group, user);

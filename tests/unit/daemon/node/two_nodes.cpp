@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "daemon/api/problem.h"
+#include "world/api_contract.h"
 
 namespace mcv::test {
 
@@ -93,6 +94,7 @@ TwoNodes::Answer TwoNodes::ask_as(std::uint32_t uid, std::size_t node, const std
   Answer answer;
   answer.answered = reply->has_value();
   if (!answer.answered) return answer;
+  for (const std::string& text : sim::ApiContract::get().check(method, target, body, **reply)) ADD_FAILURE() << "contract of the API: " << method << " " << target << ": " << text;
   if (const auto* error = std::get_if<Error>(&**reply)) answer.error = *error;
   if (const auto* json = std::get_if<api::JsonReply>(&**reply)) {
     answer.body = json->body;

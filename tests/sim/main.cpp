@@ -43,6 +43,7 @@ const std::vector<std::pair<std::string, Schedule>> kinds = {
     {"removal", removal_schedule},
     {"repair", repair_schedule},
     {"attach", attach_schedule},
+    {"orphan", orphan_schedule},
     {"answer", answer_schedule},
     {"verify", verify_schedule},
 };

@@ -31,6 +31,8 @@ Command storage_list_quarantined();
 Command storage_delete_quarantined();
 Command storage_list_snapshots();
 Command storage_delete_snapshot();
+Command storage_list_orphans();
+Command storage_delete_orphan();
 Command drbd_enable();
 Command drbd_list();
 Command drbd_attach();

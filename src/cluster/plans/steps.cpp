@@ -2,6 +2,7 @@
 #include "cluster/plans/steps.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace mcv::plans {
 namespace {
@@ -174,6 +175,10 @@ PlannedStep resync_summary(const NodeName& node, const std::vector<ResyncLeg>& l
 PlannedStep drbd_attach(const NodeName& node, const VolumeRecord& volume, bool is_newest) {
   return step("drbd.attach", node, {{"volume", volume.to_json()}, {"is_newest", is_newest}},
               is_newest ? fmt::format("attach the newest copy of {}", volume.name.str()) : fmt::format("attach the disk of {} and copy to it what it missed", volume.name.str()));
+}
+
+PlannedStep orphan_remove(const NodeName& node, const std::string& name, const std::vector<std::string>& made_by, const std::vector<std::string>& parts) {
+  return step("orphan.remove", node, {{"name", name}, {"made_by", made_by}}, fmt::format("remove {}: {}", name, fmt::join(parts, ", ")));
 }
 
 PlannedStep remove_ready(const NodeName& node, const NodeName& leaver) {

@@ -91,6 +91,9 @@ PlannedStep resync_summary(const NodeName& node, const std::vector<ResyncLeg>& l
 /// A disk that DRBD gave up, from the other copy, or as the newest of two that were lost. No undo: attached it harms nothing.
 PlannedStep drbd_attach(const NodeName& node, const VolumeRecord& volume, bool is_newest);
 
+/// What belongs to nothing, by name, as long as `made_by` made it. No undo: it was asked for.
+PlannedStep orphan_remove(const NodeName& node, const std::string& name, const std::vector<std::string>& made_by, const std::vector<std::string>& parts);
+
 // A removal runs on the node that stays. Up to its commit nothing but the announcement is made; after it both sides finish, each
 // by itself if need be.
 PlannedStep remove_ready(const NodeName& node, const NodeName& leaver);      ///< looks: nothing runs, every copy that stays is whole

@@ -47,6 +47,7 @@ void add_actions(Node& node) {
   add_removal_actions(node);
   add_resync_actions(node);
   add_attach_actions(node);
+  add_orphan_actions(node);
 }
 
 }  // namespace mcv

@@ -39,5 +39,6 @@ void add_join_actions(Node& node);
 void add_removal_actions(Node& node);
 void add_resync_actions(Node& node);
 void add_attach_actions(Node& node);
+void add_orphan_actions(Node& node);
 
 }  // namespace mcv

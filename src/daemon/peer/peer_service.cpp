@@ -9,6 +9,7 @@
 #include "cluster/plan/problem.h"
 #include "daemon/join/join_service.h"
 #include "daemon/node/node.h"
+#include "daemon/node/orphan_look.h"
 #include "daemon/routes/forward.h"
 #include "daemon/routes/views.h"
 
@@ -56,6 +57,11 @@ asio::awaitable<Result<Json>> account(Node& node, Json body) {
 asio::awaitable<Result<Json>> pools(Node& node, Json) {
   MCV_CO_TRY(Json places, co_await views::pool_places(node));
   Json answer = {{"places", std::move(places)}};
+  co_return answer;
+}
+
+asio::awaitable<Result<Json>> operations(Node& node, Json) {
+  Json answer = {{"operations", unfinished_operations(node)}};
   co_return answer;
 }
 
@@ -144,6 +150,7 @@ const std::map<std::string, Route>& routes() {
       {"/peer/v1/facts", {Standing::member, facts}},
       {"/peer/v1/account", {Standing::member, account}},
       {"/peer/v1/pools", {Standing::member, pools}},
+      {"/peer/v1/operations", {Standing::member, operations}},
       {"/peer/v1/steps/run", {Standing::member, run_step}},
       {"/peer/v1/steps/undo", {Standing::member, undo_step}},
       {"/peer/v1/steps/landed", {Standing::member, step_landed}},

@@ -17,6 +17,7 @@ Api::Api(Node& node) : node_(node), router_([&node](const api::ApiCall& call, co
   routes::add_divergence_routes(router_, node);
   routes::add_removal_routes(router_, node);
   routes::add_resync_routes(router_, node);
+  routes::add_orphan_routes(router_, node);
   routes::add_storage_routes(router_, node);
   routes::add_verify_routes(router_, node);
   routes::add_vm_routes(router_, node);

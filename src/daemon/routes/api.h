@@ -42,6 +42,7 @@ void add_authority_routes(api::Router& router, Node& node);
 void add_divergence_routes(api::Router& router, Node& node);
 void add_removal_routes(api::Router& router, Node& node);
 void add_resync_routes(api::Router& router, Node& node);
+void add_orphan_routes(api::Router& router, Node& node);
 void add_storage_routes(api::Router& router, Node& node);
 void add_verify_routes(api::Router& router, Node& node);
 void add_vm_routes(api::Router& router, Node& node);

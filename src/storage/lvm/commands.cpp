@@ -38,7 +38,7 @@ host::Command list_volume_groups() {
 
 host::Command list_logical_volumes() {
   return lvm({"lvs", "--reportformat", "json", "--units", "b", "--nosuffix", "-o",
-              "lv_name,vg_name,lv_size,lv_attr,lv_tags,pool_lv,data_percent,metadata_percent,zero,chunk_size,lv_when_full"});
+              "lv_name,vg_name,lv_size,lv_attr,lv_tags,pool_lv,data_percent,metadata_percent,zero,chunk_size,lv_when_full,lv_time"});
 }
 
 host::Command create_thin_pool(const std::string& volume_group, const std::string& pool, std::optional<Bytes> size) {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
+#include <ctime>
 #include <fmt/format.h>
 
 #include "cluster/core/json.h"
@@ -50,6 +52,24 @@ Result<std::optional<double>> percent_of(const Json& row, const char* column) {
   return std::optional<double>(value);
 }
 
+/// "2026-11-30 09:00:00 +0000", LVM's default (lvm.conf: report/time_format); 0 for another one.
+std::int64_t time_of(const Json& row, const char* column) {
+  const auto found = row.find(column);
+  if (found == row.end() || !found->is_string()) return 0;
+  int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, zone = 0;
+  const std::string text = found->get<std::string>();
+  if (std::sscanf(text.c_str(), "%4d-%2d-%2d %2d:%2d:%2d %5d", &year, &month, &day, &hour, &minute, &second, &zone) != 7) return 0;
+  std::tm parts{};
+  parts.tm_year = year - 1900;
+  parts.tm_mon = month - 1;
+  parts.tm_mday = day;
+  parts.tm_hour = hour;
+  parts.tm_min = minute;
+  parts.tm_sec = second;
+  const int east = (zone / 100 * 60 + zone % 100) * 60;
+  return static_cast<std::int64_t>(timegm(&parts)) - east;
+}
+
 std::vector<std::string> split(const std::string& text) {
   std::vector<std::string> words;
   std::size_t start = 0;
@@ -81,6 +101,7 @@ Result<LogicalVolume> logical_volume_of(const Json& row) {
   MCV_TRY(const std::string when_full, text_of(row, "lv_when_full"));
   volume.fails_when_full = when_full == "error";
   MCV_TRY(volume.chunk, bytes_of(row, "chunk_size"));
+  volume.created = time_of(row, "lv_time");
   return volume;
 }
 

@@ -2,6 +2,7 @@
 // What LVM reports, parsed from `--reportformat json --units b --nosuffix`. Pure.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,6 +34,7 @@ struct LogicalVolume {
   bool zeroing = false;                   ///< thin pools: new blocks read as zero
   bool fails_when_full = false;           ///< thin pools: no waiting for space
   Bytes chunk;                            ///< thin pools
+  std::int64_t created = 0;               ///< wall seconds; 0: not known
 
   bool has_tag(std::string_view tag) const;
   std::string path() const { return "/dev/" + volume_group + "/" + name; }

@@ -56,6 +56,8 @@ ScheduleReport step_schedule(std::uint64_t seed, bool print_trace);
 ScheduleReport repair_schedule(std::uint64_t seed, bool print_trace);
 /// The same for disks that DRBD gave up, of either side, and that are attached again.
 ScheduleReport attach_schedule(std::uint64_t seed, bool print_trace);
+/// The same for what belongs to nothing and is deleted by name.
+ScheduleReport orphan_schedule(std::uint64_t seed, bool print_trace);
 /// The same for a removal of a node and the join that follows, under a guest that writes on.
 ScheduleReport removal_schedule(std::uint64_t seed, bool print_trace);
 /// Each step of each of these plans answers wrongly, twice, late or not at all, and so does its undo; seeds from 0 count through all.

@@ -71,6 +71,8 @@ class StepSchedule : public NodeWorld {
   ScheduleReport run_repair(std::uint64_t seed);
   /// The same for a disk that DRBD gave up and that is attached again.
   ScheduleReport run_attach(std::uint64_t seed);
+  /// The same for things that belong to nothing and are deleted by name.
+  ScheduleReport run_orphan(std::uint64_t seed);
   /// What a step answers, instead of what happens around it: both stories, one after the other.
   ScheduleReport run_answers(std::uint64_t seed);
 
@@ -83,6 +85,8 @@ class StepSchedule : public NodeWorld {
   std::vector<Chapter> removal_story();
   std::vector<Chapter> repair_story();
   std::vector<Chapter> attach_story();
+  std::vector<Chapter> orphan_story();
+  void plant_orphan(std::size_t node);
   void lose_disk(std::size_t node);
   void make_differ(std::size_t bad);
   bool is_repaired();
@@ -370,6 +374,45 @@ std::vector<Chapter> StepSchedule::attach_story() {
   return chapters;
 }
 
+/// What a node has of a volume that nobody knows, as after a restore of its system from a backup.
+void StepSchedule::plant_orphan(std::size_t node) {
+  const VolumeName gone = VolumeName::trusted("gone-0");
+  for (const std::string name : {"vg0/mcv-gone-0", "vg0/mcv-gone-0.md"}) {
+    Lv volume;
+    volume.size = 64u << 20;
+    volume.tags = {"mcv", "mcv.by.A-999"};
+    volume.pool = "mcv-fast";
+    machines_[node]->lvm.volumes[name] = volume;
+  }
+  const FileDisk::File& known = disks_[node].files.files.at("/etc/drbd.d/mcv-vm1-0.res");
+  std::string text = known.text;
+  for (std::size_t at = text.find("vm1-0"); at != std::string::npos; at = text.find("vm1-0", at)) text.replace(at, 5, gone.str());
+  for (const std::string& was : {"drbd" + std::to_string(state(0).volume(VolumeName::trusted("vm1-0"))->minor), "minor " + std::to_string(state(0).volume(VolumeName::trusted("vm1-0"))->minor)}) {
+    for (std::size_t at = text.find(was); at != std::string::npos; at = text.find(was, at + 1)) text.replace(at, was.size(), was.substr(0, was.find_first_of("0123456789")) + "777");
+  }
+  disks_[node].files.put("/etc/drbd.d/mcv-gone-0.res", text, true);
+  drbd_->run(node, {"drbdmeta", "--force", "777", "v08", "/dev/vg0/mcv-gone-0.md", "flex-external", "create-md"});
+  drbd_->run(node, {"drbdadm", "--config-file", "/etc/drbd.d/mcv-gone-0.res", "adjust", "mcv-gone-0"});
+}
+
+std::vector<Chapter> StepSchedule::orphan_story() {
+  std::vector<Chapter> chapters;
+  for (Chapter& chapter : story()) {
+    if (!chapter.always) continue;
+    chapters.push_back(std::move(chapter));
+    if (chapters.back().name != "vm start") continue;
+    for (const std::size_t node : both) {
+      const auto gone = [this, node] {
+        const auto& volumes = machines_[node]->lvm.volumes;
+        return !volumes.contains("vg0/mcv-gone-0") && !volumes.contains("vg0/mcv-gone-0.md") && !disks_[node].files.there("/etc/drbd.d/mcv-gone-0.res") && drbd_->look(node).size() == 1;
+      };
+      const std::string target = fmt::format("/v1/orphans/{}/mcv-gone-0", node_name(node));
+      chapters.push_back({node == 0 ? "orphan delete" : "orphan delete there", 0, "DELETE", target, Json(), gone, false, [this, node] { plant_orphan(node); }});
+    }
+  }
+  return chapters;
+}
+
 /// The guest turns itself off, as soon as it is up.
 void StepSchedule::shut_down_inside() {
   const auto pressed = [this] {
@@ -440,15 +483,16 @@ ScheduleReport StepSchedule::run_answers(std::uint64_t seed) {
   wrap_action_ = [this](host::Host& host, const std::string& name, std::unique_ptr<Action> action) { return with_faults(host, step_faults_, name, std::move(action)); };
   begin();
   std::vector<Chapter> chapters = story();
-  const std::vector<std::string> of_others = {"remove", "join again", "resync", "resync, stopped", "resync, all of the other side", "attach", "attach, under the guest"};
+  const std::vector<std::string> of_others = {"remove", "join again", "resync", "resync, stopped", "resync, all of the other side", "attach", "attach, under the guest", "orphan delete", "orphan delete there"};
   const std::size_t all = chapters.size() + of_others.size();
   std::size_t chosen = seed % all;
-  const bool attaches = chosen >= chapters.size() + 5;
-  const bool repairs = !attaches && chosen >= chapters.size() + 2;
-  const bool removes = !attaches && !repairs && chosen >= chapters.size();
-  if (attaches || repairs || removes) {
+  const bool deletes = chosen >= chapters.size() + 7;
+  const bool attaches = !deletes && chosen >= chapters.size() + 5;
+  const bool repairs = !deletes && !attaches && chosen >= chapters.size() + 2;
+  const bool removes = !deletes && !attaches && !repairs && chosen >= chapters.size();
+  if (deletes || attaches || repairs || removes) {
     const std::string& name = of_others[chosen - chapters.size()];
-    chapters = attaches ? attach_story() : repairs ? repair_story() : removal_story();
+    chapters = deletes ? orphan_story() : attaches ? attach_story() : repairs ? repair_story() : removal_story();
     for (chosen = 0; chapters[chosen].name != name;) ++chosen;
   }
   const std::uint64_t number = seed / all;
@@ -525,6 +569,21 @@ ScheduleReport StepSchedule::run_attach(std::uint64_t seed) {
   return finish("attach", seed);
 }
 
+ScheduleReport StepSchedule::run_orphan(std::uint64_t seed) {
+  begin();
+  const std::vector<Chapter> chapters = orphan_story();
+  const std::string chosen = seed % 2 == 0 ? "orphan delete" : "orphan delete there";
+  for (const Chapter& chapter : chapters) {
+    if (!well()) break;
+    if (!chapter.always && chapter.name != chosen) continue;
+    if (chapter.before) chapter.before();
+    if (well() && chapter.name == chosen) disturb(chapter, seed / 2);
+    if (well()) achieve(chapter);
+  }
+  end_of_story();
+  return finish("orphan", seed);
+}
+
 /// Nothing of the leaver can be opened by what it had, and the remainder has no connection to lose.
 void StepSchedule::audit_removed() {
   for (const SimDrbd::Seen& seen : drbd_->look(1)) violation(fmt::format("{} is still in the kernel of B", seen.resource));
@@ -562,6 +621,7 @@ ScheduleReport step_schedule(std::uint64_t seed, bool print_trace) { return Step
 ScheduleReport removal_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run_removal(seed); }
 ScheduleReport repair_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run_repair(seed); }
 ScheduleReport attach_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run_attach(seed); }
+ScheduleReport orphan_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run_orphan(seed); }
 ScheduleReport answer_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run_answers(seed); }
 
 }  // namespace mcv::sim

@@ -528,6 +528,20 @@ class Requests(Case):
         self.run_hvctl("storage", "delete-quarantined", copy["name"], "--yes")
         self.assertEqual(len(self.fake.bodies("DELETE", "/v1/quarantine/mcvq-A-17-vm1-0")), 1)
 
+    def test_orphans_are_shown_with_their_command_and_deleted_by_name(self):
+        orphan = {"node": "B", "name": "mcv-gone-0", "kind": "volume", "why": "no volume of that name is in the configuration", "since": None, "size": GIB,
+                  "parts": ["vg0/mcv-gone-0"], "in_use": [], "next": "hvctl storage delete-orphan mcv-gone-0 --node B"}
+        self.serve({"GET /v1/orphans": Answer(body={"orphans": [orphan], "unsure": [{"node": "B", "why": "A does not say what it does"}], "silent": ["A"]}),
+                    "DELETE /v1/orphans/B/mcv-gone-0": started(operation_id="B-1"), "GET /v1/operations/B-1/events": Answer(events=[operation("succeeded", operation_id="B-1")])})
+        shown = self.run_hvctl("storage", "list-orphans", expect=22)
+        self.assertIn("mcv-gone-0", shown.stdout)
+        self.assertIn("hvctl storage delete-orphan mcv-gone-0 --node B", shown.stdout + shown.stderr)
+        self.assertIn("A does not answer", shown.stdout + shown.stderr)
+        self.assertIn("not-confirmed", self.run_hvctl("storage", "delete-orphan", "mcv-gone-0", "--node", "B", expect=11).stderr)
+        self.assertIn("bad-request", self.run_hvctl("storage", "delete-orphan", "mcv-gone-0", "--yes", expect=2).stderr)
+        self.run_hvctl("storage", "delete-orphan", "mcv-gone-0", "--node", "B", "--yes")
+        self.assertEqual(len(self.fake.bodies("DELETE", "/v1/orphans/B/mcv-gone-0")), 1)
+
     def repair(self, advised=True, full=False):
         """vm1-0 from A to B, and both of its operations."""
         volume = {"volume": "vm1-0", "source": "A", "target": "B", "advised": advised, "reason": "A was its last Primary", "marked_kib": 8, "full": full, "size": GIB}

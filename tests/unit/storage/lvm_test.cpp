@@ -127,6 +127,14 @@ TEST(LvmReport, ReadsWhatANodePrinted) {
   EXPECT_EQ(data->pool, "mcv-fast");
   EXPECT_TRUE(data->thin && !data->zeroing && !data->open && data->has_tag("mcv") && data->has_tag("mcv.by.A-7"));
   EXPECT_EQ(data->path(), "/dev/vg0/mcv-vm1-0");
+  EXPECT_EQ(data->created, 0) << "not asked for then";
+  std::string text = test::data_file("lvm/lvs.json");
+  const std::size_t row = text.find("\"lv_name\":\"mcv-vm1-0\"");
+  ASSERT_NE(row, std::string::npos);
+  text.insert(row, "\"lv_time\":\"2026-11-30 10:00:01 +0130\", ");
+  const auto timed = parse_logical_volumes(text);
+  ASSERT_TRUE(timed.ok());
+  EXPECT_EQ(find(*timed, "vg0", "mcv-vm1-0")->created, 1796027401) << "half past eight in Greenwich";
 
   const auto groups = parse_volume_groups(test::data_file("lvm/vgs.json"));
   ASSERT_TRUE(groups.ok());

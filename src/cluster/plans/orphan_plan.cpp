@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/plans/orphan_plan.h"
+
+#include <fmt/format.h>
+
+namespace mcv::plans {
+
+Plan delete_orphan(const NodeName& node, const std::string& name, const std::vector<std::string>& made_by, const std::vector<std::string>& parts) {
+  Plan plan;
+  plan.kind = "orphan-delete";
+  plan.object = fmt::format("orphan/{}/{}", node.str(), name);
+  plan.summary = fmt::format("remove {} on {}, which belongs to nothing", name, node.str());
+  // "mcv-vm1-0" is a disk of vm1, whether or not there is one.
+  const std::size_t dash = name.rfind('-');
+  const std::string vm = name.starts_with("mcv-") && dash > 4 ? name.substr(4, dash - 4) : name;
+  plan.locks = {{"vm/" + vm, false}, {plan.object, false}};
+  plan.steps.push_back(orphan_remove(node, name, made_by, parts));
+  return plan;
+}
+
+}  // namespace mcv::plans

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// One thing that belongs to nothing is removed, because a person named it. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cluster/plans/steps.h"
+
+namespace mcv::plans {
+
+/// `made_by`: the operations that made it; what another one made meanwhile under its name stays. Nobody makes a VM of that name
+/// meanwhile on this node.
+Plan delete_orphan(const NodeName& node, const std::string& name, const std::vector<std::string>& made_by, const std::vector<std::string>& parts);
+
+}  // namespace mcv::plans

@@ -108,6 +108,9 @@ Result<Outcome> Session::submit(std::string_view method, std::string_view path, 
   MCV_TRY(Reply reply, client_.request(std::string(method), where, body));
   if (reply.body.contains("plan") && globals_.dry_run) return Outcome{Outcome::Kind::planned, std::move(reply.body)};
   if (globals_.dry_run) return Error(ErrorCode::bad_output, "mcvd did not answer with a plan").with_next("hvctl op list (it may have acted)");
+  if (const std::string kept = text_at(reply.body, "audit"); !kept.empty() && !json() && !globals_.quiet) {
+    err_ << (kept == "single node" ? "The audit has this on one node only; the other one gets it when it is back.\n" : "The audit misses this: its row could not be stored (journalctl -u mcvd).\n");
+  }
   if (reply.status == 202) return Outcome{Outcome::Kind::started, object_at(reply.body, "operation")};
   return Outcome{Outcome::Kind::done, std::move(reply.body)};
 }

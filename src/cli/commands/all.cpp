@@ -9,7 +9,7 @@ std::vector<Command> all() {
           network_delete(), vm_create(),      vm_list(),     vm_info(),             vm_start(),              vm_stop(),          vm_kill(),
           vm_reset(),       vm_console(),     vm_update(),   vm_delete(),           migrate(),               verify(),           resync(),           op_list(),
           op_show(),        op_watch(),       op_cancel(),      op_retry(),
-          user_add(), user_remove(), user_list(), group_create(), group_delete(), group_add(), group_remove(), group_list(), grant_add(), grant_remove(), grant_list(), whoami(), explain_permission()};
+          user_add(), user_remove(), user_list(), group_create(), group_delete(), group_add(), group_remove(), group_list(), grant_add(), grant_remove(), grant_list(), whoami(), explain_permission(), audit()};
 }
 
 }  // namespace mcv::cli::commands

@@ -70,6 +70,7 @@ Command grant_remove();
 Command grant_list();
 Command whoami();
 Command explain_permission();
+Command audit();
 
 /// Asks before run-alone, and says what it may lose; refuses any other word than the two.
 Status confirm_peer_loss(Session& session, const std::string& policy);

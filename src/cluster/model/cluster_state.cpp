@@ -144,7 +144,9 @@ Result<Mutation> Mutation::from_json(const Json& json) {
 std::string Change::encode() const {
   Json list = Json::array();
   for (const Mutation& mutation : mutations) list.push_back(mutation.to_json());
-  return canonical({{"id", id}, {"summary", summary}, {"mutations", list}});
+  Json json = {{"id", id}, {"summary", summary}, {"mutations", list}};
+  if (audit) json["audit"] = *audit;
+  return canonical(json);
 }
 
 Result<Change> Change::decode(std::string_view text) {
@@ -155,6 +157,7 @@ Result<Change> Change::decode(std::string_view text) {
   change.summary = fields.optional_or<std::string>("summary", "");
   const Json* list = fields.array("mutations");
   MCV_CHECK(fields.finish_lenient());
+  if (json.contains("audit")) change.audit = json.at("audit");
   for (const Json& item : *list) {
     MCV_TRY(Mutation mutation, Mutation::from_json(item));
     change.mutations.push_back(std::move(mutation));

@@ -37,6 +37,7 @@ struct Change {
   std::string id;
   std::string summary;  ///< for people: "create vm1"
   std::vector<Mutation> mutations;
+  std::optional<Json> audit = {};  ///< who asked for it (AuditRow), where somebody did; a build without an audit carries it along
 
   std::string encode() const;  ///< canonical JSON; hashes cover these bytes as proposed
   static Result<Change> decode(std::string_view text);

@@ -12,6 +12,7 @@ OperationView view_of(const OperationState& state) {
   view.kind = plan.kind;
   view.object = plan.object;
   view.summary = plan.summary;
+  view.asked_by = plan.asked_by;
   view.started_wall = state.started_wall();
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     const PlannedStep& step = plan.steps[i];

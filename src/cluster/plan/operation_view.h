@@ -22,6 +22,7 @@ struct OperationView {
   std::string kind;
   std::string object;
   std::string summary;
+  std::string asked_by;
   std::optional<OperationOutcome> outcome;  ///< nullopt while it runs
   std::int64_t started_wall = 0;
   std::vector<StepView> steps;

@@ -35,7 +35,7 @@ struct Plan {
   std::string summary;      ///< "create vm1"
   std::vector<PlannedStep> steps;
   std::vector<LockNeed> locks;
-  std::string asked_by = {}; ///< the account that began it; empty for root and for the daemons themselves
+  std::string asked_by = {}; ///< the account that began it, root too; empty for what the daemons do themselves
 
   std::vector<LockNeed> lock_needs() const;
   /// No step, two committing steps, an empty action or node: a planner's defect, found before anything is journaled.

@@ -26,12 +26,13 @@ namespace feature {
 inline constexpr const char* run_alone = "run-alone";    ///< ADR 0009: the other node may have gone on
 inline constexpr const char* verify_desk = "verify-desk";  ///< ADR 0014: takes verifies of the other node, and queues them
 inline constexpr const char* access = "access";            ///< ADR 0015: users, groups and grants; judges who asks, also for the other node
+inline constexpr const char* audit = "audit";              ///< ADR 0017: keeps a row of what it carries out for the other node
 }
 
 /// Of one build, as its daemon tells the other one on contact. The default is this build.
 struct Abilities {
   std::uint64_t format = newest_format;  ///< 1 to this one are read, and written where the configuration says so
-  std::set<std::string> features = {feature::run_alone, feature::verify_desk, feature::access};
+  std::set<std::string> features = {feature::run_alone, feature::verify_desk, feature::access, feature::audit};
   friend bool operator==(const Abilities&, const Abilities&) = default;
 };
 

@@ -17,6 +17,18 @@ std::string hash_of(const LogEntry& entry) {
 
 }  // namespace
 
+std::optional<Json> audit_of(const LogEntry& entry) {
+  // Most of a long log need not be read for it.
+  if (entry.kind != LogEntryKind::change || entry.bytes.find("\"audit\"") == std::string::npos) return std::nullopt;
+  const auto change = Change::decode(entry.bytes);
+  if (!change.ok() || !change->audit || !change->audit->is_object()) return std::nullopt;
+  Json row = *change->audit;
+  row["id"] = change->id;
+  row["text"] = change->summary;
+  row["result"] = "done";
+  return row;
+}
+
 LogEntry make_entry(std::uint64_t index, const GenerationRef& generation, LogEntryKind kind, std::string change_id, std::string bytes,
                     const std::string& previous, std::uint64_t format) {
   LogEntry entry{index, generation, kind, std::move(change_id), std::move(bytes), previous, {}, format};

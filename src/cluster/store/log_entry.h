@@ -32,6 +32,9 @@ struct LogEntry {
   friend bool operator==(const LogEntry&, const LogEntry&) = default;
 };
 
+/// The audit's row of a change (AuditRow), whole; nothing where nobody asked for it.
+std::optional<Json> audit_of(const LogEntry& entry);
+
 /// The only way to make an entry: fills in the hash.
 LogEntry make_entry(std::uint64_t index, const GenerationRef& generation, LogEntryKind kind, std::string change_id, std::string bytes,
                     const std::string& previous, std::uint64_t format);

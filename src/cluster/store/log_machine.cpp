@@ -29,10 +29,20 @@ std::optional<Output> LogMachine::take_output() {
 }
 
 void LogMachine::persist(Persist step, After after) {
+  keep_audit(step);
   in_flight_ = std::move(step);
   in_flight_.format = next_state_ ? format_of(*next_state_) : format();
   after_ = after;
   persist_wanted_ = true;
+}
+
+/// What the log forgets, the audit keeps. Tentative entries are nobody's doing yet.
+void LogMachine::keep_audit(Persist& step) const {
+  if (!step.replace_all && !step.compact_below) return;
+  for (const auto& [index, entry] : image_.log) {
+    if (index > image_.committed_index || (!step.replace_all && index >= *step.compact_below)) return;
+    if (audit_of(entry)) step.audited.push_back(entry);
+  }
 }
 
 Persist LogMachine::facts() const {

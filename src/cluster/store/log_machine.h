@@ -61,6 +61,7 @@ struct Persist {
   std::optional<std::uint64_t> compact_below; ///< log entries with a smaller index go
   std::vector<LogEntry> append;
   std::vector<Row> rows;
+  std::vector<LogEntry> audited;  ///< entries that go and have a row in the audit, which stays
   /// The image's small facts as they are after this step.
   std::uint64_t committed_index = 0;
   std::string committed_hash;
@@ -161,6 +162,7 @@ class LogMachine {
   void persist(Persist step, After after);
   void replace(Ticket ticket, LogImage image);
   Persist facts() const;
+  void keep_audit(Persist& step) const;
   void start_local(Ticket ticket);
   void start_head();
   void commit_head();

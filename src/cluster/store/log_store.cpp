@@ -9,6 +9,7 @@ namespace {
 const std::string log_table = "log";
 const std::string state_table = "state";
 const std::string meta_table = "meta";
+const std::string audit_table = "audit";
 const std::string facts_key = "facts";
 const std::string generations_key = "generations";
 const std::string diverged_key = "diverged";
@@ -18,6 +19,8 @@ using Rows = std::vector<std::pair<std::string, std::string>>;
 
 /// Twenty digits: bytewise order is the order of the numbers.
 std::string log_key(std::uint64_t index) { return fmt::format("{:020}", index); }
+/// In the order of the history, and two histories of one number beside each other.
+std::string audit_key(const LogEntry& entry) { return fmt::format("{}/{}", log_key(entry.index), entry.change_id); }
 std::string state_key(Kind kind, const std::string& key) { return fmt::format("{}/{}", to_text(kind), key); }
 
 boost::asio::awaitable<Result<Rows>> read_table(host::Store& store, std::string table) {
@@ -98,6 +101,10 @@ host::StoreBatch to_batch(const Persist& step) {
   }
   if (step.drop_above) batch.delete_ranges.push_back({log_table, log_key(*step.drop_above + 1), "~"});
   if (step.compact_below && *step.compact_below > 0) batch.delete_ranges.push_back({log_table, "", log_key(*step.compact_below - 1)});
+  if (step.compact_below && *step.compact_below > audit_entries_kept) batch.delete_ranges.push_back({audit_table, "", log_key(*step.compact_below - audit_entries_kept)});
+  for (const LogEntry& entry : step.audited) {
+    if (const auto row = audit_of(entry)) batch.put(audit_table, audit_key(entry), canonical(*row));
+  }
   for (const LogEntry& entry : step.append) batch.put(log_table, log_key(entry.index), canonical(entry.to_json()));
   for (const Persist::Row& row : step.rows) {
     if (row.entry) {
@@ -118,6 +125,24 @@ host::StoreBatch to_batch(const Persist& step) {
     if (step.diverged->is_null()) batch.erase(meta_table, diverged_key); else batch.put(meta_table, diverged_key, canonical(*step.diverged));
   }
   return batch;
+}
+
+boost::asio::awaitable<Result<std::vector<Json>>> load_audit(host::Store& store) {
+  MCV_CO_TRY(const Rows rows, co_await read_table(store, audit_table));
+  std::vector<Json> list;
+  for (const auto& [key, text] : rows) {
+    if (auto json = parse_json(text); json.ok()) list.push_back(std::move(*json));
+  }
+  co_return list;
+}
+
+std::vector<Json> audit_in(const LogImage& image) {
+  std::vector<Json> list;
+  for (const auto& [index, entry] : image.log) {
+    if (index > image.committed_index) break;
+    if (auto row = audit_of(entry)) list.push_back(std::move(*row));
+  }
+  return list;
 }
 
 boost::asio::awaitable<Result<LogImage>> load_image(host::Store& store, std::uint64_t known_format) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The history in the node's store: tables "log", "state" and "meta" (docs/formats.md).
+// The history in the node's store: tables "log", "state", "meta" and "audit" (docs/formats.md).
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -9,10 +9,17 @@
 
 namespace mcv {
 
+/// So many entries below the kept log: what the audit still has of them.
+inline constexpr std::uint64_t audit_entries_kept = 10'000;
+
 /// One Persist as one atomic batch.
 host::StoreBatch to_batch(const Persist& step);
 
 /// Everything read back and checked: `store_corrupt`, `format_unknown`; nothing is written either way. An empty store is an image without generations.
 boost::asio::awaitable<Result<LogImage>> load_image(host::Store& store, std::uint64_t known_format);
+
+/// Rows of changes that the log has forgotten, and of those that are in it; each an AuditRow.
+boost::asio::awaitable<Result<std::vector<Json>>> load_audit(host::Store& store);
+std::vector<Json> audit_in(const LogImage& image);
 
 }  // namespace mcv

@@ -40,6 +40,15 @@ struct Need {
   access::Scope scope;
 };
 
+/// What the audit will keep of a request: begun by the router, completed by who knows more.
+struct AuditSlip {
+  bool due = true;               ///< false: nothing was to be changed, or the row is kept elsewhere
+  std::string action;            ///< the route's permission; empty: no route
+  std::string request;           ///< method and path
+  std::vector<std::string> vms;
+  std::string text;
+};
+
 struct ApiCall {
   std::string method;
   std::string path;                           ///< decoded
@@ -49,8 +58,13 @@ struct ApiCall {
   Caller caller;
   std::string upgrade;     ///< the protocol the client wants to change to; empty for none
   bool forwarded = false;  ///< came from the other node, which took this one for the owner: it is not sent on again
+  std::shared_ptr<AuditSlip> audit;  ///< of whoever keeps an audit; null: nobody does
   std::vector<Need> needs;  ///< by the route and, where a body names objects, by its handler
 
+  /// Nothing is changed by it, whatever becomes of it: the audit has no row.
+  void only_looks() const {
+    if (audit) audit->due = false;
+  }
   /// A parameter of the route's pattern; empty when the pattern has none of that name.
   std::string param(const std::string& name) const;
   /// The body as a JSON object; no body is an empty object. A null says nothing and is refused, but under a key in `nullable`.

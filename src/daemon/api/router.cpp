@@ -84,6 +84,11 @@ Result<Router::Admitted> Router::admit(ApiCall call, const std::string& text) co
     return Error(ErrorCode::unknown_route, fmt::format("this daemon does not know {} {}", valid_utf8(call.method), call.path)).with_next("hvctl --version");
   }
   Need need{admitted.route->permission, scope_of(*admitted.route, call)};
+  if (call.audit) {
+    call.audit->action = to_text(need.permission);
+    call.audit->request = call.method + " " + valid_utf8(call.path);
+    if (const VmName* vm = need.scope.vm()) call.audit->vms = {vm->str()};
+  }
   MCV_CHECK(authorizer_(call, need));
   call.needs = {std::move(need)};
   admitted.call = std::move(call);

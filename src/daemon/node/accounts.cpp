@@ -59,7 +59,7 @@ asio::awaitable<Result<std::optional<Account>>> Accounts::find(UserName name) {
 
 asio::awaitable<Result<std::optional<std::string>>> Accounts::name_of(std::uint32_t uid) {
   const auto known = remembered_.find(uid);
-  if (known != remembered_.end() && host_.clock.now() < known->second.until) co_return std::optional<std::string>(known->second.name);
+  if (known != remembered_.end() && host_.clock.now() < known->second.until) co_return known->second.name;
   const bool is_asked = waiting_.contains(uid);
   if (!is_asked && waiting_.size() >= most_at_once) co_return cannot_tell(std::to_string(uid), "it is being asked for many others");
   auto answer = std::make_shared<Mailbox<Name>>(host_.executor);
@@ -77,7 +77,7 @@ asio::awaitable<void> Accounts::look_up(std::uint32_t uid) {
   else if (*account && (*account)->uid == uid) name = std::optional<std::string>((*account)->name);
   if (!account.ok()) spdlog::warn("{}", account.error().to_text());
   forget_old();
-  if (name.ok() && *name) remembered_[uid] = {**name, host_.clock.now() + remembered};
+  if (name.ok()) remembered_[uid] = {*name, host_.clock.now() + remembered};
   const auto waiting = std::move(waiting_[uid]);
   waiting_.erase(uid);
   for (const auto& answer : waiting) answer->push(name);

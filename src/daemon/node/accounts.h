@@ -33,7 +33,7 @@ std::optional<Account> account_in(const std::string& text);
 class Accounts {
  public:
   static constexpr std::chrono::milliseconds bound{5'000};   ///< of one look-up
-  static constexpr std::chrono::seconds remembered{10};      ///< a found name is not asked for again: a burst of commands is one look-up
+  static constexpr std::chrono::seconds remembered{10};      ///< what was told is not asked for again: a burst of requests is one look-up
   static constexpr std::size_t most_at_once = 8;             ///< look-ups that run
 
   Accounts(host::Host& host, TaskGroup& tasks) : host_(host), tasks_(tasks) {}
@@ -47,7 +47,7 @@ class Accounts {
  private:
   using Name = Result<std::optional<std::string>>;
   struct Remembered {
-    std::string name;
+    std::optional<std::string> name;
     host::Instant until;
   };
 

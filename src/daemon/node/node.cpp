@@ -19,11 +19,14 @@ namespace asio = boost::asio;
 
 namespace {
 
-Operations::Settings operation_settings(const NodeName& self, const NodeSettings& settings) {
+Operations::Settings operation_settings(const NodeName& self, const NodeSettings& settings, AuditBook& audit) {
   Operations::Settings result;
   result.node = self;
   result.on_broken_store = settings.on_failure;
-  result.on_news = [self](OperationNews news, const OperationView& view) { log_event(operation_event(self, news, view)); };
+  result.on_news = [self, &audit](OperationNews news, const OperationView& view) {
+    log_event(operation_event(self, news, view));
+    if (news == OperationNews::ended) audit.note_end(view);
+  };
   return result;
 }
 
@@ -48,7 +51,7 @@ Node::Node(host::Host& given_host, NodeSettings given_settings)
       observer(host, self_, drbd, guests, pools),
       local_steps(host.executor, actions),
       router(self_, local_steps, peer, [this](const NodeName& name) { return member(name); }, tasks),
-      operations(host.executor, host.clock, host.store, router, operation_settings(self_, settings)),
+      operations(host.executor, host.clock, host.store, router, operation_settings(self_, settings, audit)),
       authority(*this),
       consents(*this),
       run_alone(*this),

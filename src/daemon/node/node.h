@@ -32,6 +32,7 @@
 #include "daemon/join/join_watch.h"
 #include "daemon/join/reservation.h"
 #include "daemon/node/accounts.h"
+#include "daemon/node/audit_book.h"
 #include "daemon/node/observer.h"
 #include "daemon/node/pool_watch.h"
 #include "daemon/node/secrets.h"
@@ -126,6 +127,7 @@ class Node {
   drbd::DrbdMonitor drbd;
   hv::GuestManager guests;
   Accounts accounts{host, tasks};
+  AuditBook audit{host, shared, records, tasks};
   PeerClient peer;
   join::Invitations invitations;
   PoolWatch pools{*this};

@@ -42,6 +42,7 @@ asio::awaitable<Status> Node::start() {
   MCV_CO_CHECK(co_await secrets.load());
   MCV_CO_CHECK(co_await shared.load());
   MCV_CO_CHECK(co_await records.load());
+  audit.load();
   co_await verify_history.close_open();
   verify_gate.notice();
   records.on_arrival([this]() { verify_gate.notice(); });

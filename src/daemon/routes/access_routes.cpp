@@ -163,6 +163,7 @@ asio::awaitable<api::ApiReply> remove_member(Node& node, api::ApiCall call) {
 asio::awaitable<api::ApiReply> add_grant(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const requests::Grant request, requests::grant(body));
+  if (call.audit && request.vm) call.audit->vms = {request.vm->str()};
   auto changes = access::add_grant(node.shared.current(), request);
   co_return co_await run_access(node, std::move(call), std::move(changes));
 }
@@ -170,6 +171,7 @@ asio::awaitable<api::ApiReply> add_grant(Node& node, api::ApiCall call) {
 asio::awaitable<api::ApiReply> remove_grant(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const requests::Grant request, requests::grant(body));
+  if (call.audit && request.vm) call.audit->vms = {request.vm->str()};
   auto changes = access::remove_grant(node.shared.current(), request);
   co_return co_await run_access(node, std::move(call), std::move(changes));
 }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/routes/api.h"
 
+#include <algorithm>
+
 #include "cluster/plans/removal_plan.h"
+#include "daemon/api/target.h"
 #include "daemon/node/node.h"
 #include "daemon/routes/command_log.h"
 #include "daemon/routes/judge.h"
@@ -9,6 +12,50 @@
 namespace mcv {
 
 namespace asio = boost::asio;
+
+namespace {
+
+/// What changes something, or lets somebody type at a guest.
+bool is_audited(const Asked& asked) {
+  const auto target = api::parse_target(asked.target);
+  if (!target.ok()) return false;
+  const auto dry_run = target->query.find("dry_run");
+  if (dry_run != target->query.end() && dry_run->second == "true") return false;
+  return asked.method != "GET" || asked.opens_stream;
+}
+
+/// How a request ended, for its row.
+void note_ending(AuditRow& row, const api::ApiReply& reply) {
+  row.result = "done";
+  if (const auto* error = std::get_if<Error>(&reply)) {
+    row.error = to_text(error->code());
+    row.result = error->kind() == ErrorKind::outcome_unknown ? "unknown" : "refused";
+  }
+  const auto* json = std::get_if<api::JsonReply>(&reply);
+  if (json == nullptr || !json->body.is_object()) return;
+  if (json->status >= 400) {
+    row.result = "refused";
+    row.error = json->body.value("code", "unknown");
+  } else if (const auto operation = json->body.find("operation"); operation != json->body.end() && operation->is_object()) {
+    row.result = "begun";
+    row.operation = operation->value("id", "");
+  }
+}
+
+}  // namespace
+
+/// The row is durable on both nodes before the reply, or the reply says that it is not.
+asio::awaitable<api::ApiReply> Api::audited(api::Caller caller, bool forwarded, std::shared_ptr<api::AuditSlip> slip, api::ApiReply reply) {
+  AuditRow row = routes::row_of(node_, caller, forwarded, *slip);
+  note_ending(row, reply);
+  if (row.result == "refused" && !node_.audit.may_note_refusal(row.user, row.unheard)) co_return reply;
+  const AuditKept kept = co_await node_.audit.note(std::move(row));
+  auto* json = std::get_if<api::JsonReply>(&reply);
+  const bool is_told = json != nullptr && json->status < 400 && json->body.is_object();
+  if (!is_told || kept == AuditKept::on_both_nodes || (kept == AuditKept::here && !node_.shared.current().is_cluster())) co_return reply;
+  json->body["audit"] = kept == AuditKept::here ? "single node" : "not stored";
+  co_return reply;
+}
 
 Api::Api(Node& node) : node_(node), router_([&node](const api::ApiCall& call, const api::Need& need) { return routes::judge(node, call.caller, need); }) {
   routes::add_node_routes(router_, node);
@@ -23,6 +70,7 @@ Api::Api(Node& node) : node_(node), router_([&node](const api::ApiCall& call, co
   routes::add_vm_routes(router_, node);
   routes::add_operation_routes(router_, node);
   routes::add_access_routes(router_, node);
+  routes::add_audit_routes(router_, node);
   node.answer_api = [this](api::ApiCall call, std::string target) { return answer(std::move(call), std::move(target)); };
 }
 
@@ -37,7 +85,11 @@ asio::awaitable<api::ApiReply> Api::answer(api::ApiCall call, std::string target
     co_return refusal;
   }
   asked.caller.name = call.caller.name = *name;
+  const auto slip = std::make_shared<api::AuditSlip>();
+  call.audit = slip;
+  slip->due = is_audited(asked);
   api::ApiReply reply = co_await router_.answer(std::move(call), std::move(target));
+  if (slip->due && !slip->action.empty()) reply = co_await audited(asked.caller, asked.forwarded, slip, std::move(reply));
   log_event(command_event(node_.self(), asked, reply));
   co_return reply;
 }
@@ -82,12 +134,33 @@ asio::awaitable<api::ApiReply> run_plan(Node& node, api::ApiCall call, Result<Pl
   }
   MCV_CO_CHECK(still_may(node, call));
   MCV_CO_CHECK(plans::may_begin(node.shared.current(), *plan));
-  if (call.caller.uid != 0) plan->asked_by = call.caller.name;
+  plan->asked_by = api::who(call.caller);
+  if (call.audit) {
+    call.audit->text = plan->summary + (call.audit->text.empty() ? "" : "; " + call.audit->text);
+    for (const access::Scope& scope : scopes_of(*plan)) {
+      const VmName* vm = scope.vm();
+      if (vm != nullptr && std::find(call.audit->vms.begin(), call.audit->vms.end(), vm->str()) == call.audit->vms.end()) call.audit->vms.push_back(vm->str());
+    }
+  }
   MCV_CO_TRY(const OperationId id, co_await node.operations.submit(std::move(*plan)));
   MCV_CO_TRY(const OperationView view, node.operations.get(id));
   Json body = {{"operation", view.to_json()}};
   co_return api::reply(std::move(body), 202);
 }
+
+namespace {
+
+/// In a change: what its entry does not say itself. A change is acknowledged by every byte of it on two disks.
+Json embedded_row(const Node& node, const api::ApiCall& call) {
+  AuditRow row = row_of(node, call.caller, call.forwarded, *call.audit);
+  row.wall_seconds = node.host.clock.wall_seconds();
+  row.text.clear();
+  row.request.clear();
+  if (row.node == row.entered) row.node.clear();
+  return row.to_json();
+}
+
+}  // namespace
 
 asio::awaitable<api::ApiReply> run_change(Node& node, api::ApiCall call, std::string summary, Result<Mutation> mutation) {
   if (!mutation.ok()) {
@@ -115,7 +188,13 @@ asio::awaitable<api::ApiReply> run_changes(Node& node, api::ApiCall call, std::s
     co_return api::reply(std::move(body));
   }
   MCV_CO_CHECK(still_may(node, call));
+  if (call.audit) {
+    call.audit->text = summary;
+    change.audit = embedded_row(node, call);
+  }
   MCV_CO_TRY(const Committed done, co_await node.shared.propose(std::move(change)));
+  // The row is in the change, and where that is.
+  call.only_looks();
   Json body = {{"result", {{"text", summary}}}, {"durability", durability_text(node, done)}};
   co_return api::reply(std::move(body));
 }

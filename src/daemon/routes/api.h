@@ -23,6 +23,7 @@ class Api {
 
  private:
   boost::asio::awaitable<Result<std::string>> name_of(std::uint32_t uid);
+  boost::asio::awaitable<api::ApiReply> audited(api::Caller caller, bool forwarded, std::shared_ptr<api::AuditSlip> slip, api::ApiReply reply);
 
   Node& node_;
   api::Router router_;
@@ -38,6 +39,7 @@ void add(api::Router& router, Node& node, const char* method, const char* patter
 void add_access_routes(api::Router& router, Node& node);
 void add_node_routes(api::Router& router, Node& node);
 void add_cluster_routes(api::Router& router, Node& node);
+void add_audit_routes(api::Router& router, Node& node);
 void add_authority_routes(api::Router& router, Node& node);
 void add_divergence_routes(api::Router& router, Node& node);
 void add_removal_routes(api::Router& router, Node& node);

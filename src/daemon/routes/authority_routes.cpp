@@ -44,6 +44,7 @@ asio::awaitable<api::ApiReply> confirm_down(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const bool dry_run, call.flag("dry_run"));
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const requests::ConfirmDown request, requests::confirm_down(body));
+  if (request.check_only) call.only_looks();
   MCV_CO_CHECK(node.own_record());
   std::optional<authority::TypedFacts> facts;
   if (!request.check_only && !dry_run) facts = authority::TypedFacts{request.is_powered_off, request.nobody_let_it_carry_on, request.was_let_go_on};
@@ -69,6 +70,7 @@ asio::awaitable<api::ApiReply> accept_copy(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const bool dry_run, call.flag("dry_run"));
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const requests::AcceptCopy request, requests::accept_copy(body));
+  if (request.check_only) call.only_looks();
   MCV_CO_CHECK(node.own_record());
   const bool only_asks = request.check_only || dry_run;
   std::string by;

@@ -80,6 +80,7 @@ asio::awaitable<Result<join::JoinFacts>> hello(Node& node, NodeRecord here, Conn
 asio::awaitable<api::ApiReply> add_node(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const requests::AddNode request, requests::add_node(body));
+  if (request.check_only) call.only_looks();
   MCV_CO_TRY(const ConnectString target, parse_connect_string(request.connect_string));
   MCV_CO_TRY(const NodeRecord here, node.own_record());
   MCV_CO_CHECK(may_add(node, here));

@@ -50,6 +50,7 @@ asio::awaitable<api::ApiReply> choose(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const bool dry_run, call.flag("dry_run"));
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const requests::ChooseHistory request, requests::choose_history(body));
+  if (request.check_only) call.only_looks();
   MCV_CO_CHECK(node.own_record());
   MCV_CO_CHECK(node.shared.current().node(request.base));
   if (node.shared.link().state != LinkState::diverged) {

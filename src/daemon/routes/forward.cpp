@@ -38,6 +38,13 @@ Status may_forward(const Node& node, const NodeName& target, const api::ApiCall&
       .with_next("repeat the command");
 }
 
+/// The node that carried it out, or refused, has the row; where nobody answered, this one will.
+void note_audited_there(const Node& node, const api::ApiCall& call, std::optional<ErrorCode> error) {
+  if (error == ErrorCode::peer_unreachable || error == ErrorCode::outcome_unknown || error == ErrorCode::timed_out) return;
+  const auto other = node.shared.other_build();
+  if (other && other->knows && other->knows->features.contains(feature::audit)) call.only_looks();
+}
+
 /// Who owns the object is away: whether it is off or only out of reach cannot be known here.
 Error owner_away(const Node& node, const NodeName& owner, const Error& cause) {
   const NodeName& self = node.self();
@@ -52,7 +59,9 @@ asio::awaitable<Result<Json>> forward_json(Node& node, NodeName target_node, api
   MCV_CO_CHECK(may_forward(node, target_node, call));
   MCV_CO_TRY(const NodeRecord record, node.member(target_node));
   Json body = as_json(call);
-  MCV_CO_TRY(const Json answer, co_await node.peer.post(record, "/peer/v1/api", std::move(body), deadline));
+  const auto posted = co_await node.peer.post(record, "/peer/v1/api", std::move(body), deadline);
+  note_audited_there(node, call, posted.ok() ? std::nullopt : std::optional(posted.error().code()));
+  MCV_CO_TRY(const Json answer, posted);
   Json result = {{"status", answer.value("status", 500)}, {"body", answer.value("body", Json())}};
   co_return result;
 }
@@ -73,6 +82,7 @@ asio::awaitable<Result<std::unique_ptr<host::ByteStream>>> forward_stream(Node& 
   MCV_CO_TRY(const NodeRecord record, node.member(target_node));
   Json body = as_json(call);
   auto opened = co_await node.peer.open(record, "/peer/v1/api", std::move(body), std::move(call.upgrade), PeerClient::quick);
+  note_audited_there(node, call, opened.ok() ? std::nullopt : std::optional(opened.error().code()));
   if (opened.ok()) co_return std::move(*opened);
   const ErrorCode code = opened.error().code();
   // Opening a stream changes nothing: no answer is no worse than no connection.

@@ -38,6 +38,19 @@ access::Sight sight_of(const Node& node, const api::ApiCall& call, access::Permi
   return access::Sight(node.shared.current(), api::identity_of(call.caller), permission);
 }
 
+AuditRow row_of(const Node& node, const api::Caller& caller, bool forwarded, const api::AuditSlip& slip) {
+  const auto peer = node.peer_record();
+  AuditRow row;
+  row.user = api::who(caller);
+  row.entered = forwarded && peer ? peer->name.str() : node.self().str();
+  row.node = node.self().str();
+  row.action = slip.action;
+  row.request = slip.request;
+  row.vms = slip.vms;
+  row.text = slip.text;
+  return row;
+}
+
 std::vector<access::Scope> scopes_of(const Plan& plan) {
   std::vector<access::Scope> scopes;
   if (plan.object.starts_with("vm/")) scopes.push_back(access::Scope::vm(VmName::trusted(plan.object.substr(3))));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "cluster/access/decision.h"
+#include "cluster/model/audit_row.h"
 #include "cluster/plan/plan.h"
 #include "daemon/api/api_call.h"
 
@@ -21,6 +22,9 @@ Status require(const Node& node, api::ApiCall& call, access::Permission permissi
 Status still_may(const Node& node, const api::ApiCall& call);
 /// What the caller sees.
 access::Sight sight_of(const Node& node, const api::ApiCall& call, access::Permission permission);
+
+/// The audit's row of a request so far, as this node sees it.
+AuditRow row_of(const Node& node, const api::Caller& caller, bool forwarded, const api::AuditSlip& slip);
 
 /// What an operation is about: VMs, or the cluster.
 std::vector<access::Scope> scopes_of(const Plan& plan);

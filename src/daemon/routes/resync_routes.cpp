@@ -53,6 +53,7 @@ asio::awaitable<api::ApiReply> resync(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const requests::ResyncVm request, requests::resync_vm(body));
+  if (request.check_only) call.only_looks();
   MCV_CO_TRY(const bool dry_run, call.flag("dry_run"));
   if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
   Look wanted;

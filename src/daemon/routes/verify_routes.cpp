@@ -63,6 +63,9 @@ asio::awaitable<api::ApiReply> verify(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const requests::Verify request, requests::verify(body));
   MCV_CO_CHECK(may_verify(node, call, request));
+  if (call.audit) {
+    for (const VmName& vm : request.vms) call.audit->vms.push_back(vm.str());
+  }
   const auto desk = desk_elsewhere(node, call);
   if (desk) {
     api::ApiCall sent = call;

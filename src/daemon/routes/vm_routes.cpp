@@ -136,9 +136,11 @@ std::string closed_gate(const Node& node, const VmRecord& vm) {
 
 plans::GateRule gate_rule(const requests::StartVm& request) { return request.override_reason ? plans::GateRule::overridden : plans::GateRule::holds; }
 
-/// Until the audit exists, the journal keeps who lifted the gate and why.
+/// Who lifted the gate, and why.
 void note_override(const VmRecord& vm, const api::ApiCall& call, const requests::StartVm& request) {
-  if (request.override_reason) spdlog::warn("verify gate of {} overridden by {}: {}", vm.name.str(), api::who(call.caller), *request.override_reason);
+  if (!request.override_reason) return;
+  spdlog::warn("verify gate of {} overridden by {}: {}", vm.name.str(), api::who(call.caller), *request.override_reason);
+  if (call.audit) call.audit->text = fmt::format("whatever the verify said, because: {}", *request.override_reason);
 }
 
 /// The owner was confirmed down: typed here, the VM becomes this node's.

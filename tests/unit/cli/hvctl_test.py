@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 import unittest
 
 from fake_mcvd import CHECKS, CONNECT_STRING, INFO, Answer, FakeMcvd, echo_console, operation, problem, started
@@ -743,6 +744,42 @@ class Access(Case):
         text = (pathlib.Path(__file__).resolve().parents[3] / "src/cluster/access/permissions.def").read_text()
         for action in re.findall(r'^MCV_PERMISSION\(\w+,\s*"([^"]+)"', text, re.MULTILINE):
             self.assertRegex(shown, rf"(?<![\w.-]){re.escape(action)}(?![\w-])")
+
+
+class Audit(Case):
+    """who asked for what"""
+
+    def row(self, **changes):
+        row = {"id": "1", "wall_seconds": 1_700_000_000, "user": "alice", "entered": "B", "node": "A", "action": "vm.start", "request": "POST /v1/vms/vm1/start", "vms": ["vm1"],
+               "text": "start vm1 on A", "result": "succeeded", "error": "", "operation": "A-7", "unheard": 0}
+        return {**row, **changes}
+
+    def test_rows_for_people(self):
+        refused = self.row(result="refused", error="permission-denied", text="", operation="", unheard=12, user="uid 1004", request="DELETE /v1/vms/vm1\x1b[2J")
+        self.serve({"GET /v1/audit": Answer(body={"rows": [self.row(), refused], "silent": []})})
+        shown = self.run_hvctl("audit").stdout
+        for words in ("alice on B", "vm.start", "succeeded", "start vm1 on A [A-7]", "uid 1004 on B", "refused (permission-denied) and 12 more before", "DELETE /v1/vms/vm1"):
+            self.assertIn(words, shown)
+        self.assertNotIn("\x1b", shown)
+
+    def test_filters(self):
+        self.serve({"GET /v1/audit": Answer(body={"rows": [], "silent": []})})
+        self.assertIn("Nothing", self.run_hvctl("audit", "--user", "alice", "--vm", "vm1", "--action", "vm", "--result", "refused", "--limit", "7").stdout)
+        self.assertEqual(self.fake.requests[-1][1], "/v1/audit?user=alice&vm=vm1&action=vm&result=refused&limit=7")
+        self.run_hvctl("audit", "--since", "7d")
+        since = int(re.fullmatch(r"/v1/audit\?since=(\d+)", self.fake.requests[-1][1]).group(1))
+        self.assertAlmostEqual(since, time.time() - 7 * 86400, delta=60)
+        self.run_hvctl("audit", "--since", "yesterday", expect=2)
+
+    def test_a_node_that_does_not_answer(self):
+        self.serve({"GET /v1/audit": Answer(body={"rows": [self.row()], "silent": ["A"]})})
+        self.assertIn("A does not answer", self.run_hvctl("audit", expect=22).stderr)
+        self.run_hvctl("audit", "-o", "json", expect=22)
+
+    def test_a_row_on_one_node_is_said(self):
+        answer = Answer(202, {"operation": operation(), "audit": "single node"})
+        self.serve({"POST /v1/vms/vm1/kill": answer, "GET /v1/operations/A-17/events": Answer(events=[operation("succeeded")])})
+        self.assertIn("on one node only", self.run_hvctl("vm", "kill", "--yes", "vm1").stderr)
 
 
 class Verify(Case):

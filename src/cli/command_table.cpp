@@ -52,11 +52,15 @@ std::string summary_of_noun(std::string_view noun) {
   static constexpr std::pair<std::string_view, std::string_view> summaries[]{
       {"node", "prepare a machine, show both, give this one its addresses"},
       {"cluster", "two nodes as one: join, removal, loss of a node, policies"},
-      {"storage", "pools of both nodes, snapshots, copies in quarantine"},
+      {"storage", "pools of both nodes, snapshots, copies in quarantine, what belongs to nothing"},
       {"drbd", "replication of disks to the other node"},
       {"network", "networks that guests are plugged into"},
       {"vm", "make, run, change and look at virtual machines"},
       {"op", "operations: what is being done, and how it ended"},
+      {"user", "accounts of those who may ask mcvd beside root"},
+      {"group", "accounts that are given roles together"},
+      {"grant", "which roles a user or a group has, and where"},
+      {"explain", "why something is allowed, or is not"},
   };
   for (const auto& [name, summary] : summaries) {
     if (name == noun) return std::string(summary);

@@ -49,7 +49,7 @@ NameSource source_of(Completes kind) {
     case Completes::node: return {"/v1/nodes", "nodes"};
     case Completes::network: return {"/v1/networks", "networks"};
     case Completes::pool: return {"/v1/storage", "pools"};
-    case Completes::operation: return {"/v1/operations", "operations"};
+    case Completes::operation: return {"/v1/operations?local=true", "operations"};  // waits for nobody
     case Completes::user: return {"/v1/users", "users"};
     case Completes::group: return {"/v1/groups", "groups"};
     case Completes::disk: return {"/v1/vms", "vms"};

@@ -33,6 +33,15 @@ Status check_uplink(const std::vector<Link>& links, const std::string& uplink, c
   return success();
 }
 
+Status check_bridge(const std::vector<Link>& links, const std::string& bridge, const std::optional<std::string>& uplink) {
+  if (uplink) {
+    MCV_CHECK(check_uplink(links, *uplink, bridge));
+  }
+  const Link* found = find(links, bridge);
+  if (found == nullptr || found->kind == "bridge") return success();
+  return Error(ErrorCode::already_exists, fmt::format("{} exists and is no bridge", bridge)).with_safe("it was not touched");
+}
+
 /// `ip` prints the owner's name where the user database has one; the kernel prints the number.
 asio::awaitable<Result<bool>> fits(host::Host& host, Link found, Tap wanted) {
   if (!found.tap || found.vnet_header != wanted.vnet_header) co_return false;
@@ -42,16 +51,18 @@ asio::awaitable<Result<bool>> fits(host::Host& host, Link found, Tap wanted) {
 
 }  // namespace
 
+asio::awaitable<Result<bool>> would_make_bridge(host::Host& host, std::string bridge, std::optional<std::string> uplink) {
+  MCV_CO_CHECK(check_device_name(bridge));
+  MCV_CO_TRY(const std::vector<Link> before, co_await links(host));
+  MCV_CO_CHECK(check_bridge(before, bridge, uplink));
+  co_return find(before, bridge) == nullptr;
+}
+
 asio::awaitable<Result<bool>> ensure_bridge(host::Host& host, std::string bridge, std::optional<std::string> uplink) {
   MCV_CO_CHECK(check_device_name(bridge));
   MCV_CO_TRY(const std::vector<Link> before, co_await links(host));
-  if (uplink) {
-    MCV_CO_CHECK(check_uplink(before, *uplink, bridge));
-  }
+  MCV_CO_CHECK(check_bridge(before, bridge, uplink));
   const Link* found = find(before, bridge);
-  if (found != nullptr && found->kind != "bridge") {
-    co_return Error(ErrorCode::already_exists, fmt::format("{} exists and is no bridge", bridge)).with_safe("it was not touched");
-  }
   if (found == nullptr) {
     host::Command add = commands::add_bridge(bridge);
     MCV_CO_CHECK(co_await run(host, std::move(add)));

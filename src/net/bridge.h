@@ -17,6 +17,8 @@ namespace mcv::net {
 /// With `uplink`, that device becomes a port of it, unless it carries addresses (taking it would cut the administrator
 /// off): then `in_use`. Without, no device of the machine is touched. Nothing undoes a bridge: other guests may use it.
 boost::asio::awaitable<Result<bool>> ensure_bridge(host::Host& host, std::string bridge, std::optional<std::string> uplink);
+/// Only looks: whether ensure_bridge would make it, or why it would refuse.
+boost::asio::awaitable<Result<bool>> would_make_bridge(host::Host& host, std::string bridge, std::optional<std::string> uplink);
 
 struct Tap {
   std::string name;            ///< tap_name()

@@ -224,7 +224,7 @@ class StepCrash(LabTest):
             self.hold.clear(node)
         wait_until(lambda: all(product.ask(self.lab, node, "info") for node in self.lab.nodes), 120, "both daemons answer")
         for node in self.lab.nodes:
-            for failed in self.job.ask(node, "op", "list")["operations"]:
+            for failed in self.job.ask_partial(node, "op", "list")["operations"]:
                 if failed["state"] == "failed":
                     self.job.hvctl(node, "op", "retry", failed["id"], check=False)
         self.wait_settled()

@@ -37,6 +37,10 @@ Result<Json> leave(Session& session) {
 }
 
 Result<int> run_node_leave(Session& session, const Arguments&) {
+  if (session.globals().dry_run) {
+    MCV_TRY(const Outcome planned, session.submit("POST", "/v1/node/leave", {}, Json::object()));
+    return session.finish(planned, "");
+  }
   MCV_TRY(const Json answer, leave(session));
   if (session.json()) {
     session.print(answer);
@@ -55,7 +59,7 @@ Result<int> run_node_leave(Session& session, const Arguments&) {
 Command node_leave() {
   return {.name = "node leave",
           .summary = "leave in order, because this machine is being shut down",
-          .details = "Run by mcv-leave.service at every reboot and power-off, before network, corosync, mcvd and the guests are stopped; refused at any other time. Guests "
+          .details = "Run by mcv-leave.service at every reboot and power-off, before network, corosync, mcvd and the guests are stopped; refused at any other time, when --dry-run still shows what it would do. Guests "
                      "of this node are stopped (a minute each, all at once, then their power is cut), replicated disks are closed, both nodes commit that this one left, "
                      "and its legs are taken down. The other node then goes on without waiting for anybody. When the other node is not there the guests are stopped all "
                      "the same, and it is said that nobody was told.\n\n"

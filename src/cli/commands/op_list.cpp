@@ -11,9 +11,10 @@ namespace {
 
 Result<int> run_op_list(Session& session, const Arguments&) {
   MCV_TRY(const Json answer, session.get("/v1/operations"));
+  const int code = list_at(answer, "silent").empty() ? 0 : exit_partial;
   if (session.json()) {
     session.print(answer);
-    return 0;
+    return code;
   }
   Table table({"OPERATION", "STATE", "WHAT", "OBJECT", "PROGRESS"});
   for (const Json& operation : list_at(answer, "operations")) {
@@ -26,17 +27,21 @@ Result<int> run_op_list(Session& session, const Arguments&) {
     if (summary.empty()) summary = text_at(operation, "kind");
     table.add({text_at(operation, "id"), Cell(state, tone_of(state)), summary, or_dash(text_at(operation, "object")), text});
   }
-  if (session.globals().quiet) return 0;
+  for (const Json& node : list_at(answer, "silent")) {
+    if (node.is_string()) session.err() << fmt::format("{} does not answer: its operations are not shown.\n", printable(node.get<std::string>()));
+  }
+  if (session.globals().quiet) return code;
   if (table.empty()) session.out() << "No operations.\n";
   else session.out() << table.to_text(session.terminal().width, session.terminal().colour);
-  return 0;
+  return code;
 }
 
 }  // namespace
 
 Command op_list() {
   return {.name = "op list",
-          .summary = "show running and recent operations",
+          .summary = "show running and recent operations of both nodes",
+          .details = "Exit code 22 when the other node does not answer, unless it left in order.",
           .also = {"op ls"},
           .routes = {{"GET", "/v1/operations"}},
           .examples = {"hvctl op list"},

@@ -204,7 +204,7 @@ asio::awaitable<Result<Json>> follow(Node& node, StepContext context) {
   hooks.interrupted = context.interrupted;
   hooks.progress = [progress = context.progress, name = volume.name.str()](const drbd::CopyProgress& now) {
     if (!now.connected) progress(std::nullopt, fmt::format("{}: waiting for the connection between the nodes", name));
-    else progress(static_cast<int>(now.percent), fmt::format("copying {}: {} KiB left, {} KiB/s", name, now.left_kib, now.kib_per_second));
+    else progress(static_cast<int>(now.percent), fmt::format("copying {}: {} left, {}/s", name, Bytes::kib(now.left_kib).to_text(), Bytes::kib(now.kib_per_second).to_text()));
   };
   MCV_CO_CHECK(co_await drbd::follow_copy(node.host, node.drbd, volume.name, std::move(hooks)));
   co_return Json();

@@ -106,7 +106,7 @@ asio::awaitable<Ended> compare(Node& node, VolumeRecord volume, std::function<bo
   if (!stopped.ok()) spdlog::warn("a verify of {} that runs already could not be stopped: {}", volume.name.str(), stopped.error().message());
   drbd::VerifyHooks hooks;
   hooks.progress = [tell, name = volume.name.str()](const drbd::VerifyProgress& now) {
-    tell(static_cast<int>(now.percent), fmt::format("{}{}: {} KiB/s", now.round == 0 ? "comparing " : "re-checking ", name, now.kib_per_second));
+    tell(static_cast<int>(now.percent), fmt::format("{}{}: {}/s", now.round == 0 ? "comparing " : "re-checking ", name, Bytes::kib(now.kib_per_second).to_text()));
   };
   const auto differed = std::make_shared<bool>(false);
   hooks.interrupted = std::move(interrupted);

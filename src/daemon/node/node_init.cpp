@@ -45,6 +45,20 @@ asio::awaitable<Status> has_unified_cgroups(Node& node) {
 
 }  // namespace
 
+asio::awaitable<Result<std::vector<std::string>>> would_init_node(Node& node, requests::InitNode request) {
+  MCV_CO_CHECK(NodeName::parse(node.self().str()));
+  MCV_CO_CHECK(co_await has_unified_cgroups(node));
+  std::vector<std::string> lines = {fmt::format("make the directories {} and {} where they are missing", node.settings.state_directory, node.settings.guests.log_directory)};
+  const bool recorded = node.shared.link().state != LinkState::uninitialised && node.own_record().ok();
+  lines.push_back(recorded ? fmt::format("node {} is recorded already", node.self().str()) : fmt::format("record node {}, a cluster of one", node.self().str()));
+  if (!request.all) co_return lines;
+  MCV_CO_TRY(const bool is_new, co_await net::would_make_bridge(node.host, request.bridge, request.uplink));
+  const std::string port = request.uplink ? fmt::format(", put {} into it", *request.uplink) : std::string();
+  lines.push_back(fmt::format("{} the bridge {}{}, now and at each boot", is_new ? "make" : "keep", request.bridge, port));
+  lines.emplace_back("load DRBD's module, and have it report to mcv");
+  co_return lines;
+}
+
 asio::awaitable<Result<std::vector<std::string>>> init_node(Node& node, requests::InitNode request) {
   std::vector<std::string> done;
   MCV_CO_CHECK(NodeName::parse(node.self().str()));
@@ -69,7 +83,9 @@ asio::awaitable<Result<std::vector<std::string>>> init_node(Node& node, requests
   co_return done;
 }
 
-asio::awaitable<Result<Committed>> set_addresses(Node& node, requests::SetAddresses request) {
+namespace {
+
+asio::awaitable<Result<Change>> address_change(Node& node, requests::SetAddresses request) {
   MCV_CO_TRY(NodeRecord record, node.own_record());
   MCV_CO_TRY(const std::vector<net::Link> links, co_await net::links(node.host));
   for (const auto& wanted : {request.cluster_address, request.drbd_address}) {
@@ -88,6 +104,18 @@ asio::awaitable<Result<Committed>> set_addresses(Node& node, requests::SetAddres
   Change change;
   change.summary = fmt::format("addresses of {}", node.self().str());
   change.mutations.push_back(patch(Kind::node, node.self().str(), std::move(fields)));
+  co_return change;
+}
+
+}  // namespace
+
+asio::awaitable<Status> may_set_addresses(Node& node, requests::SetAddresses request) {
+  MCV_CO_TRY(const Change change, co_await address_change(node, std::move(request)));
+  co_return node.shared.current().check(change);
+}
+
+asio::awaitable<Result<Committed>> set_addresses(Node& node, requests::SetAddresses request) {
+  MCV_CO_TRY(Change change, co_await address_change(node, std::move(request)));
   MCV_CO_TRY(const Committed done, co_await node.shared.propose(std::move(change)));
   MCV_CO_CHECK(node.listen_for_peer());
   co_return done;

@@ -11,6 +11,7 @@
 #include "daemon/node/node_init.h"
 #include "daemon/node/verify_timer.h"
 #include "daemon/routes/api.h"
+#include "daemon/routes/dry_run.h"
 #include "daemon/routes/judge.h"
 
 namespace mcv::routes {
@@ -29,21 +30,32 @@ Result<std::optional<std::string>> wanted_address(const Json& body) {
 }
 
 asio::awaitable<api::ApiReply> connect_string(Node& node, api::ApiCall call) {
-  MCV_CO_CHECK(call.only_query({}));
+  MCV_CO_TRY(const bool dry_run, wants_plan(call));
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const auto address, wanted_address(body));
   MCV_CO_TRY(NodeRecord record, node.own_record());
   if (node.shared.current().is_cluster()) {
     co_return Error(ErrorCode::already_clustered, fmt::format("{} is in a cluster already", node.self().str())).with_safe("nothing was changed").with_next("hvctl info");
   }
+  std::vector<std::string> lines;
   if (address && *address != record.cluster_address) {
     requests::SetAddresses request;
     request.cluster_address = *address;
-    MCV_CO_CHECK(co_await set_addresses(node, std::move(request)));
-    MCV_CO_TRY(record, node.own_record());
+    if (dry_run) {
+      MCV_CO_CHECK(co_await may_set_addresses(node, std::move(request)));
+      record.cluster_address = *address;
+      lines.push_back(fmt::format("record {} as the cluster address of {}", *address, node.self().str()));
+    } else {
+      MCV_CO_CHECK(co_await set_addresses(node, std::move(request)));
+      MCV_CO_TRY(record, node.own_record());
+    }
   }
   if (record.cluster_address.empty()) {
     co_return Error(ErrorCode::address_not_local, fmt::format("{} has no cluster address yet", node.self().str())).with_next("hvctl node set-ip-address ADDRESS");
+  }
+  if (dry_run) {
+    lines.push_back(fmt::format("make a connect string for one join, for {} minutes; an earlier one stops working", std::chrono::duration_cast<std::chrono::minutes>(join::Invitations::lifetime).count()));
+    co_return would_do(node.self(), "invite", lines);
   }
   MCV_CO_CHECK(still_may(node, call));
   MCV_CO_CHECK(node.listen_for_peer());

@@ -2,9 +2,11 @@
 // /v1/cluster/diverged, /v1/change
 #include <fmt/format.h>
 
+#include "cluster/authority/settlement.h"
 #include "cluster/requests/requests.h"
 #include "daemon/node/node.h"
 #include "daemon/routes/api.h"
+#include "daemon/routes/dry_run.h"
 #include "daemon/routes/forward.h"
 
 namespace mcv::routes {
@@ -75,11 +77,20 @@ asio::awaitable<api::ApiReply> choose(Node& node, api::ApiCall call) {
   co_return api::reply(std::move(done));
 }
 
+std::vector<std::string> lists_given_up(const Node& node) {
+  std::vector<std::string> lines;
+  for (const auto& [key, entry] : node.shared.current().all(Kind::setting)) {
+    if (authority::is_given_up_list(Kind::setting, key)) lines.push_back(fmt::format("forget the list {} of what was given up", key));
+  }
+  return lines;
+}
+
 asio::awaitable<api::ApiReply> dismiss(Node& node, api::ApiCall call) {
-  MCV_CO_CHECK(call.only_query({}));
+  MCV_CO_TRY(const bool dry_run, wants_plan(call));
   MCV_CO_TRY(const Json body, call.json());
   Fields fields(body, "dismiss");
   MCV_CO_CHECK(fields.finish());
+  if (dry_run) co_return would_do(node.self(), "record", lists_given_up(node));
   MCV_CO_TRY(const Committed done, co_await node.divergence.dismiss());
   Json answer = {{"result", {{"text", "the lists are dismissed"}}}, {"durability", durability_text(node, done)}};
   co_return api::reply(std::move(answer));

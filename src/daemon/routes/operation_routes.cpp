@@ -2,8 +2,10 @@
 // /v1/operations: of this node and, by the node in the id, of the other.
 #include <fmt/format.h>
 
+#include "cluster/authority/leave.h"
 #include "daemon/node/node.h"
 #include "daemon/routes/api.h"
+#include "daemon/routes/dry_run.h"
 #include "daemon/routes/forward.h"
 #include "daemon/routes/judge.h"
 
@@ -15,6 +17,8 @@ namespace {
 
 /// How long one look for a change may hang; then the unchanged view is answered.
 constexpr std::chrono::seconds long_poll{20};
+/// How long the other node's list is waited for: this is asked when something is wrong.
+constexpr std::chrono::seconds look_there{3};
 
 Result<OperationId> id_of(const api::ApiCall& call) { return OperationId::parse(call.param("id")); }
 
@@ -46,13 +50,33 @@ Json versioned(const OperationView& view) {
   return json;
 }
 
+/// Those of the other node; none when it does not answer in time.
+asio::awaitable<std::optional<Json>> list_of(Node& node, NodeName other, api::ApiCall call) {
+  call.query.clear();
+  call.query["local"] = "true";
+  const auto there = co_await forward_json(node, std::move(other), std::move(call), look_there);
+  const Json answer = there.ok() ? there->value("body", Json::object()) : Json::object();
+  if (!answer.contains("operations")) co_return std::nullopt;
+  co_return answer.at("operations");
+}
+
+/// Of both nodes. With ?local=true of this one alone, which waits for nobody.
 asio::awaitable<api::ApiReply> list(Node& node, api::ApiCall call) {
-  MCV_CO_CHECK(call.only_query({}));
+  MCV_CO_CHECK(call.only_query({"local"}));
+  MCV_CO_TRY(const bool local, call.flag("local"));
   Json operations = Json::array();
   for (const OperationView& view : node.operations.list()) {
     if (may_show(node, call.caller, view.id).ok()) operations.push_back(versioned(view));
   }
-  Json body = {{"operations", std::move(operations)}};
+  Json silent = Json::array();
+  const auto peer = node.peer_record();
+  if (peer && !local && !call.forwarded) {
+    const std::optional<Json> theirs = co_await list_of(node, peer->name, std::move(call));
+    for (const Json& operation : theirs.value_or(Json::array())) operations.push_back(operation);
+    // One that left in order is off: nothing is missing.
+    if (!theirs && !authority::has_left(node.shared.current(), peer->name)) silent.push_back(peer->name.str());
+  }
+  Json body = {{"operations", std::move(operations)}, {"silent", std::move(silent)}};
   co_return api::reply(std::move(body));
 }
 
@@ -135,12 +159,49 @@ asio::awaitable<api::ApiReply> events(Node& node, api::ApiCall call) {
   co_return api::ApiReply(std::move(lines));
 }
 
+bool has_begun(StepState state) { return state == StepState::done || state == StepState::running || state == StepState::unclear; }
+
+/// What a cancel of it would undo, or why it would be refused.
+api::ApiReply would_cancel(const Node& node, const OperationView& view) {
+  for (OperationState& state : node.operations.unfinished(view.kind)) {
+    if (state.plan().id != view.id) continue;
+    const bool goes_back = state.apply(JournalEntry::of(EntryKind::cancel_requested)).ok();
+    if (!goes_back) return would_do(node.self(), "cancel", {fmt::format("{} only goes forward by now, or is being undone: where it waits it is given up, otherwise the cancel is refused", view.id.str())});
+    Json steps = Json::array();
+    const std::vector<PlannedStep>& planned = state.plan().steps;
+    for (std::size_t i = planned.size(); i-- > 0;) {
+      const PlannedStep& step = planned[i];
+      if (has_begun(state.step(i))) steps.push_back({{"step", step.action}, {"node", step.node.str()}, {"text", "undo: " + (step.text.empty() ? step.action : step.text)}});
+    }
+    Json body = {{"plan", std::move(steps)}};
+    return api::reply(std::move(body));
+  }
+  return Error(ErrorCode::operation_ended, fmt::format("operation {} has ended already", view.id.str())).with_next(fmt::format("hvctl op show {}", view.id.str()));
+}
+
+/// What is left to be done of it.
+api::ApiReply would_retry(const OperationView& view) {
+  if (view.outcome != OperationOutcome::failed) {
+    return Error(ErrorCode::operation_ended, fmt::format("operation {} cannot be retried: only an operation that ended as failed can be retried", view.id.str()));
+  }
+  Json steps = Json::array();
+  for (const StepView& step : view.steps) {
+    if (step.state != StepState::done) steps.push_back({{"step", step.action}, {"node", step.node.str()}, {"text", step.text.empty() ? step.action : step.text}});
+  }
+  Json body = {{"plan", std::move(steps)}};
+  return api::reply(std::move(body));
+}
+
 asio::awaitable<api::ApiReply> cancel(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.no_fields());
-  MCV_CO_CHECK(call.only_query({}));
+  MCV_CO_TRY(const bool dry_run, wants_plan(call));
   MCV_CO_TRY(const OperationId id, id_of(call));
   if (const auto other = elsewhere(node, id)) co_return co_await forward(node, *other, std::move(call), PeerClient::quick);
   MCV_CO_CHECK(may_end_or_go_on(node, call, Permission::operation_cancel, id));
+  if (dry_run) {
+    MCV_CO_TRY(const OperationView seen, node.operations.get(id));
+    co_return would_cancel(node, seen);
+  }
   MCV_CO_CHECK(co_await node.operations.cancel(id));
   MCV_CO_TRY(const OperationView view, node.operations.get(id));
   Json body = {{"operation", versioned(view)}};
@@ -149,10 +210,14 @@ asio::awaitable<api::ApiReply> cancel(Node& node, api::ApiCall call) {
 
 asio::awaitable<api::ApiReply> retry(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.no_fields());
-  MCV_CO_CHECK(call.only_query({}));
+  MCV_CO_TRY(const bool dry_run, wants_plan(call));
   MCV_CO_TRY(const OperationId id, id_of(call));
   if (const auto other = elsewhere(node, id)) co_return co_await forward(node, *other, std::move(call), PeerClient::quick);
   MCV_CO_CHECK(may_end_or_go_on(node, call, Permission::operation_retry, id));
+  if (dry_run) {
+    MCV_CO_TRY(const OperationView seen, node.operations.get(id));
+    co_return would_retry(seen);
+  }
   MCV_CO_CHECK(co_await node.operations.retry(id));
   MCV_CO_TRY(const OperationView view, node.operations.get(id));
   Json body = {{"operation", versioned(view)}};

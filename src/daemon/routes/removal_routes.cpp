@@ -6,6 +6,7 @@
 #include "cluster/plans/removal_plan.h"
 #include "daemon/node/node.h"
 #include "daemon/routes/api.h"
+#include "daemon/routes/dry_run.h"
 #include "storage/lvm/quarantine.h"
 
 namespace mcv::routes {
@@ -47,8 +48,15 @@ asio::awaitable<api::ApiReply> list_quarantined(Node& node, api::ApiCall call) {
 
 asio::awaitable<api::ApiReply> delete_quarantined(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.no_fields());
-  MCV_CO_CHECK(call.only_query({}));
+  MCV_CO_TRY(const bool dry_run, wants_plan(call));
   std::string name = call.param("name");
+  if (dry_run) {
+    MCV_CO_TRY(const std::vector<lvm::Quarantined> found, co_await lvm::quarantined(node.host));
+    for (const lvm::Quarantined& copy : found) {
+      if (copy.name == name) co_return would_do(node.self(), "delete", {fmt::format("delete {}/{}, a copy of {}, for good", copy.volume_group, copy.name, copy.volume)});
+    }
+    co_return Error(ErrorCode::not_found, fmt::format("no copy in quarantine is called {}", name)).with_next("hvctl storage list-quarantined");
+  }
   const std::string text = fmt::format("the copy {} is deleted", name);
   MCV_CO_CHECK(co_await lvm::remove_quarantined(node.host, std::move(name)));
   Json answer = {{"result", {{"text", text}}}, {"durability", "single node"}};

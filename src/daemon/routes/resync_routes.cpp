@@ -8,6 +8,7 @@
 #include "cluster/plans/resync_plan.h"
 #include "daemon/node/node.h"
 #include "daemon/routes/api.h"
+#include "daemon/routes/dry_run.h"
 #include "daemon/routes/forward.h"
 #include "daemon/routes/judge.h"
 #include "storage/lvm/snapshot.h"
@@ -153,9 +154,22 @@ asio::awaitable<api::ApiReply> list_snapshots(Node& node, api::ApiCall call) {
   co_return api::reply(std::move(body));
 }
 
+/// Of the node that has it.
+asio::awaitable<api::ApiReply> would_delete_snapshot(Node& node, api::ApiCall call) {
+  const std::string name = call.param("name");
+  MCV_CO_TRY(const std::vector<lvm::Snapshot> found, co_await lvm::snapshots(node.host));
+  for (const lvm::Snapshot& snapshot : found) {
+    if (snapshot.name == name) co_return would_do(node.self(), "delete", {fmt::format("delete {}/{}, what a repair of {} has overwritten, for good", snapshot.volume_group, name, snapshot.volume)});
+  }
+  const auto peer = node.peer_record();
+  if (peer && !call.forwarded) co_return co_await forward(node, peer->name, std::move(call), PeerClient::quick);
+  co_return Error(ErrorCode::not_found, fmt::format("no snapshot of a repair is called {}", name)).with_next("hvctl storage list-snapshots");
+}
+
 asio::awaitable<api::ApiReply> delete_snapshot(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.no_fields());
-  MCV_CO_CHECK(call.only_query({}));
+  MCV_CO_TRY(const bool dry_run, wants_plan(call));
+  if (dry_run) co_return co_await would_delete_snapshot(node, std::move(call));
   const std::string name = call.param("name");
   const Status removed = co_await lvm::remove_snapshot(node.host, name);
   const auto peer = node.peer_record();

@@ -38,6 +38,25 @@ def examples_of(path):
         yield Example(f"{path.relative_to(ROOT)}:{number}", re.sub(r"[^AB]", "", found.group(1) or ""), shlex.split(text, comments=True)[1:])
 
 
+# What stands for a value where the text names a command, and one that it may be.
+STANDS_FOR = {"VM": "vm1", "NODE": "B", "OTHER": "B", "DISK": "vm1-0", "ID": "A-17", "IP": "10.77.0.12", "ADDRESS": "10.77.0.12", "SIZE": "10G", "FILE": "/srv/x", "POOL": "fast",
+              "COMMAND": "vm list", "U": "admin", "N": "2", "WHEN": "Sun 02:00", "TIME": "5m", "TEXT": "text", "VALUE": "text", "NETWORK": "lan", "USER": "admin"}
+INLINE = re.compile(r"`(?:sudo )?(hvctl [a-z][^`]*)`")
+
+
+def named_in(path):
+    """Commands in the text of a Markdown file, with a value for each word in capitals. A bare name of a command and a pattern
+    ([VM|DISK], ...) are no examples."""
+    text = re.sub(r"^    .*$", "", path.read_text(), flags=re.M)
+    for found in INLINE.finditer(text):
+        line = " ".join(found.group(1).split())
+        if re.search(r"[\[\]|…]|\.\.\.", line):
+            continue
+        where = f"{path.relative_to(ROOT)}:{text.count(chr(10), 0, found.start()) + 1}"
+        words = [STANDS_FOR.get(word, word) for word in shlex.split(line)[1:]]
+        yield Example(where, "", " ".join(words).split() if "COMMAND" in line else words)
+
+
 def shape(words):
     """What is asked, without what it is asked of: ("cluster add-node", {"--node", "--ip-address"}), however it is spelled."""
     options = {word.split("=")[0] for word in words if word.startswith("--")}
@@ -45,6 +64,8 @@ def shape(words):
     legacy = sorted(options & LEGACY)
     if legacy and words[1].startswith("--"):
         return f"{words[0]} {legacy[0][2:]}", options - {legacy[0]}
+    if not names:
+        return "", options
     one_word = names[0] in ("info", "migrate", "verify", "resync")
     return names[0] if one_word else " ".join(names[:2]), options
 

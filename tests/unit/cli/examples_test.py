@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import unittest
 
-from examples import DOCUMENTS, Example, examples_of, not_run, shape
+from examples import DOCUMENTS, Example, examples_of, named_in, not_run, shape
 from fake_mcvd import API, CONNECT_STRING
 from openapi import ROOT
 from schema_mcvd import SchemaMcvd
@@ -75,6 +75,29 @@ class Examples(unittest.TestCase):
         examples = from_table() + from_documents()
         self.assertGreater(len(examples), 80)
         self.assertEqual([], [wrong for wrong in map(self.type_it, examples) if wrong])
+
+    def test_commands_named_in_the_text_are_taken(self):
+        """Other than those that only name a command, which hints_test looks up."""
+        known = {line.split("\t")[0] for line in subprocess.run([os.environ["CLI_TABLE"], "options"], check=True, capture_output=True, text=True).stdout.splitlines()}
+        named = {tuple(example.words): example for path in DOCUMENTS if path.suffix == ".md" for example in named_in(path) if " ".join(example.words) not in known}
+        self.assertGreater(len(named), 30)
+        self.assertEqual([], [wrong for wrong in map(self.type_it, named.values()) if wrong])
+
+    def test_a_dry_run_of_each_changes_nothing(self):
+        """Every command that changes something has one: its requests say so, and are to routes that know it."""
+        changing = 0
+        for example in from_table():
+            with self.subTest(str(example)):
+                done, mcvd = self.ask(example, "--dry-run")
+                changes = [(method, target) for method, target, _ in mcvd.requests if method != "GET"]
+                changing += bool(changes)
+                self.assertEqual([], [target for _, target in changes if "dry_run=true" not in target], done.stdout)
+                self.assertEqual([], mcvd.violations)
+                if "--attach" in example.words or "--check-only" in example.words:
+                    self.assertEqual(2, done.returncode)  # said to make no sense together
+                else:
+                    self.assertIn(done.returncode, here_instead_of_the_lan(example.words)[1], done.stderr)
+        self.assertGreater(changing, 30)
 
     def test_json_is_one_document_that_the_api_describes(self):
         described = [API.document["components"]["schemas"]["Started"], *API.document["x-mcv-command-line"]["schemas"]]

@@ -4,6 +4,8 @@ import json
 import os
 import re
 import pathlib
+import shlex
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -263,6 +265,13 @@ class Operations(Case):
     def test_stored_on_one_node_is_said(self):
         self.serve({"POST /v1/networks": Answer(body={"result": {}, "durability": "single node"})})
         self.assertIn("one node only", self.run_hvctl("network", "create", "lan", "--bridge", "br0").stderr)
+
+    def test_operations_of_a_silent_node_are_missing_and_it_is_said(self):
+        self.serve({"GET /v1/operations": Answer(body={"operations": [operation(percent=40, text="copying")], "silent": ["B"]})})
+        done = self.run_hvctl("op", "list", expect=22)
+        self.assertIn("40 % copying", done.stdout)
+        self.assertIn("B does not answer", done.stderr)
+        self.assertEqual(json.loads(self.run_hvctl("op", "list", "-o", "json", expect=22).stdout)["silent"], ["B"])
 
     def test_operations_can_be_looked_at_watched_and_cancelled(self):
         failed = operation("failed", steps=self.steps_1, error=problem("vmm-failed", 500, "qemu ended at once").body)
@@ -658,6 +667,16 @@ class Requests(Case):
         self.assertEqual(complete("vm", "create", "x", "--hypervisor", "q"), ["qemu"])
         self.assertEqual(complete("help", "vm", "sta"), ["start"])
         self.assertIn("migrate", complete(""))
+
+    @unittest.skipUnless(shutil.which("bash"), "bash is not installed")
+    def test_completion_as_bash_asks_for_it(self):
+        script = pathlib.Path(__file__).resolve().parents[3] / "config" / "completion" / "hvctl.bash"
+        path = f"{pathlib.Path(HVCTL).parent}:{os.environ['PATH']}"
+        for words, offered in ((["vm", "sta"], "start"), (["cluster", "update", "--peer-loss", "r"], "run-alone"), (["op", "show", ""], "")):
+            line = " ".join(shlex.quote(word) for word in ["hvctl", *words])
+            shell = f"source {script}; COMP_WORDS=({line}); COMP_CWORD={len(words)}; _hvctl; echo ${{COMPREPLY[*]}}"
+            done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=30, env={**os.environ, "PATH": path})
+            self.assertEqual((done.stdout.strip(), done.stderr), (offered, ""), words)
 
 
 class Access(Case):

@@ -7,7 +7,7 @@
 namespace mcv::api {
 namespace {
 
-std::string clipped(const std::string& text) { return text.size() <= 100 ? text : text.substr(0, 100) + "..."; }
+std::string clipped(const std::string& text) { return text.size() <= 100 ? text : fmt::format("{:.100}...", text); }
 
 }  // namespace
 

@@ -29,12 +29,15 @@ struct Option {
   bool may_be_empty = false;     ///< '' is a value
 };
 
-/// The words after the verb. A command has one kind of them or none.
+/// The words after the verb. A command has one kind of them or none; or one first, and then others of a second kind.
 struct Operands {
   std::string_view name = {};  ///< "VM"; empty when the command takes none
   std::size_t min = 0;
   std::size_t max = 0;         ///< unlimited: `any_number`
   Completes completes = Completes::nothing;
+  Completes then = Completes::nothing;  ///< of those after the first, where they are another kind
+
+  Completes kind_at(std::size_t index) const { return index > 0 && then != Completes::nothing ? then : completes; }
 };
 inline constexpr std::size_t any_number = 1000;
 

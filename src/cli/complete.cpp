@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <span>
 
 #include "cli/arguments.h"
 #include "cli/command_table.h"
@@ -45,9 +46,22 @@ std::vector<std::string> values_for(const Command& command, const Option& option
   return values;
 }
 
+/// How many operands stand in `words`, which come after the command's own.
+std::size_t operands_among(const Command& command, std::span<const std::string> words) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const Option* option = option_named(command.options, words[i]);
+    if (option != nullptr && !option->value.empty()) ++i;
+    else if (!words[i].starts_with("-")) ++count;
+  }
+  return count;
+}
+
 /// What was typed already is not offered again: no command takes a name twice.
 std::vector<std::string> operands_for(const Command& command, const std::vector<std::string>& before, const Globals& globals) {
-  std::vector<std::string> names = objects(command, command.operands.completes, globals);
+  const std::size_t own = find_spelling(before.front()) == &command ? 1 : 2;
+  const std::size_t typed = operands_among(command, std::span(before).subspan(std::min(own, before.size())));
+  std::vector<std::string> names = objects(command, command.operands.kind_at(typed), globals);
   std::erase_if(names, [&before](const std::string& name) { return std::find(before.begin(), before.end(), name) != before.end(); });
   return names;
 }

@@ -291,10 +291,10 @@ Error Session::with_suggestion(Error error, Completes kind, const std::string& t
 Error Session::with_suggestion(Error error, const Arguments& arguments) {
   if (error.code() != ErrorCode::not_found) return error;
   const auto speaks_of = [&error](const std::string& typed) { return error.message().find(typed) != std::string::npos; };
-  if (command_.operands.completes != Completes::nothing) {
-    for (const std::string& name : arguments.names()) {
-      if (speaks_of(name)) error = with_suggestion(std::move(error), command_.operands.completes, name);
-    }
+  for (std::size_t i = 0; i < arguments.names().size(); ++i) {
+    const std::string& name = arguments.names()[i];
+    const Completes kind = command_.operands.kind_at(i);
+    if (kind != Completes::nothing && speaks_of(name)) error = with_suggestion(std::move(error), kind, name);
   }
   for (const Option& option : command_.options) {
     if (option.completes == Completes::nothing || option.completes == Completes::file) continue;

@@ -29,7 +29,7 @@ Command drbd_attach() {
                      "command is refused while the pool has no room. The VM runs on meanwhile.\n\n"
                      "Ctrl-C while the copy runs ends the waiting; the copy goes on, and hvctl resync --follow VM waits for it again.",
           .operands = {.name = "VM", .min = 1, .max = 1, .completes = Completes::vm},
-          .options = {{.name = "--disk", .value = "DISK", .help = "only this one of its disks", .repeatable = true}},
+          .options = {{.name = "--disk", .value = "DISK", .help = "only this one of its disks", .repeatable = true, .completes = Completes::disk}},
           .routes = {{"POST", "/v1/vms/{name}/attach"}, {"POST", "/v1/vms/{name}/resync/follow"}},
           .examples = {"hvctl drbd attach vm1"},
           .run = run_drbd_attach};

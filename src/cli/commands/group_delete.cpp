@@ -9,19 +9,19 @@ namespace mcv::cli::commands {
 namespace {
 
 Result<int> run_group_delete(Session& session, const Arguments& arguments) {
-  const std::string& group = arguments.name();
-  MCV_CHECK(confirm_typed(session, fmt::format("The roles of the group {} are taken back from all its members. The users stay.", group), group));
-  Result<Outcome> outcome = session.change("DELETE", "/v1/groups/{name}", {group});
-  if (!outcome.ok()) return session.with_suggestion(std::move(outcome).error(), Completes::group, group);
-  return session.finish(*outcome, fmt::format("Group {} is gone.", group));
+  for (const std::string& group : arguments.names()) {
+    MCV_CHECK(confirm_typed(session, fmt::format("The roles of the group {} are taken back from all its members. The users stay.", group), group));
+  }
+  const auto submit = [&](const std::string& group) { return session.submit("DELETE", "/v1/groups/{name}", {group}); };
+  return session.each(arguments.names(), Completes::group, submit, [](const std::string& group) { return fmt::format("Group {} is gone.", group); });
 }
 
 }  // namespace
 
 Command group_delete() {
   return {.name = "group delete",
-          .summary = "remove a group and what was given to it",
-          .operands = {.name = "GROUP", .min = 1, .max = 1, .completes = Completes::group},
+          .summary = "remove groups and what was given to them",
+          .operands = {.name = "GROUP", .min = 1, .max = any_number, .completes = Completes::group},
           .also = {"group rm"},
           .routes = {{"DELETE", "/v1/groups/{name}"}},
           .examples = {"hvctl group delete ops"},

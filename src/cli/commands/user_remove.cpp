@@ -9,20 +9,20 @@ namespace mcv::cli::commands {
 namespace {
 
 Result<int> run_user_remove(Session& session, const Arguments& arguments) {
-  const std::string& user = arguments.name();
-  MCV_CHECK(confirm_typed(session, fmt::format("{} loses every role, and its place in every group. The account of the system stays.", user), user));
-  Result<Outcome> outcome = session.change("DELETE", "/v1/users/{name}", {user});
-  if (!outcome.ok()) return session.with_suggestion(std::move(outcome).error(), Completes::user, user);
-  return session.finish(*outcome, fmt::format("{} is no user any more.", user));
+  for (const std::string& user : arguments.names()) {
+    MCV_CHECK(confirm_typed(session, fmt::format("{} loses every role, and its place in every group. The account of the system stays.", user), user));
+  }
+  const auto submit = [&](const std::string& user) { return session.submit("DELETE", "/v1/users/{name}", {user}); };
+  return session.each(arguments.names(), Completes::user, submit, [](const std::string& user) { return fmt::format("{} is no user any more.", user); });
 }
 
 }  // namespace
 
 Command user_remove() {
   return {.name = "user remove",
-          .summary = "take everything back that was given to a user",
+          .summary = "take everything back that was given to users",
           .details = "What it has begun goes on; its consoles end. A user that is added again later starts with nothing.",
-          .operands = {.name = "USER", .min = 1, .max = 1, .completes = Completes::user},
+          .operands = {.name = "USER", .min = 1, .max = any_number, .completes = Completes::user},
           .also = {"user rm"},
           .routes = {{"DELETE", "/v1/users/{name}"}},
           .examples = {"hvctl user remove alice"},

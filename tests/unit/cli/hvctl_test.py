@@ -716,6 +716,15 @@ class Access(Case):
         self.assertEqual(shown[1].split("  ")[0], "ops")
         self.assertIn("alice, bob", shown[1])
         self.run_hvctl("group", "add", "ops", expect=2)
+        both = self.run_hvctl("group", "add", "ops", "alice", "bob")
+        self.assertEqual(both.stdout, "alice: alice is in the group ops.\nbob: bob is in the group ops.\n")
+
+        def complete(*words):
+            return subprocess.run([HVCTL, "__complete", "--socket", self.socket, *words], capture_output=True, text=True, timeout=30).stdout.split()
+
+        self.fake.answers["GET /v1/users"] = [Answer(body={"users": [{"name": "carol"}]})]
+        self.assertEqual(complete("group", "add", ""), ["empty", "ops"])
+        self.assertEqual(complete("group", "add", "ops", ""), ["carol"])
 
     def test_grants(self):
         self.serve({"POST /v1/grants": self.done(), "POST /v1/grants/remove": self.done(), "GET /v1/grants": Answer(body={"grants": [

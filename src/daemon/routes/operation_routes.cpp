@@ -50,10 +50,9 @@ Json versioned(const OperationView& view) {
   return json;
 }
 
-/// Those of the other node; none when it does not answer in time.
+/// Those of the other node; none when it does not answer in time. It asks nobody in turn, because the request is a forwarded one.
 asio::awaitable<std::optional<Json>> list_of(Node& node, NodeName other, api::ApiCall call) {
   call.query.clear();
-  call.query["local"] = "true";
   const auto there = co_await forward_json(node, std::move(other), std::move(call), look_there);
   const Json answer = there.ok() ? there->value("body", Json::object()) : Json::object();
   if (!answer.contains("operations")) co_return std::nullopt;

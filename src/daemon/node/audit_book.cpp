@@ -34,7 +34,7 @@ asio::awaitable<AuditKept> AuditBook::append(const char* kind, Json body) {
     co_return AuditKept::nowhere;
   }
   numbers_.push_back(number);
-  if (numbers_.size() > rows_kept + rows_kept / 4 && !is_forgetting_) tasks_.spawn(forget_oldest());
+  if (numbers_.size() > kept_ + kept_ / 4 && !is_forgetting_) tasks_.spawn(forget_oldest());
   co_return *both ? AuditKept::on_both_nodes : AuditKept::here;
 }
 
@@ -83,7 +83,7 @@ asio::awaitable<void> AuditBook::append_end(AuditEnd end) {
 asio::awaitable<void> AuditBook::forget_oldest() {
   is_forgetting_ = true;
   std::vector<std::uint64_t> oldest;
-  while (numbers_.size() > rows_kept) {
+  while (numbers_.size() > kept_) {
     oldest.push_back(numbers_.front());
     numbers_.pop_front();
   }

@@ -31,6 +31,8 @@ class AuditBook {
 
   AuditBook(host::Host& host, SharedState& shared, NodeRecords& records, TaskGroup& tasks) : host_(host), shared_(shared), records_(records), tasks_(tasks) {}
 
+  /// Tests alone: another number than rows_kept.
+  void keep(std::size_t rows) { kept_ = rows; }
   /// After NodeRecords::load.
   void load();
   /// Durable when it returns; the row gets its id and time. Nowhere: the disk is full or failed, which is in the log.
@@ -62,6 +64,7 @@ class AuditBook {
   NodeRecords& records_;
   TaskGroup& tasks_;
   std::deque<std::uint64_t> numbers_;  ///< of this node's own records, ascending
+  std::size_t kept_ = rows_kept;
   bool is_forgetting_ = false;
   std::map<std::string, Refusals> refusals_;
 };

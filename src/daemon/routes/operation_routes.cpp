@@ -90,6 +90,8 @@ asio::awaitable<api::ApiReply> show(Node& node, api::ApiCall call) {
     co_return api::reply(versioned(view));
   }
   MCV_CO_TRY(const OperationView view, co_await node.operations.next_change(id, std::strtoull(seen->second.c_str(), nullptr, 10)));
+  // A role may have been taken back meanwhile.
+  MCV_CO_CHECK(may_show(node, call.caller, id));
   co_return api::reply(versioned(view));
 }
 

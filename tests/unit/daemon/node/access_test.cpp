@@ -299,6 +299,28 @@ TEST_F(Access, AnOperationIsShownToWhoSeesItsVmOrBeganIt) {
   EXPECT_EQ(code(alice_uid, a, "POST", "/v1/operations/" + own + "/retry"), denied);
 }
 
+TEST_F(Access, WhoWaitsForNewsOfAnOperationHearsNoneWithoutTheRole) {
+  give(alice, Role::viewer, "vm1");
+  nodes.must(a, "POST", "/v1/vms/vm1/start", Json::object());
+  ASSERT_EQ(code(0, a, "POST", "/v1/vms/vm1/migrate", {{"node", "B"}, {"wait_for_shutdown", true}}), "ok");
+  nodes.pass(5s);
+  const auto operation = nodes.daemon(a).operations.list().front();
+  ASSERT_FALSE(operation.final()) << "it waits for the guest";
+  const std::string target = fmt::format("/v1/operations/{}", operation.id.str());
+  ASSERT_EQ(code(alice_uid, a, "GET", target, Json()), "ok");
+  api::ApiCall call;
+  call.method = "GET";
+  const auto news = nodes.begin_as(alice_uid, a, std::move(call), fmt::format("{}?seen={}", target, operation.version));
+  take_back(grant_of(alice, Role::viewer, "vm1"));
+  ASSERT_FALSE(news->has_value());
+  ASSERT_EQ(code(0, a, "POST", target + "/cancel"), "ok");
+  nodes.run_events([&] { return news->has_value(); }, 60s);
+  ASSERT_TRUE(news->has_value());
+  const auto* error = std::get_if<Error>(&**news);
+  ASSERT_NE(error, nullptr);
+  EXPECT_EQ(error->code(), ErrorCode::permission_denied) << error->to_text();
+}
+
 TEST_F(Access, ToGoOnTakesWhatItTookToBegin) {
   api::ApiCall call;
   call.caller.uid = alice_uid;

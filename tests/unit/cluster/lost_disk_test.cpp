@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace mcv {
+namespace mcv::lost_disk_test {
 namespace {
 
 std::optional<LostDisk> lost_seen_by_a(DiskState here, DiskState there, ConnectionState connection = ConnectionState::connected) {
@@ -40,4 +40,4 @@ TEST(LostDiskText, IsNotSaidOfADiskThatIsThere) {
 }
 
 }  // namespace
-}  // namespace mcv
+}  // namespace mcv::lost_disk_test

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace mcv {
+namespace mcv::older_copy_test {
 namespace {
 
 const VolumeName disk = VolumeName::trusted("vm1-0");
@@ -38,4 +38,4 @@ TEST(OlderCopy, IsNotGuessed) {
 }
 
 }  // namespace
-}  // namespace mcv
+}  // namespace mcv::older_copy_test

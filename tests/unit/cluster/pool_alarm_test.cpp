@@ -6,7 +6,7 @@
 
 #include "cluster/model/observation.h"
 
-namespace mcv {
+namespace mcv::pool_alarm_test {
 namespace {
 
 using testing::HasSubstr;
@@ -78,4 +78,4 @@ TEST(PoolAlarm, ANodeOfAnOlderBuildHasSeenNone) {
 }
 
 }  // namespace
-}  // namespace mcv
+}  // namespace mcv::pool_alarm_test

@@ -8,7 +8,7 @@
 #include "hv/qemu/qmp_message.h"
 #include "hv/run_record.h"
 
-namespace mcv::hv {
+namespace mcv::hv::protocol_test {
 namespace {
 
 std::string data(const std::string& name) {
@@ -147,4 +147,4 @@ TEST(RunRecord, ReadsBackAndClassifies) {
 }
 
 }  // namespace
-}  // namespace mcv::hv
+}  // namespace mcv::hv::protocol_test

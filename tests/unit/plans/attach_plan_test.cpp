@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace mcv::plans {
+namespace mcv::plans::attach_plan_test {
 namespace {
 
 const NodeName a = NodeName::trusted("A");
@@ -118,4 +118,4 @@ TEST(AttachPlan, Refusals) {
 }
 
 }  // namespace
-}  // namespace mcv::plans
+}  // namespace mcv::plans::attach_plan_test

@@ -5,7 +5,7 @@
 #include "fixture.h"
 #include "migrate/offline_planner.h"
 
-namespace mcv::migrate {
+namespace mcv::migrate::offline_migration_test {
 namespace {
 
 using testing::ElementsAre;
@@ -183,4 +183,4 @@ TEST(OfflineMigration, NamesEveryReason) {
 }
 
 }  // namespace
-}  // namespace mcv::migrate
+}  // namespace mcv::migrate::offline_migration_test

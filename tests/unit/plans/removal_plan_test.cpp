@@ -7,7 +7,7 @@
 #include "cluster/plans/cluster_plans.h"
 #include "fixture.h"
 
-namespace mcv::test {
+namespace mcv::test::removal_plan_test {
 namespace {
 
 using Shape = std::vector<std::string>;
@@ -129,4 +129,4 @@ TEST(JoinAgain, EachVolumeGetsANewLegThatFollowsTheOneThatIsThere) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::removal_plan_test

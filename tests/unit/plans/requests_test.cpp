@@ -3,7 +3,7 @@
 
 #include "cluster/requests/requests.h"
 
-namespace mcv::requests {
+namespace mcv::requests::requests_test {
 namespace {
 
 Json vm_body() { return {{"name", "vm1"}, {"memory", 128u << 20}, {"disks", Json::array({{{"size", 256u << 20}}})}, {"networks", {"lan"}}}; }
@@ -91,4 +91,4 @@ TEST(Requests, APoolHasAVolumeGroupOrADirectory) {
 }
 
 }  // namespace
-}  // namespace mcv::requests
+}  // namespace mcv::requests::requests_test

@@ -6,7 +6,7 @@
 
 #include "fixture.h"
 
-namespace mcv::plans {
+namespace mcv::plans::resync_plan_test {
 namespace {
 
 using testing::ElementsAre;
@@ -186,4 +186,4 @@ TEST(ResyncPlan, WaitingForTheCopyIsInNobodysWay) {
 }
 
 }  // namespace
-}  // namespace mcv::plans
+}  // namespace mcv::plans::resync_plan_test

@@ -8,7 +8,7 @@
 #include "cluster/plans/verify_plan.h"
 #include "fixture.h"
 
-namespace mcv {
+namespace mcv::verify_plan_test {
 namespace {
 
 using test::shape;
@@ -186,4 +186,4 @@ TEST(VerifyOverdue, CountsFromTheVerdictOrFromTheDisksFirstDay) {
 }
 
 }  // namespace
-}  // namespace mcv
+}  // namespace mcv::verify_plan_test

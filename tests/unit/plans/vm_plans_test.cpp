@@ -5,7 +5,7 @@
 #include "cluster/model/access_records.h"
 #include "fixture.h"
 
-namespace mcv {
+namespace mcv::vm_plans_test {
 namespace {
 
 using test::both;
@@ -174,4 +174,4 @@ TEST(UpdateVm, ChangesOnlyThePartsOfTheBootThatWereNamed) {
 }
 
 }  // namespace
-}  // namespace mcv
+}  // namespace mcv::vm_plans_test

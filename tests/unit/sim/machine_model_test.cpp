@@ -13,7 +13,7 @@
 #include "engine/scheduler.h"
 #include "world/sim_machine.h"
 
-namespace mcv::sim {
+namespace mcv::sim::machine_model_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -127,4 +127,4 @@ TEST_F(MachineModel, LvmReportsWhatTheRealOneReported) {
 }
 
 }  // namespace
-}  // namespace mcv::sim
+}  // namespace mcv::sim::machine_model_test

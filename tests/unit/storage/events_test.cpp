@@ -7,7 +7,7 @@
 
 #include "machine.h"
 
-namespace mcv::drbd {
+namespace mcv::drbd::events_test {
 namespace {
 
 Event event(const std::string& line) {
@@ -111,4 +111,4 @@ TEST(Events, StatesOfTheKernelHaveNames) {
 }
 
 }  // namespace
-}  // namespace mcv::drbd
+}  // namespace mcv::drbd::events_test

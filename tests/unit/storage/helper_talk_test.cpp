@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace mcv::drbd {
+namespace mcv::drbd::helper_talk_test {
 namespace {
 
 TEST(HelperTalk, UnderstandsTheKernelsQuestion) {
@@ -27,4 +27,4 @@ TEST(HelperTalk, GivesOnlyTheAnswersThatNeedAuthorityOrConsentOrNone) {
 }
 
 }  // namespace
-}  // namespace mcv::drbd
+}  // namespace mcv::drbd::helper_talk_test

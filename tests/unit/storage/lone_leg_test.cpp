@@ -4,7 +4,7 @@
 #include "fake_drbd.h"
 #include "storage/drbd/volume_life.h"
 
-namespace mcv::drbd {
+namespace mcv::drbd::lone_leg_test {
 namespace {
 
 using test::FakeDrbd;
@@ -118,4 +118,4 @@ TEST(Paired, ALegThatIsNotTheGoodOneIsRefused) {
 }
 
 }  // namespace
-}  // namespace mcv::drbd
+}  // namespace mcv::drbd::lone_leg_test

@@ -8,7 +8,7 @@
 #include "storage/lvm/quarantine.h"
 #include "storage/lvm/snapshot.h"
 
-namespace mcv::lvm {
+namespace mcv::lvm::lvm_test {
 namespace {
 
 using test::Machine;
@@ -422,4 +422,4 @@ TEST(Backing, AnUndoTakesOnlyWhatItsOperationMade) {
 }
 
 }  // namespace
-}  // namespace mcv::lvm
+}  // namespace mcv::lvm::lvm_test

@@ -3,7 +3,7 @@
 
 #include "fake_drbd.h"
 
-namespace mcv::drbd {
+namespace mcv::drbd::monitor_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -189,4 +189,4 @@ TEST(MonitorFlood, ADeadReaderLosesNothing) {
 }
 
 }  // namespace
-}  // namespace mcv::drbd
+}  // namespace mcv::drbd::monitor_test

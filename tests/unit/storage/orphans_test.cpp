@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace mcv::drbd {
+namespace mcv::drbd::orphans_test {
 namespace {
 
 lvm::LogicalVolume logical_volume(std::string name, std::vector<std::string> tags, std::int64_t created = 0) {
@@ -114,4 +114,4 @@ TEST(Orphans, OthersHaveTheirOwnCommands) {
 }
 
 }  // namespace
-}  // namespace mcv::drbd
+}  // namespace mcv::drbd::orphans_test

@@ -5,7 +5,7 @@
 
 #include "machine.h"
 
-namespace mcv::drbd {
+namespace mcv::drbd::proc_drbd_test {
 namespace {
 
 TEST(ProcDrbd, ShowsTheProgressOfAVerify) {
@@ -48,4 +48,4 @@ TEST(ProcDrbd, OnlyVersion84IsAccepted) {
 }
 
 }  // namespace
-}  // namespace mcv::drbd
+}  // namespace mcv::drbd::proc_drbd_test

@@ -5,7 +5,7 @@
 
 #include "storage/drbd/commands.h"
 
-namespace mcv::drbd {
+namespace mcv::drbd::resource_file_test {
 namespace {
 
 ResourceConfig pair() {
@@ -118,4 +118,4 @@ TEST(DrbdCommands, TheKernelsReasonIsFound) {
 }
 
 }  // namespace
-}  // namespace mcv::drbd
+}  // namespace mcv::drbd::resource_file_test

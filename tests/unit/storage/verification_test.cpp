@@ -5,7 +5,7 @@
 
 #include "machine.h"
 
-namespace mcv::drbd {
+namespace mcv::drbd::verification_test {
 namespace {
 
 VerifyPass recorded(const std::string& name) {
@@ -202,4 +202,4 @@ TEST(Ranges, Intersect) {
 }
 
 }  // namespace
-}  // namespace mcv::drbd
+}  // namespace mcv::drbd::verification_test

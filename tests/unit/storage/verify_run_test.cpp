@@ -3,7 +3,7 @@
 
 #include "fake_drbd.h"
 
-namespace mcv::drbd {
+namespace mcv::drbd::verify_run_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -252,4 +252,4 @@ TEST(VerifyRun, IsNotBegunTwiceNorOnHalfAVolume) {
 }
 
 }  // namespace
-}  // namespace mcv::drbd
+}  // namespace mcv::drbd::verify_run_test

@@ -3,7 +3,7 @@
 
 #include "fake_drbd.h"
 
-namespace mcv::drbd {
+namespace mcv::drbd::volume_life_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -184,4 +184,4 @@ TEST(VolumeLife, NothingIsLeftAfterRemoval) {
 }
 
 }  // namespace
-}  // namespace mcv::drbd
+}  // namespace mcv::drbd::volume_life_test

@@ -5,7 +5,7 @@
 
 #include "cluster/access/decision.h"
 
-namespace mcv::access {
+namespace mcv::access::changes_test {
 namespace {
 
 const UserName alice = UserName::trusted("alice");
@@ -126,4 +126,4 @@ TEST(AccessRequests, AreReadStrictly) {
 }
 
 }  // namespace
-}  // namespace mcv::access
+}  // namespace mcv::access::changes_test

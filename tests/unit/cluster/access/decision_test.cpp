@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace mcv::access {
+namespace mcv::access::decision_test {
 namespace {
 
 const UserName alice = UserName::trusted("alice");
@@ -149,4 +149,4 @@ TEST(Sights, AreWhatARoleCovers) {
 }
 
 }  // namespace
-}  // namespace mcv::access
+}  // namespace mcv::access::decision_test

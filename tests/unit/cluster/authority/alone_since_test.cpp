@@ -5,7 +5,7 @@
 
 #include "fixture.h"
 
-namespace mcv::authority::test {
+namespace mcv::authority::test::alone_since_test {
 namespace {
 
 const VolumeName other = VolumeName::trusted("vm2-0");
@@ -148,4 +148,4 @@ TEST(EndedAlone, ChangesNoAnswer) {
 }
 
 }  // namespace
-}  // namespace mcv::authority::test
+}  // namespace mcv::authority::test::alone_since_test

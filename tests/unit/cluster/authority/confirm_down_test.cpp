@@ -3,7 +3,7 @@
 
 #include "fixture.h"
 
-namespace mcv::authority::test {
+namespace mcv::authority::test::confirm_down_test {
 namespace {
 
 struct Case {
@@ -93,4 +93,4 @@ TEST(Coverage, KeepsWhatThisNodeWroteItself) {
 }
 
 }  // namespace
-}  // namespace mcv::authority::test
+}  // namespace mcv::authority::test::confirm_down_test

@@ -6,7 +6,7 @@
 #include "cluster/authority/takeover.h"
 #include "fixture.h"
 
-namespace mcv::authority::test {
+namespace mcv::authority::test::consent_test {
 namespace {
 
 constexpr auto primary = DiskRole::primary;
@@ -233,4 +233,4 @@ TEST(ConsentRecord, ReadsWhatItWrites) {
 }
 
 }  // namespace
-}  // namespace mcv::authority::test
+}  // namespace mcv::authority::test::consent_test

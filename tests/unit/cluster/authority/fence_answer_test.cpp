@@ -3,7 +3,7 @@
 
 #include "fixture.h"
 
-namespace mcv::authority::test {
+namespace mcv::authority::test::fence_answer_test {
 namespace {
 
 VolumeFacts unpromoted(DiskState state) { return leg(DiskRole::secondary, ConnectionState::standalone, state); }
@@ -65,4 +65,4 @@ TEST(Promotion, AfterARebootTheKernelsMemoryOfOurOwnWordIsNoProof) {
 }
 
 }  // namespace
-}  // namespace mcv::authority::test
+}  // namespace mcv::authority::test::fence_answer_test

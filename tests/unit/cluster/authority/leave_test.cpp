@@ -11,7 +11,7 @@
 #include "cluster/authority/takeover.h"
 #include "fixture.h"
 
-namespace mcv::authority::test {
+namespace mcv::authority::test::leave_test {
 namespace {
 
 const VolumeName other_disk = VolumeName::trusted("vm2-0");
@@ -499,4 +499,4 @@ TEST(TheWayBack, EndsPerVolumeWhenTheCopiesAreEqual) {
 }
 
 }  // namespace
-}  // namespace mcv::authority::test
+}  // namespace mcv::authority::test::leave_test

@@ -3,7 +3,7 @@
 
 #include "fixture.h"
 
-namespace mcv::authority::test {
+namespace mcv::authority::test::legs_test {
 namespace {
 
 constexpr auto primary = DiskRole::primary;
@@ -187,4 +187,4 @@ TEST(LostGuests, OnlyThoseTheOtherNodeTookAlone) {
 }
 
 }  // namespace
-}  // namespace mcv::authority::test
+}  // namespace mcv::authority::test::legs_test

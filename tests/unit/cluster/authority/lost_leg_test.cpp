@@ -6,7 +6,7 @@
 #include "cluster/authority/legs.h"
 #include "fixture.h"
 
-namespace mcv::authority::test {
+namespace mcv::authority::test::lost_leg_test {
 namespace {
 
 constexpr auto none = DiskState::diskless;
@@ -155,4 +155,4 @@ TEST(LostLeg, RecordsSurviveTheirJson) {
 }
 
 }  // namespace
-}  // namespace mcv::authority::test
+}  // namespace mcv::authority::test::lost_leg_test

@@ -8,7 +8,7 @@
 #include "cluster/authority/takeover.h"
 #include "fixture.h"
 
-namespace mcv::authority::test {
+namespace mcv::authority::test::peer_loss_test {
 namespace {
 
 constexpr auto run_alone = PeerLoss::run_alone;
@@ -269,4 +269,4 @@ TEST(AloneSince, OfAnEarlierBuildIsReadAndALaterOneKeepsItsFields) {
 }
 
 }  // namespace
-}  // namespace mcv::authority::test
+}  // namespace mcv::authority::test::peer_loss_test

@@ -5,7 +5,7 @@
 
 #include "cluster/authority/fence_answer.h"
 
-namespace mcv::authority {
+namespace mcv::authority::removal_test {
 namespace {
 
 using namespace test;
@@ -101,4 +101,4 @@ TEST(Promote, WithoutAnotherMemberNobodyIsWaitedFor) {
 }
 
 }  // namespace
-}  // namespace mcv::authority
+}  // namespace mcv::authority::removal_test

@@ -5,7 +5,7 @@
 #include "cluster/model/access_records.h"
 #include "fixture.h"
 
-namespace mcv::authority {
+namespace mcv::authority::settlement_test {
 namespace {
 
 using namespace test;
@@ -385,4 +385,4 @@ TEST(ToRepeat, ADeletionIsRepeatedByHand) {
 }
 
 }  // namespace
-}  // namespace mcv::authority
+}  // namespace mcv::authority::settlement_test

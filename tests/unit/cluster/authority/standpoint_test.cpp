@@ -3,7 +3,7 @@
 
 #include "fixture.h"
 
-namespace mcv::authority::test {
+namespace mcv::authority::test::standpoint_test {
 namespace {
 
 struct AuthorityCase {
@@ -99,4 +99,4 @@ TEST(PeerDecidedLast, Cases) {
 }
 
 }  // namespace
-}  // namespace mcv::authority::test
+}  // namespace mcv::authority::test::standpoint_test

@@ -3,7 +3,7 @@
 
 #include "fixture.h"
 
-namespace mcv::authority::test {
+namespace mcv::authority::test::takeover_test {
 namespace {
 
 struct Case {
@@ -49,4 +49,4 @@ TEST(TakeOver, RefusalsNameTheDecidingCommand) {
 }
 
 }  // namespace
-}  // namespace mcv::authority::test
+}  // namespace mcv::authority::test::takeover_test

@@ -15,7 +15,7 @@
 #include "cluster/store/log_store.h"
 #include "fakes.h"
 
-namespace mcv {
+namespace mcv::log_machine_test {
 namespace {
 
 NodeRecord record(const char* name, std::uint32_t id) {
@@ -589,4 +589,4 @@ TEST(LogMachineFuzz, TwoAuthoritiesEndInEqualHistoriesOrInDivergenceThatAPersonE
 }
 
 }  // namespace
-}  // namespace mcv
+}  // namespace mcv::log_machine_test

@@ -3,7 +3,7 @@
 
 #include "cluster/store/verify_run_record.h"
 
-namespace mcv {
+namespace mcv::verify_run_record_test {
 namespace {
 
 const VolumeName disk = VolumeName::trusted("vm1-0");
@@ -105,4 +105,4 @@ TEST(VerifyHistoryOf, ADeletedVolumeKeepsNone) {
 }
 
 }  // namespace
-}  // namespace mcv
+}  // namespace mcv::verify_run_record_test

@@ -12,7 +12,7 @@
 #include "daemon/routes/judge.h"
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::access_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -503,4 +503,4 @@ TEST_F(AccessRoutes, EverybodyMayAskWhoHeIsAndWhy) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::access_test

@@ -11,7 +11,7 @@
 #include "two_nodes.h"
 #include "world/api_contract.h"
 
-namespace mcv::test {
+namespace mcv::test::audit_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -294,4 +294,4 @@ TEST_F(Audit, NeverHoldsAnInvitation) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::audit_test

@@ -4,7 +4,7 @@
 
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::consent_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -146,4 +146,4 @@ TEST_F(ConsentOfB, IsNotGivenToWhoHasAnotherHistory) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::consent_test

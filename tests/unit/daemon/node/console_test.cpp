@@ -5,7 +5,7 @@
 
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::console_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -174,4 +174,4 @@ TEST_F(Console, NeedsAClientThatUpgrades) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::console_test

@@ -4,7 +4,7 @@
 
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::directory_pool_test {
 namespace {
 
 constexpr std::size_t a = TwoNodes::a;
@@ -29,4 +29,4 @@ TEST(DirectoryPool, ItsVmStartsAndLeavesNothing) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::directory_pool_test

@@ -5,7 +5,7 @@
 
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::diverged_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -235,4 +235,4 @@ TEST_F(TwoHistories, WhatBecameOfAChangeIsAnsweredByItsId) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::diverged_test

@@ -4,7 +4,7 @@
 
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::dry_run_test {
 namespace {
 
 constexpr std::size_t a = TwoNodes::a;
@@ -95,4 +95,4 @@ TEST(OperationList, ShowsBothNodesFromEither) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::dry_run_test

@@ -12,7 +12,7 @@
 #include "daemon/routes/command_log.h"
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::event_log_test {
 namespace {
 
 using Wanted = std::initializer_list<std::pair<std::string_view, std::string>>;
@@ -134,4 +134,4 @@ TEST(CommandEvent, NeverHoldsTheBodyAndADefectIsAnError) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::event_log_test

@@ -6,7 +6,7 @@
 #include "cluster/store/abilities.h"
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::formats_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -197,4 +197,4 @@ TEST_F(Upgrade, RunAloneIsNotSetWhileTheOtherBuildDoesNotKnowIt) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::formats_test

@@ -4,7 +4,7 @@
 
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::held_io_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -43,4 +43,4 @@ TEST(HeldIo, IsShownWithItsReasonFromBothNodes) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::held_io_test

@@ -10,7 +10,7 @@
 #include "two_nodes.h"
 #include "world/api_contract.h"
 
-namespace mcv {
+namespace mcv::hostile_api_test {
 namespace {
 
 using sim::ApiContract;
@@ -135,4 +135,4 @@ TEST_F(HostileApiTest, MethodsAndQueriesThatAreNone) {
 }
 
 }  // namespace
-}  // namespace mcv
+}  // namespace mcv::hostile_api_test

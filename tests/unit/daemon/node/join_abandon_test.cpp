@@ -5,7 +5,7 @@
 #include "cluster/plans/cluster_plans.h"
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::join_abandon_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -149,4 +149,4 @@ TEST(InviterSays, ItsWordsAreReadBackAndOthersMeanNothing) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::join_abandon_test

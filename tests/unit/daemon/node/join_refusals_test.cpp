@@ -4,7 +4,7 @@
 
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::join_refusals_test {
 namespace {
 
 class JoinRefusal : public testing::Test {
@@ -98,4 +98,4 @@ TEST_F(JoinRefusal, APoolThatIsLargerThanTheOtherNodesRoom) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::join_refusals_test

@@ -4,7 +4,7 @@
 
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::leave_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -142,4 +142,4 @@ TEST_F(LeaveTest, TheSecondOfTwoHasNobodyToTell) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::leave_test

@@ -8,7 +8,7 @@
 
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::log_test {
 namespace {
 
 TEST(SimulatedLog, CarriesTheNodesName) {
@@ -30,4 +30,4 @@ TEST(SimulatedLog, CarriesTheNodesName) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::log_test

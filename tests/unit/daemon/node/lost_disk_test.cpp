@@ -5,7 +5,7 @@
 
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::lost_disk_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -170,4 +170,4 @@ TEST_F(LostDisk, EndsTheWaitForACopyThatNothingIsCopiedToAnyMore) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::lost_disk_test

@@ -4,7 +4,7 @@
 #include "daemon/node/firewall.h"
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::node_init_test {
 namespace {
 
 constexpr std::size_t a = TwoNodes::a;
@@ -97,4 +97,4 @@ TEST(FirewallRules, FollowTheReplicationToItsOwnLink) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::node_init_test

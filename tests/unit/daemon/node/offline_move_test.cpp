@@ -4,7 +4,7 @@
 
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::offline_move_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -51,4 +51,4 @@ INSTANTIATE_TEST_SUITE_P(
     [](const testing::TestParamInfo<Change>& change) { return change.param.what; });
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::offline_move_test

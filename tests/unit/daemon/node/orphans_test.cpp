@@ -4,7 +4,7 @@
 
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::orphans_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -99,4 +99,4 @@ TEST_F(OrphansOfB, AnOperationOfEitherNodeKeepsWhatItMade) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::orphans_test

@@ -7,7 +7,7 @@
 #include "daemon/node/pool_watch.h"
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::pool_watch_test {
 namespace {
 
 using testing::HasSubstr;
@@ -92,4 +92,4 @@ TEST_F(PoolWatched, APoolThatWasDeletedIsForgotten) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::pool_watch_test

@@ -4,7 +4,7 @@
 
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::removal_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -128,4 +128,4 @@ TEST_F(RemovalTest, AReplacementIsCopiedToFromTheNodeThatStayed) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::removal_test

@@ -8,7 +8,7 @@
 
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::resync_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -321,4 +321,4 @@ std::vector<Loss> losses() {
 INSTANTIATE_TEST_SUITE_P(Moments, LinkLostInARepair, testing::ValuesIn(losses()));
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::resync_test

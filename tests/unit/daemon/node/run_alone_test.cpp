@@ -5,7 +5,7 @@
 
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::run_alone_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -206,4 +206,4 @@ TEST(PeerLossAtJoin, IsRecordedBeforeTheFirstReplicatedDisk) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::run_alone_test

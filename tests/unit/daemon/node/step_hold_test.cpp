@@ -5,7 +5,7 @@
 #include "daemon/actions/step_hold.h"
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::step_hold_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -111,4 +111,4 @@ TEST_F(StepHold, LetsAStepFailAndStopsAtAnUndo) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::step_hold_test

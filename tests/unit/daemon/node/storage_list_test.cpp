@@ -4,7 +4,7 @@
 
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::storage_list_test {
 namespace {
 
 class StorageList : public testing::Test {
@@ -56,4 +56,4 @@ TEST_F(StorageList, APoolThatIsGoneIsAbsentAndSaidByItsNode) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::storage_list_test

@@ -6,7 +6,7 @@
 
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::suspect_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -197,4 +197,4 @@ TEST_F(SuspectTest, AMismatchOvertakesIt) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::suspect_test

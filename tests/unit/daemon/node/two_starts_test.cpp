@@ -4,7 +4,7 @@
 
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::two_starts_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -66,4 +66,4 @@ TEST_F(TwoStarts, AStartMeetsWhatAVerifyFoundAfterItWasPlanned) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::two_starts_test

@@ -7,7 +7,7 @@
 #include "daemon/node/verify_timer.h"
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::verify_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -262,4 +262,4 @@ TEST_F(VerifyTest, ANewDiskIsNotOverdueAtOnce) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::verify_test

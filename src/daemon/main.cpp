@@ -96,7 +96,7 @@ class Daemon {
     settings.guests.user = config_.guest_user;
     // The store cannot be trusted: start again and re-read. systemd does the starting; guests are services of their own.
     settings.on_failure = [](Error error) {
-      spdlog::critical("{}", error.to_text());
+      spdlog::critical("{} ({})", error.to_text(), to_text(error.code()));
       std::_Exit(70);
     };
     if (const char* file = std::getenv(step_hold_variable)) {
@@ -146,7 +146,7 @@ class Daemon {
     if (started.ok()) started = server_->start();
     if (started.ok()) listen_for_drbd();
     if (!started.ok()) {
-      spdlog::critical("cannot start: {}", started.error().to_text());
+      spdlog::critical("cannot start ({}): {}", to_text(started.error().code()), started.error().to_text());
       exit_code_ = exit_code_of(started.error().kind());
       loop_.stop();
       co_return;
@@ -187,7 +187,7 @@ class Daemon {
 };
 
 int fail(const Error& error) {
-  fmt::print(stderr, "mcvd: {}\n", error.to_text());
+  fmt::print(stderr, "mcvd: ({}) {}\n", to_text(error.code()), error.to_text());
   return exit_code_of(error.kind());
 }
 

@@ -46,6 +46,10 @@ std::string down_question(const std::string& node, const Json& answer) {
       "  1. {} is powered off. Not \"does not answer\": switched off, looked at, by you.\n"
       "  2. Nobody let {} carry on alone since {}.\n",
       joined(list_at(answer, "covered")), node, node, contact_text(answer));
+  if (flag_at(answer, "two_histories")) {
+    text += fmt::format("Two histories stand, and nobody chose. This node goes on with its own; what {0} decided and wrote alone is not in it.\n"
+                        "Only for a {0} that is lost for good: while it can be switched on, hvctl cluster diverged keeps what you need of both.\n", node);
+  }
   for (const Json& reason : list_at(answer, "left_out")) text += fmt::format("Note: {}\n", printable(reason.is_string() ? reason.get<std::string>() : ""));
   return text;
 }
@@ -91,6 +95,9 @@ Command cluster_confirm_down() {
                      "On a node that left in order (an orderly reboot or power-off) and was not in contact since, the second fact is another one: the other node was let go "
                      "on, and what it wrote since is not here. That is for a node that is lost for good. Every replicated disk stays closed until its copy is accepted by "
                      "name: 'hvctl cluster accept-copy DISK'.\n\n"
+                     "While the nodes hold two histories (see 'hvctl cluster diverged') and the other node is lost for good, this node goes on with its own history. A disk that "
+                     "the other node may have written alone stays closed until its copy is accepted by name. Should that node be switched on after all, neither history is "
+                     "overwritten: both stand again, and one has to be chosen.\n\n"
                      "--yes confirms both facts without asking.",
           .operands = {.name = "NODE", .min = 1, .max = 1, .completes = Completes::node},
           .routes = {{"POST", "/v1/cluster/confirm-down"}},

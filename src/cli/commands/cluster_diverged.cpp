@@ -58,6 +58,9 @@ void print_diverged(Session& session, const Json& answer) {
   print_table(session, table);
   for (const Json& side : list_at(answer, "histories")) print_changes(session, side);
   session.out() << "\nBoth are kept until one is chosen. What would follow, and then the choice, on either node:\n";
+  for (const Json& side : list_at(answer, "histories")) {
+    if (text_at(side, "known") == "recorded") session.out() << fmt::format("(while {0} does not answer, neither can be. Only if it is lost for good: hvctl cluster confirm-down {0})\n", text_at(side, "node"));
+  }
   for (const Json& side : list_at(answer, "histories")) session.out() << fmt::format("  hvctl cluster diverged --base {0} --dry-run\n  hvctl cluster diverged --base {0}\n", text_at(side, "node"));
 }
 
@@ -162,6 +165,8 @@ Command cluster_diverged() {
                      "afterwards, and the choice is refused while a guest runs on both nodes. A VM that only the other history has comes along with its disks. Everything else the other "
                      "side had changed is not merged: it is kept on both nodes as a list of commands to paste, which this command shows until --dismiss. Disks are not touched; where both "
                      "copies were written to, 'hvctl info' says how one is given up.\n\n"
+                     "When the other node is lost for good nothing can be chosen: 'hvctl cluster confirm-down NODE' goes on with the history of this node, "
+                     "'hvctl cluster remove-node --node NODE --dead' then removes the other one.\n\n"
                      "--yes chooses without asking, --dry-run only shows what would follow.",
           .options = {{.name = "--base", .value = "NODE", .help = "keep the history of this node", .completes = Completes::node},
                       {.name = "--dismiss", .help = "show the list of what was given up no more"}},

@@ -28,10 +28,12 @@ Status check_name(const ConfirmQuestion& question) {
       .with_next("hvctl node list");
 }
 
-Status check_link(const Standpoint& standpoint) {
+Status check_link(const Standpoint& standpoint, const PathsToPeer& paths) {
   switch (standpoint.link) {
     case LinkState::diverged:
-      return Error(ErrorCode::diverged, "the nodes hold two different histories of the configuration").with_safe(nothing_changed).with_next("hvctl cluster diverged shows both, and how one is chosen");
+      // While it lives a person chooses. When it is lost for good its history is lost with it, and this one goes on.
+      if (!answering_path(standpoint, paths)) return success();
+      return Error(ErrorCode::diverged, fmt::format("{} is not down, and the nodes hold two different histories of the configuration", standpoint.peer.str())).with_safe(nothing_changed).with_next("hvctl cluster diverged shows both, and how one is chosen");
     case LinkState::removed:
       return Error(ErrorCode::no_authority, fmt::format("{} was removed from the cluster", standpoint.self.str())).with_safe(nothing_changed).with_next("hvctl info");
     case LinkState::failed:
@@ -98,7 +100,7 @@ bool asks_about_leave(const Standpoint& standpoint) { return is_away(standpoint)
 
 Status may_confirm_down(const ConfirmQuestion& question) {
   MCV_CHECK(check_name(question));
-  MCV_CHECK(check_link(question.standpoint));
+  MCV_CHECK(check_link(question.standpoint, question.paths));
   MCV_CHECK(check_own_leave(question.standpoint));
   MCV_CHECK(check_paths(question.standpoint, question.paths));
   MCV_CHECK(check_taken(question));

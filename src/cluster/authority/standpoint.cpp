@@ -99,6 +99,7 @@ Freshness freshness_by_word(const Standpoint& standpoint, const VolumeName& volu
   const Freshness before = freshness_before(standpoint, volume, facts);
   // Also of a volume that the leave did not name: whoever was told that this node left may have gone on with it.
   if (before == Freshness::fresh && (is_away(standpoint) || decides_after_leave(standpoint))) return Freshness::left_here;
+  if (before == Freshness::fresh && stands_apart(standpoint)) return Freshness::peer_may_have;
   return before == Freshness::fresh && policy_lets_peer_run_alone(standpoint) && !standpoint.own_volumes.contains(volume) ? Freshness::peer_may_run_alone : before;
 }
 
@@ -133,6 +134,11 @@ bool policy_lets_peer_run_alone(const Standpoint& standpoint) {
 bool decides_after_leave(const Standpoint& standpoint) {
   const AloneSince* taken = record_of_now(standpoint);
   return taken != nullptr && taken->after_leave;
+}
+
+bool stands_apart(const Standpoint& standpoint) {
+  if (standpoint.link == LinkState::diverged) return true;
+  return standpoint.link == LinkState::alone && !standpoint.generations.empty() && standpoint.generations.back().apart_from.has_value();
 }
 
 bool peer_decided_last(const Standpoint& standpoint) {

@@ -81,6 +81,10 @@ bool policy_lets_peer_run_alone(const Standpoint& standpoint);
 /// wrote since is not here, so no word covers a copy.
 bool decides_after_leave(const Standpoint& standpoint);
 
+/// Whether this node goes on with one of two histories, on the word that the other node, which has the other one, is lost (or would,
+/// should that be typed now). That one went on by itself before, with what is not known here, so no word covers a copy.
+bool stands_apart(const Standpoint& standpoint);
+
 /// Whether the last generation was taken by the other node: what it recorded since was decided without this one.
 bool peer_decided_last(const Standpoint& standpoint);
 

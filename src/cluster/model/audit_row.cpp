@@ -85,6 +85,8 @@ std::vector<AuditRow> audit_view(std::vector<AuditRow> rows, const std::vector<A
     }
     return !matches(row, filter);
   });
+  // Of one second the later one first as well.
+  std::reverse(rows.begin(), rows.end());
   std::stable_sort(rows.begin(), rows.end(), [](const AuditRow& a, const AuditRow& b) { return a.wall_seconds > b.wall_seconds; });
   if (rows.size() > filter.limit) rows.resize(filter.limit);
   return rows;

@@ -94,7 +94,9 @@ class LogMachine {
   void propose(Ticket ticket, Change change, Where where = Where::anywhere);
   /// The caller waits no longer: answers at once, `outcome_unknown` if the change may have got its place.
   void expire(Ticket ticket);
-  /// `holds`, where given: asked of the state this generation would begin with, tentative entries adopted.
+  /// `holds`, where given: asked of the state this generation would begin with, tentative entries adopted. It stands on what both nodes
+  /// agreed to, so never while there are two histories. Without it a person's word is the proof, which goes on with this history and
+  /// keeps the other one where it is (`apart_from`).
   void take_generation(Ticket ticket, const std::string& uuid, const std::string& proof, const std::function<bool(const ClusterState&)>& holds = {});
   void adopt(Ticket ticket, LogImage image);
   /// Only while diverged. One durable step: afterwards this history continues, and whoever stands at `other` takes it by the

@@ -14,6 +14,17 @@ namespace {
 
 constexpr std::size_t change_limit = 512 * 1024;
 
+/// Of the history that the other node had at the meeting.
+Position other_end(const Json& divergence) {
+  Position end;
+  const Json peer = divergence.value("peer", Json());
+  if (!peer.is_object()) return end;
+  end.generation = {peer.value("counter", std::uint64_t{0}), peer.value("uuid", "")};
+  end.index = peer.value("committed", std::uint64_t{0});
+  end.hash = peer.value("hash", "");
+  return end;
+}
+
 }  // namespace
 
 void LogMachine::initialise(Ticket ticket, const std::string& uuid) {
@@ -97,7 +108,8 @@ void LogMachine::take_generation(Ticket ticket, const std::string& uuid, const s
   if (state == LinkState::syncing || state == LinkState::together) {
     return answer(ticket, Error(ErrorCode::busy, fmt::format("{} is in contact: nobody decides alone", peer_name())).with_next("hvctl info"));
   }
-  if (state != LinkState::apart) return answer(ticket, refusal());
+  const bool goes_on_apart = state == LinkState::diverged && !holds && !peer_present();
+  if (state != LinkState::apart && !goes_on_apart) return answer(ticket, refusal());
   Persist step = facts();
   step.essential = true;
   auto next = with_tentative(image_.last_index(), step);
@@ -112,10 +124,12 @@ void LogMachine::take_generation(Ticket ticket, const std::string& uuid, const s
   record.base_index = image_.last_index();
   record.base_hash = image_.last_hash();
   record.recent = standing_of(image_).hashes;
+  if (goes_on_apart) record.apart_from = other_end(*image_.diverged);
   LogEntry entry = generation_entry(record, format_of(*next));
   step.committed_index = entry.index;
   step.committed_hash = entry.hash;
   step.alone = true;
+  if (goes_on_apart) step.diverged = Json();
   step.append.push_back(std::move(entry));
   step.generations = with_newest(image_.generations, std::move(record));
   next_state_ = std::move(*next);

@@ -49,6 +49,7 @@ Json GenerationRecord::to_json() const {
   Json json = {{"counter", ref.counter}, {"uuid", ref.uuid}, {"taken_by", taken_by}, {"proof", proof},
                {"base_index", base_index}, {"base_hash", base_hash}, {"recent", tail}};
   if (settles) json["settles"] = mcv::to_json(*settles);
+  if (apart_from) json["apart_from"] = mcv::to_json(*apart_from);
   return json;
 }
 
@@ -63,6 +64,7 @@ Result<GenerationRecord> GenerationRecord::from_json(const Json& json) {
   record.base_hash = fields.required<std::string>("base_hash");
   const Json* tail = fields.array("recent");
   const Json* settled = fields.object("settles", false);
+  const Json* apart = fields.object("apart_from", false);
   MCV_CHECK(fields.finish_lenient());
   for (const Json& item : *tail) {
     if (!item.is_array() || item.size() != 2 || !item[0].is_number_unsigned() || !item[1].is_string()) {
@@ -72,6 +74,9 @@ Result<GenerationRecord> GenerationRecord::from_json(const Json& json) {
   }
   if (settled != nullptr) {
     MCV_TRY(record.settles, position_from_json(*settled));
+  }
+  if (apart != nullptr) {
+    MCV_TRY(record.apart_from, position_from_json(*apart));
   }
   return record;
 }

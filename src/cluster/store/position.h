@@ -43,6 +43,9 @@ struct GenerationRecord {
   /// A person chose this history, and the one that ended exactly there is given up for it. Whoever stands at that end takes
   /// this one; nobody else does, and nobody who went on from there.
   std::optional<Position> settles = {};
+  /// Where the other node's history ended when the two met and stood apart, while nobody has chosen: it is not part of this one. The
+  /// word that the other node is lost began this generation; should it come back, they stand apart again.
+  std::optional<Position> apart_from = {};
 
   Json to_json() const;
   static Result<GenerationRecord> from_json(const Json& json);

@@ -91,7 +91,8 @@ class SharedState {
   boost::asio::awaitable<bool> wait_together(std::chrono::milliseconds deadline);
 
   /// Takes authority: adopts the tentative entries held here and commits alone until contact. The caller has the proof
-  /// (DESIGN 5) and names it. Only from `apart`; `busy` while the peer is in the group, `diverged` when diverged.
+  /// (DESIGN 5) and names it. Only from `apart`, or from `diverged` while the peer is not in the group: then both histories stay as
+  /// they are. `busy` or `diverged` while the peer is in the group.
   boost::asio::awaitable<Result<Committed>> take_generation(std::string proof);
   /// The same by a proof that is in the configuration: `no_authority` unless it holds in the state the generation begins
   /// with, tentative entries adopted.

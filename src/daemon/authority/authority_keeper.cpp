@@ -548,6 +548,7 @@ asio::awaitable<Result<AuthorityKeeper::Confirmed>> AuthorityKeeper::confirm_dow
   const authority::Standpoint before = standpoint();
   result.left_out = authority::coverage(before, node_.shared.current(), node_.drbd.volumes()).left_out;
   result.after_leave = authority::asks_about_leave(before);
+  result.two_histories = authority::stands_apart(before);
   if (const authority::Leave* leave = before.own_leave.standing()) result.left_at = leave->wall_seconds;
   else if (before.own_left) result.left_at = before.own_left->wall_seconds;
   if (!facts) co_return result;

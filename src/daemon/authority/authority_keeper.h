@@ -53,6 +53,7 @@ class AuthorityKeeper {
 
   struct Confirmed {
     bool after_leave = false;            ///< this node had left in order: the other one was let go on
+    bool two_histories = false;          ///< and that of the other node is not here
     std::int64_t left_at = 0;            ///< ... by its wall clock; 0: not known
     std::vector<VolumeName> covered;
     std::map<VolumeName, authority::Freshness> left_out;

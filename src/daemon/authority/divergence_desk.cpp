@@ -26,7 +26,7 @@ constexpr std::size_t longest_summary = 200;
 Error needs_both(const std::string& peer, const Error& cause) {
   return Error(ErrorCode::peer_unreachable, fmt::format("the choice between two histories needs both nodes, and {} did not answer ({})", peer, cause.message()))
       .with_safe("both histories are kept, nothing was changed")
-      .with_next(fmt::format("bring {} and the link to it back, then the same command again", peer));
+      .with_next(fmt::format("bring {0} and the link to it back, then the same command again. Only if {0} is lost for good: hvctl cluster confirm-down {0}", peer));
 }
 
 Error busy(const std::string& why, const std::string& next) { return Error(ErrorCode::busy, why).with_safe("both histories are kept, nothing was changed").with_next(next); }

@@ -32,6 +32,7 @@ Json answer_of(const Node& node, const AuthorityKeeper::Confirmed& confirmed) {
                  {"generation", node.shared.position().generation.counter},
                  {"last_contact", nullptr},
                  {"after_leave", confirmed.after_leave},
+                 {"two_histories", confirmed.two_histories},
                  {"left_at", nullptr}};
   if (confirmed.left_at != 0) answer["left_at"] = confirmed.left_at;
   const LastContact last = node.authority.last_contact();

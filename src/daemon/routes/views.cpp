@@ -309,6 +309,9 @@ bool warn_of_cluster(Json& warnings, const Node& node, const std::string& decide
   } else if (authority == authority::Authority::by_word && authority::decides_after_leave(standpoint)) {
     warn(warnings, "peer-unreachable", fmt::format("{0} was confirmed down although it was let go on when this node left: this node decides alone without what {0} wrote and decided since, changes are stored on one node", standpoint.peer.str()),
          fmt::format("each replicated disk stays closed until its copy here is accepted by name (hvctl drbd list, hvctl cluster accept-copy DISK). When {0} is lost for good: hvctl cluster remove-node --node {0} --dead; when it is switched on after all neither history is overwritten and a person has to choose", standpoint.peer.str()));
+  } else if (authority == authority::Authority::by_word && authority::stands_apart(standpoint)) {
+    warn(warnings, "peer-unreachable", fmt::format("{0} was confirmed down while two histories stood: this node goes on alone with its own, without what {0} decided and wrote alone, changes are stored on one node", standpoint.peer.str()),
+         fmt::format("a disk that stays closed is opened by its name (hvctl drbd list, hvctl cluster accept-copy DISK). When {0} is lost for good: hvctl cluster remove-node --node {0} --dead; when it is switched on after all neither history is overwritten and a person has to choose", standpoint.peer.str()));
   } else if (authority == authority::Authority::by_word) {
     warn(warnings, "peer-unreachable", fmt::format("{} was confirmed down: this node decides alone, changes are stored on one node", standpoint.peer.str()),
          fmt::format("bring {} back: it takes over what was decided and is resynchronised from here", standpoint.peer.str()));

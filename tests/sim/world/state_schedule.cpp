@@ -119,6 +119,7 @@ class StateWorld {
   void take_authority();
   void decide_on_both();
   void choose(std::size_t base);
+  void go_on_apart(std::size_t base);
   bool kept_apart();
 };
 
@@ -319,6 +320,32 @@ void StateWorld::decide_on_both() {
   run_events([] { return false; }, std::chrono::milliseconds(chance().below(5000)));
 }
 
+/// The other node is said to be lost for good, falsely: `base` goes on with its history, and changes are made in it. Nothing of the
+/// other one is given up by that: they stand apart again.
+void StateWorld::go_on_apart(std::size_t base) {
+  corosync_.cut();
+  run_events([&] { return !up(base) || !state(base).link().peer_in_group; }, 20s);
+  if (!up(base)) return;
+  both_decide_ = true;
+  const bool crashes = chance().one_in(4);
+  auto taken = start(lives_[base]->tasks, state(base).take_generation("confirm-down of a lost node, falsely"));
+  std::uint64_t steps = chance().below(crashes ? 60 : 4000);
+  run_events([&] { return steps-- == 0; }, 20s);
+  if (crashes) {
+    end_daemon(base);
+    start_daemon(base);
+    run_events([] { return false; }, 2s);
+  } else {
+    for (std::uint64_t i = chance().below(4); i > 0; --i) ask(base);
+    run_events([] { return false; }, 2s);
+  }
+  ++report_.covered[fmt::format("go on with one of two histories × {}", crashes ? "the daemon dies" : "none")];
+  corosync_.heal();
+  const auto are_both = [&](LinkState wanted) { return up(0) && up(1) && state(0).link().state == wanted && state(1).link().state == wanted; };
+  const auto see_each_other = [&] { return state(0).link().peer_in_group && state(1).link().peer_in_group; };
+  run_events([&] { return are_both(LinkState::together) || (are_both(LinkState::diverged) && see_each_other()); }, 60s);
+}
+
 /// A person chooses on `base`, whose daemon may die at any step of it; the other one's as well.
 void StateWorld::choose(std::size_t base) {
   if (!up(base) || !up(1 - base)) return;
@@ -357,18 +384,27 @@ bool StateWorld::kept_apart() {
     revive();
     if (!run_events(settled, 120s)) break;
     if (link(0) == LinkState::together) break;
-    for (const auto& asked : asked_) {
-      if (ever_diverged) break;
-      const bool with_a = state(0).current().setting(asked->key).has_value();
-      const bool with_b = state(1).current().setting(asked->key).has_value();
-      if (with_a != with_b) only_there[with_a ? 0 : 1].insert(asked->id);
-    }
+    const auto look_at_both = [&] {
+      // A choice of before may have become durable meanwhile: there is one history then.
+      if (link(0) != LinkState::diverged || link(1) != LinkState::diverged) return;
+      only_there = {};
+      for (const auto& asked : asked_) {
+        const bool with_a = state(0).current().setting(asked->key).has_value();
+        const bool with_b = state(1).current().setting(asked->key).has_value();
+        if (with_a != with_b) only_there[with_a ? 0 : 1].insert(asked->id);
+      }
+    };
+    look_at_both();
     ever_diverged = true;
     for (const std::size_t node : {std::size_t{0}, std::size_t{1}}) {
       const auto refused = finish(node, state(node).propose({fmt::format("late-{:06}", next_change_++), "late", {put_setting(state(node).current(), "late", "1")}}));
       if (!refused || refused->ok()) violation(name_of(node) + " changes one of two histories");
     }
     const std::size_t base = chance().below(2);
+    if (chance().one_in(3)) {
+      go_on_apart(base);
+      look_at_both();
+    }
     if (chance().one_in(3)) {
       // Typed on both at once, each for its own: nobody hears of the other's choice.
       corosync_.cut();

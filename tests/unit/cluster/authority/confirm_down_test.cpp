@@ -33,7 +33,9 @@ TEST(ConfirmDown, Refusals) {
       {"an unknown node", [](auto&, std::string& node, auto&, auto&) { node = "C"; }, ErrorCode::not_found},
       {"a cluster of one", [](Standpoint& s, auto&, auto&, auto&) { s.link = LinkState::single; }, ErrorCode::not_found},
       {"no configuration", [](Standpoint& s, auto&, auto&, auto&) { s.link = LinkState::uninitialised; }, ErrorCode::not_initialised},
-      {"diverged", [](Standpoint& s, auto&, auto&, auto&) { s.link = LinkState::diverged; }, ErrorCode::diverged},
+      {"two histories, and it lives", [](Standpoint& s, auto&, PathsToPeer& p, auto&) { s.link = LinkState::diverged; p.answers_on_peer_link = true; }, ErrorCode::diverged},
+      {"two histories, and nobody said that it is off", [](Standpoint& s, auto&, auto&, std::optional<TypedFacts>& f) { s.link = LinkState::diverged; f->is_powered_off = false; }, ErrorCode::not_confirmed},
+      {"two histories, and corosync here does not say", [](Standpoint& s, auto&, PathsToPeer& p, auto&) { s.link = LinkState::diverged; p.in_membership.reset(); }, ErrorCode::no_authority},
       {"removed", [](Standpoint& s, auto&, auto&, auto&) { s.link = LinkState::removed; }, ErrorCode::no_authority},
       {"the store failed", [](Standpoint& s, auto&, auto&, auto&) { s.link = LinkState::failed; }, ErrorCode::io_error},
       {"confirmed already", [](Standpoint& s, auto&, auto&, auto&) { s = alone(); }, ErrorCode::authority_taken},
@@ -62,6 +64,40 @@ TEST(ConfirmDown, MayBeTypedAgainAfterAReboot) {
 
 TEST(ConfirmDown, MayBeTypedAgainWhenItCoversMore) {
   EXPECT_TRUE(ask(alone(), "B", silence(), TypedFacts{true, true}, {disk, VolumeName::trusted("vm2-0")}).ok());
+}
+
+TEST(ConfirmDown, GoesOnWithOneOfTwoHistoriesWhenTheOtherNodeIsSilent) {
+  Standpoint two = apart();
+  two.link = LinkState::diverged;
+  EXPECT_TRUE(ask(two, "B", silence(), TypedFacts{true, true}).ok());
+}
+
+TEST(Coverage, OfOneOfTwoHistoriesIsWhatThisNodeWroteItself) {
+  const ClusterState state = state_with_vm1(node_a);
+  const std::map<std::string, VolumeFacts> here{{"vm1-0", held()}};
+  Standpoint two = apart();
+  two.link = LinkState::diverged;
+  EXPECT_EQ(coverage(two, state, here).left_out.at(disk), Freshness::peer_may_have) << "B decided alone, with what is not known here";
+  two.ledger = Records().since(node_a, alone_since(generation(2, "A"), {disk})).ledger();
+  EXPECT_EQ(coverage(two, state, here).covered, std::vector<VolumeName>{disk});
+  // Typed: the same holds as long as this generation stands, after a reboot as well.
+  Standpoint word = apart();
+  word.link = LinkState::alone;
+  GenerationRecord last = generation(3, "A");
+  last.apart_from = Position{{2, "uuid-2B"}, 9, "h"};
+  word.generations.push_back(last);
+  EXPECT_TRUE(stands_apart(word));
+  EXPECT_EQ(coverage(word, state, here).left_out.at(disk), Freshness::peer_may_have);
+  EXPECT_EQ(freshness_alone(word, disk, &here.at("vm1-0")), Freshness::peer_may_have);
+  word.ledger = Records().since(node_a, alone_since(last, {})).ledger();
+  EXPECT_TRUE(may_act_alone(word));
+  AloneSince accepted = alone_since(last, {disk});
+  accepted.cause = cause_accepted;
+  word.ledger = Records().since(node_a, accepted).ledger();
+  EXPECT_EQ(freshness_alone(word, disk, &here.at("vm1-0")), Freshness::fresh);
+  // Over with the next contact.
+  word.link = LinkState::together;
+  EXPECT_FALSE(stands_apart(word));
 }
 
 TEST(Coverage, LeavesOutWhatMayBeOlder) {

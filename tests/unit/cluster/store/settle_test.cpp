@@ -134,6 +134,31 @@ TEST_F(SettleTest, TheOtherNodeMayComeMuchLater) {
   EXPECT_FALSE(state_b->current().setting("only-b"));
 }
 
+TEST_F(SettleTest, WhenTheOtherNodeIsLostOneHistoryGoesOnAndTheOtherIsNotGivenUp) {
+  EXPECT_EQ(clock.run(state_a->take_generation("confirm-down")).error().code(), ErrorCode::diverged) << "it is there: a person chooses";
+  const Position other = state_b->position();
+  bus.set_cut(true);
+  ASSERT_TRUE(clock.run_until([&] { return !state_a->link().peer_in_group && !state_b->link().peer_in_group; }));
+  std::function<bool(const ClusterState&)> holds = [](const ClusterState&) { return true; };
+  EXPECT_EQ(clock.run(state_a->take_generation_while(holds, "left")).error().code(), ErrorCode::diverged) << "what both agreed to says nothing now";
+  ASSERT_TRUE(clock.run(state_a->take_generation("confirm-down")).ok());
+  EXPECT_EQ(state_a->link().state, LinkState::alone);
+  EXPECT_EQ(state_a->generations().back().apart_from, other);
+  ASSERT_TRUE(clock.run(state_a->propose(set("later", "x"))).ok());
+  stop(state_a);
+  load_a();
+  EXPECT_EQ(state_a->link().state, LinkState::alone) << "durable";
+  EXPECT_EQ(state_a->generations().back().apart_from, other);
+  // It was not lost.
+  ASSERT_TRUE(clock.run(state_a->start_group()).ok());
+  meet();
+  EXPECT_EQ(state_a->current().setting("later"), "x");
+  EXPECT_TRUE(state_b->current().setting("only-b") && !state_b->current().setting("later"));
+  ASSERT_TRUE(clock.run(state_a->settle(choice(*state_b))).ok());
+  expect_one_history("A");
+  EXPECT_EQ(state_b->current().setting("later"), "x");
+}
+
 TEST_F(SettleTest, AChoiceThatCannotBeWrittenChangesNothing) {
   Settled settled = choice(*state_b);
   settled.change.mutations.push_back({Kind::vm, "vm1", std::nullopt, std::nullopt, Json{{"owner", "B"}}});

@@ -208,6 +208,59 @@ TEST_F(TwoHistories, AChoiceOutlivesTheNodeThatWasToTakeIt) {
   EXPECT_EQ(shown(b)["given_up"].size(), 1u);
 }
 
+TEST_F(TwoHistories, GoOnWithOneWhenTheOtherNodeIsLostForGood) {
+  part();
+  meet();
+  EXPECT_EQ(nodes.ask(a, "POST", "/v1/cluster/confirm-down", b_is_down).error->code(), ErrorCode::diverged) << "B answers: a person chooses";
+  nodes.switch_off(b);
+  nodes.pass(10s);
+  const auto refused = choose(a, "A");
+  EXPECT_NE(refused.error->next().find("hvctl cluster confirm-down B"), std::string::npos) << refused.error->next();
+  const auto asked = nodes.ask(a, "POST", "/v1/cluster/confirm-down", {{"node", "B"}, {"check_only", true}});
+  ASSERT_TRUE(asked.ok()) << asked.error->to_text();
+  EXPECT_TRUE(asked.body["two_histories"].get<bool>());
+  EXPECT_TRUE(asked.body["covered"].empty()) << "both went on alone with vm1-0: " << asked.body.dump(1);
+  nodes.must(a, "POST", "/v1/cluster/confirm-down", b_is_down);
+  EXPECT_EQ(link(a), LinkState::alone);
+  nodes.must(a, "PATCH", "/v1/vms/vm1", {{"cpus", 3}});
+  EXPECT_NE(text(a, "/v1/info").find("two histories stood"), std::string::npos);
+  // B may have written to it: opened by name, then it runs.
+  const auto closed = nodes.ask(a, "POST", "/v1/vms/vm1/start", Json::object());
+  ASSERT_TRUE(closed.error);
+  EXPECT_EQ(closed.error->code(), ErrorCode::not_up_to_date);
+  nodes.must(a, "POST", "/v1/cluster/accept-copy", {{"volume", "vm1-0"}, {"may_be_older", true}});
+  nodes.must(a, "POST", "/v1/vms/vm1/start", Json::object());
+  nodes.pass(5s);
+  EXPECT_EQ(guest(a), RunState::running);
+  // Nothing of B's was given up: it comes back after all, and both stand again.
+  nodes.switch_on(b);
+  nodes.pass(60s);
+  for (const std::size_t node : TwoNodes::both) EXPECT_EQ(link(node), LinkState::diverged) << to_text(link(node));
+  EXPECT_TRUE(has_bs_change(b));
+  EXPECT_EQ(state(a).vm(vm1)->cpus, 3u);
+  EXPECT_EQ(guest(a), RunState::running);
+  const auto chosen = choose(a, "A");
+  ASSERT_TRUE(chosen.ok()) << chosen.error->to_text();
+  expect_one_history();
+  EXPECT_EQ(state(b).vm(vm1)->cpus, 3u);
+  EXPECT_EQ(guest(a), RunState::running);
+}
+
+TEST_F(TwoHistories, TheOneThatGoesOnCanRemoveTheLostNode) {
+  part();
+  meet();
+  nodes.switch_off(b);
+  nodes.pass(10s);
+  nodes.must(a, "POST", "/v1/cluster/confirm-down", b_is_down);
+  nodes.must(a, "POST", "/v1/cluster/accept-copy", {{"volume", "vm1-0"}, {"may_be_older", true}});
+  nodes.must(a, "POST", "/v1/vms/vm1/start", Json::object());
+  nodes.must(a, "POST", "/v1/cluster/remove-node", {{"node", "B"}, {"dead", true}});
+  nodes.pass(30s);
+  EXPECT_EQ(link(a), LinkState::single) << to_text(link(a));
+  EXPECT_EQ(guest(a), RunState::running);
+  EXPECT_FALSE(shown(a)["diverged"].get<bool>());
+}
+
 TEST_F(TwoHistories, NothingIsChosenWhereThereIsOneHistory) {
   const auto refused = choose(a, "A");
   ASSERT_TRUE(refused.error);

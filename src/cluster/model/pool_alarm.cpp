@@ -53,7 +53,7 @@ PoolAlarm pool_alarm(const PoolFill& fill, PoolAlarm before) {
 
 PoolAdvice explain(PoolAlarm alarm, const PoolFill& fill, const PoolName& pool, const NodeName& node, const std::string& thin_pool) {
   if (alarm == PoolAlarm::broken) {
-    return {fmt::format("storage pool {} on {}: {}", pool.str(), node.str(), fill.problem), fmt::format("on {}: hvctl storage list; vgs; lvs", node.str())};
+    return {fmt::format("storage pool {} on {}: {}", pool.str(), node.str(), fill.problem), fmt::format("on {}: {}", node.str(), fill.remedy.empty() ? "hvctl storage list; vgs; lvs" : fill.remedy)};
   }
   const std::string shares = fill.metadata_percent ? fmt::format("data {:.1f} %, metadata {:.1f} %", fill.data_percent, *fill.metadata_percent) : fmt::format("{:.1f} % used", fill.data_percent);
   std::string text = fmt::format("storage pool {} on {} fills up: {}{}", pool.str(), node.str(), shares, consequence(alarm));
@@ -65,6 +65,7 @@ PoolAdvice explain(PoolAlarm alarm, const PoolFill& fill, const PoolName& pool, 
 
 Json to_json(const PoolFacts& facts) {
   Json json = {{"alarm", to_text(facts.alarm)}, {"data_hundredths", hundredths(facts.fill.data_percent)}, {"problem", facts.fill.problem}};
+  if (!facts.fill.remedy.empty()) json["remedy"] = facts.fill.remedy;
   if (facts.fill.metadata_percent) json["metadata_hundredths"] = hundredths(*facts.fill.metadata_percent);
   return json;
 }
@@ -75,6 +76,7 @@ Result<PoolFacts> pool_facts_from_json(const Json& json) {
   facts.fill.data_percent = fields.required<std::uint32_t>("data_hundredths") / 100.0;
   if (const auto metadata = fields.optional<std::uint32_t>("metadata_hundredths")) facts.fill.metadata_percent = *metadata / 100.0;
   facts.fill.problem = fields.required<std::string>("problem");
+  facts.fill.remedy = fields.optional_or<std::string>("remedy", "");
   const auto alarm = fields.required<std::string>("alarm");
   MCV_CHECK(fields.finish_lenient());
   for (const PoolAlarm known : {PoolAlarm::filling, PoolAlarm::nearly_full, PoolAlarm::full, PoolAlarm::broken}) {

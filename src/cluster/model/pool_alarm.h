@@ -15,7 +15,8 @@ namespace mcv {
 struct PoolFill {
   double data_percent = 0;                 ///< of a thin pool's data, or of a directory's file system
   std::optional<double> metadata_percent;  ///< of a thin pool
-  std::string problem;                     ///< it is not there, or cannot be read; the shares say nothing then
+  std::string problem;                     ///< it is not there, cannot be read, or is not as it should be; the shares say nothing then
+  std::string remedy = {};                 ///< the command against it, on that node; empty: it depends
 
   /// The one that runs out first.
   double worst() const;

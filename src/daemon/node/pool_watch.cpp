@@ -16,7 +16,7 @@ namespace {
 /// A thick pool gives each volume all of its room at once: however full it is, nothing in it runs out.
 bool can_run_out(const PoolRecord& record) { return record.kind != PoolKind::thick; }
 
-PoolFill fill_of(const PoolRecord& record, const Result<lvm::PoolUsage>& usage) {
+PoolFill fill_of(const PoolRecord& record, const lvm::Pool& pool, const Result<lvm::PoolUsage>& usage) {
   PoolFill fill;
   if (!usage.ok()) {
     fill.problem = usage.error().message();
@@ -24,7 +24,13 @@ PoolFill fill_of(const PoolRecord& record, const Result<lvm::PoolUsage>& usage) 
     fill.data_percent = usage->data_percent.value_or(0);
     fill.metadata_percent = usage->metadata_percent.value_or(0);
     // New blocks of a pool without it hold what was deleted before; a fresh pair of disks would not be equal.
-    if (!usage->zeroing) fill.problem = fmt::format("zeroing of {} is off, so that new disks would show what was deleted before", record.thin_pool);
+    if (!usage->zeroing) {
+      fill.problem = fmt::format("zeroing of {} is off, so that new disks would show what was deleted before", record.thin_pool);
+      fill.remedy = fmt::format("lvchange --zero y {}/{}", pool.volume_group, pool.thin_pool);
+    } else if (!usage->fails_when_full) {
+      fill.problem = fmt::format("{} lets writes wait when it is full: guests would stand still for a minute before their copy here is given up", record.thin_pool);
+      fill.remedy = lvm::command_against_waiting(pool);
+    }
   } else if (can_run_out(record) && usage->size.count() > 0) {
     fill.data_percent = 100.0 * static_cast<double>(usage->size.count() - usage->free.count()) / static_cast<double>(usage->size.count());
   }
@@ -62,11 +68,11 @@ asio::awaitable<void> PoolWatch::look() {
     const auto record = PoolRecord::from_json(entry.value);
     if (!record.ok()) continue;
     known.insert(key);
-    lvm::Pool pool = lvm::pool_on(*record, node_.self());
-    const auto usage = co_await lvm::pool_usage(node_.host, std::move(pool));
+    const lvm::Pool pool = lvm::pool_on(*record, node_.self());
+    const auto usage = co_await lvm::pool_usage(node_.host, pool);
     // A tool that was slow or killed says nothing of the pool.
     if (!usage.ok() && usage.error().code() != ErrorCode::pool_missing) continue;
-    note(*record, fill_of(*record, usage));
+    note(*record, fill_of(*record, pool, usage));
   }
   std::erase_if(seen_, [&](const auto& entry) { return !known.contains(entry.first); });
 }

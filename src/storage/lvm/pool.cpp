@@ -66,6 +66,12 @@ Status check_room(const Pool& pool, const PoolUsage& usage, Bytes size) {
     return Error(ErrorCode::pool_full, fmt::format("storage pool {} has {} free, {} are needed", pool.name.str(), usage.free.to_text(), size.to_text()))
         .with_safe("nothing was created");
   }
+  // One leg's full pool must not stop its guest (DESIGN 6).
+  if (!usage.fails_when_full) {
+    return Error(ErrorCode::not_suitable, fmt::format("the thin pool {}/{} lets writes wait when it is full, and every guest that writes to it", pool.volume_group, pool.thin_pool))
+        .with_safe("nothing was created; existing volumes go on")
+        .with_next(command_against_waiting(pool));
+  }
   const double data = usage.data_percent.value_or(0);
   const double metadata = usage.metadata_percent.value_or(0);
   if (data < create_limit_percent && metadata < create_limit_percent) return success();
@@ -74,6 +80,16 @@ Status check_room(const Pool& pool, const PoolUsage& usage, Bytes size) {
       .with_safe("existing volumes go on")
       .with_next(fmt::format("lvextend --size +10G {}/{}", pool.volume_group, pool.thin_pool));
 }
+
+Status check_whole_copy(const Pool& pool, const PoolUsage& usage, Bytes copied) {
+  if (copied <= usage.free) return success();
+  return Error(ErrorCode::pool_full, fmt::format("storage pool {} has {} of {} free, and the copy takes {}", pool.name.str(), usage.free.to_text(), usage.size.to_text(), copied.to_text()))
+      .with_safe("nothing was copied; the other copy is not touched")
+      .with_next(pool.kind == PoolKind::thin ? fmt::format("lvextend --size +{}G {}/{}", ((copied - usage.free).count() >> 30) + 1, pool.volume_group, pool.thin_pool)
+                                             : fmt::format("vgextend {} DEVICE", pool.volume_group));
+}
+
+std::string command_against_waiting(const Pool& pool) { return fmt::format("lvchange --errorwhenfull y {}/{}", pool.volume_group, pool.thin_pool); }
 
 Result<PoolUsage> thin_pool_usage(const Pool& pool, const std::vector<LogicalVolume>& volumes) {
   const LogicalVolume* thin = find(volumes, pool.volume_group, pool.thin_pool);
@@ -88,6 +104,7 @@ Result<PoolUsage> thin_pool_usage(const Pool& pool, const std::vector<LogicalVol
   usage.metadata_percent = thin->metadata_percent;
   usage.free = thin->size - share(thin->size, thin->data_percent.value_or(0));
   usage.zeroing = thin->zeroing;
+  usage.fails_when_full = thin->fails_when_full;
   return usage;
 }
 
@@ -146,7 +163,12 @@ asio::awaitable<Result<bool>> ensure_pool(host::Host& host, Pool pool, std::opti
           .with_safe("it was not touched")
           .with_next(fmt::format("lvchange --zero y {}/{}", pool.volume_group, pool.thin_pool));
     }
-    if (!found->fails_when_full && found->has_tag(tag)) {
+    if (!found->fails_when_full && !found->has_tag(tag)) {
+      co_return Error(ErrorCode::already_exists, fmt::format("the thin pool {}/{} lets writes wait when it is full, and every guest that writes to it", pool.volume_group, pool.thin_pool))
+          .with_safe("it was not touched")
+          .with_next(command_against_waiting(pool));
+    }
+    if (!found->fails_when_full) {
       MCV_CO_CHECK(co_await make_it_fail_when_full(host, pool));
     }
     co_return false;

@@ -30,12 +30,19 @@ struct PoolUsage {
   std::optional<double> data_percent;      ///< thin
   std::optional<double> metadata_percent;  ///< thin
   bool zeroing = false;                    ///< thin: a fresh volume reads as zeros
+  bool fails_when_full = true;             ///< thin: a write that needs room fails at once; otherwise it waits, a minute as LVM comes, and its guest with it
 };
 
 /// Above this share of data or metadata nothing new is created (DESIGN 6).
 inline constexpr double create_limit_percent = 90.0;
-/// Pure: `pool_full` when the pool is past the limit, or when a thick volume or file of `size` does not fit.
+/// Pure: `pool_full` when the pool is past the limit, or when a thick volume or file of `size` does not fit. `not_suitable` for a thin
+/// pool that lets writes wait when it is full.
 Status check_room(const Pool& pool, const PoolUsage& usage, Bytes size);
+
+/// Pure: room for `copied` bytes that another node's copy fills at once; what a guest writes over time is not asked for. `pool_full`.
+Status check_whole_copy(const Pool& pool, const PoolUsage& usage, Bytes copied);
+/// "lvchange --errorwhenfull y vg0/fast"
+std::string command_against_waiting(const Pool& pool);
 
 /// Pure: a thin pool's usage from LVM's list; `pool_missing` when it is not there.
 Result<PoolUsage> thin_pool_usage(const Pool& pool, const std::vector<LogicalVolume>& volumes);

@@ -160,6 +160,28 @@ TEST(Pools, RefuseNewVolumesAboveNinetyPercent) {
   EXPECT_EQ(check_room(thick_pool(), usage, Bytes::gib(2)).error().code(), ErrorCode::pool_full);
 }
 
+TEST(Pools, TakeAWholeCopyOnlyWhereItFits) {
+  PoolUsage usage;
+  usage.size = Bytes::gib(10);
+  usage.free = Bytes::gib(2);
+  EXPECT_TRUE(check_whole_copy(thin_pool(), usage, Bytes::gib(2)).ok());
+  const Status refused = check_whole_copy(thin_pool(), usage, Bytes::gib(3));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), ErrorCode::pool_full);
+  for (const char* figure : {"2 GiB of 10 GiB free", "takes 3 GiB"}) EXPECT_NE(refused.error().message().find(figure), std::string::npos) << refused.error().message();
+  EXPECT_EQ(refused.error().next(), "lvextend --size +2G vg0/mcv-fast");
+}
+
+TEST(Pools, ThatLetWritesWaitTakeNothingNew) {
+  PoolUsage usage;
+  usage.data_percent = 1;
+  usage.fails_when_full = false;
+  const Status refused = check_room(thin_pool(), usage, Bytes::mib(1));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), ErrorCode::not_suitable);
+  EXPECT_EQ(refused.error().next(), "lvchange --errorwhenfull y vg0/mcv-fast");
+}
+
 TEST(Pools, AreMadeOnceAndFailWritesWhenFull) {
   Machine machine;
   FakeLvm lvm(machine);
@@ -170,6 +192,15 @@ TEST(Pools, AreMadeOnceAndFailWritesWhenFull) {
   lvm.volumes.at("mcv-fast").when_full = "queue";  // a crash between the two commands
   EXPECT_TRUE(machine.run(ensure_pool(machine.host, thin_pool(), Bytes::gib(4))).ok());
   EXPECT_EQ(lvm.volumes.at("mcv-fast").when_full, "error");
+  // Somebody else's: refused, and told why.
+  const std::string tags = lvm.volumes.at("mcv-fast").tags;
+  lvm.volumes.at("mcv-fast").tags = "";
+  lvm.volumes.at("mcv-fast").when_full = "queue";
+  const auto foreign = machine.run(ensure_pool(machine.host, thin_pool(), Bytes::gib(4)));
+  ASSERT_FALSE(foreign.ok());
+  EXPECT_EQ(foreign.error().next(), "lvchange --errorwhenfull y vg0/mcv-fast");
+  EXPECT_EQ(lvm.volumes.at("mcv-fast").when_full, "queue");
+  lvm.volumes.at("mcv-fast").tags = tags;
   lvm.volumes.at("mcv-fast").zero = "";
   EXPECT_EQ(machine.run(ensure_pool(machine.host, thin_pool(), Bytes::gib(4))).error().code(), ErrorCode::already_exists);
   Pool elsewhere = thin_pool();

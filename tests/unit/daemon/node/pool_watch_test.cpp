@@ -82,6 +82,26 @@ TEST_F(PoolWatched, APoolThatIsGoneIsToldOfItsNode) {
   for (const std::size_t asked : {a, b}) EXPECT_THAT(warnings(asked), testing::ElementsAre(HasSubstr("pool-missing: storage pool fast on B: ")));
 }
 
+// A queueing pool holds writes for a minute, and the other copy's guest with them.
+TEST_F(PoolWatched, APoolThatLetsWritesWaitIsToldWithTheCommandAndTakesNothingNew) {
+  nodes_.machine(b).lvm.volumes.at("vg0/mcv-fast").fails_when_full = false;
+  nodes_.pass(2 * PoolWatch::pause);
+  for (const std::size_t asked : {a, b}) {
+    ASSERT_EQ(warnings(asked).size(), 1u);
+    EXPECT_THAT(warnings(asked)[0], HasSubstr("lets writes wait when it is full"));
+    EXPECT_THAT(warnings(asked)[0], HasSubstr("on B: lvchange --errorwhenfull y vg0/mcv-fast"));
+  }
+  const Json disk = {{"size", std::uint64_t{64} << 20}};
+  const Json vm = {{"name", "vm2"}, {"cpus", 1}, {"memory", std::uint64_t{128} << 20}, {"disks", Json::array({disk})}, {"storage_type", "drbd"}, {"networks", Json::array()}, {"hypervisor", "qemu"}};
+  EXPECT_FALSE(nodes_.command(a, "POST", "/v1/vms", vm));
+  EXPECT_FALSE(nodes_.machine(b).lvm.volumes.contains("vg0/mcv-vm2-0"));
+  EXPECT_FALSE(nodes_.machine(a).lvm.volumes.contains("vg0/mcv-vm2-0")) << "undone on the other node as well";
+  nodes_.machine(b).lvm.volumes.at("vg0/mcv-fast").fails_when_full = true;
+  nodes_.pass(2 * PoolWatch::pause);
+  EXPECT_TRUE(warnings(a).empty());
+  EXPECT_TRUE(nodes_.command(a, "POST", "/v1/vms", vm));
+}
+
 TEST_F(PoolWatched, APoolThatWasDeletedIsForgotten) {
   nodes_.must(a, "DELETE", "/v1/vms/vm1", Json());
   nodes_.machine(b).lvm.volumes.at("vg0/mcv-fast").size = 1u << 30;

@@ -44,6 +44,7 @@ const std::vector<std::pair<std::string, Schedule>> kinds = {
     {"repair", repair_schedule},
     {"attach", attach_schedule},
     {"orphan", orphan_schedule},
+    {"late-delete", late_delete_schedule},
     {"answer", answer_schedule},
     {"verify", verify_schedule},
 };

@@ -7,6 +7,7 @@
 
 #include "cluster/authority/settlement.h"
 #include "cluster/host/processes.h"
+#include "cluster/model/pending_delete.h"
 #include "cluster/model/access_records.h"
 #include "cluster/model/peer_loss_policy.h"
 
@@ -69,7 +70,7 @@ class Repeating {
 
   std::vector<ToRepeat> run() {
     for (const auto& [kind, key] : touched()) {
-      if (is_given_up_list(kind, key)) continue;
+      if (is_given_up_list(kind, key) || (kind == Kind::setting && is_pending_delete(key))) continue;
       switch (kind) {
         case Kind::network: network(NetworkName::trusted(key)); break;
         case Kind::pool: pool(PoolName::trusted(key)); break;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/model/removal.h"
 
+#include "cluster/model/pending_delete.h"
+
 namespace mcv {
 namespace {
 
@@ -50,6 +52,10 @@ std::vector<Mutation> removal_mutations(const ClusterState& state, const NodeRec
   if (being_removed(state)) mutations.push_back(erase_at(state, Kind::setting, removing_setting));
   const RemovedNode removed{leaver, after.counter, removal};
   mutations.push_back(put_setting(state, key_of(leaver.fingerprint), canonical(removed.to_json())));
+  // Its copies go into quarantine, those it still had of deleted disks with them.
+  for (const PendingDelete& pending : pending_deletes(state)) {
+    if (pending.node == leaver.name) mutations.push_back(forget_delete(pending.node, pending.volume.name));
+  }
   for (const VmRecord& vm : state.vms()) {
     if (vm.owner != leaver.name) continue;
     Json owner = {{"owner", heir.str()}};

@@ -18,4 +18,17 @@ Plan delete_orphan(const NodeName& node, const std::string& name, const std::vec
   return plan;
 }
 
+Plan late_delete(const PendingDelete& pending, bool vm_is_gone) {
+  const std::string& name = pending.volume.name.str();
+  Plan plan;
+  plan.kind = "late-delete";
+  plan.object = fmt::format("orphan/{}/{}", pending.node.str(), pending.volume.resource());
+  plan.summary = fmt::format("remove {}, which was deleted while {} was away", name, pending.node.str());
+  plan.locks = {{"vm/" + pending.volume.vm.str(), false}, {plan.object, false}};
+  plan.steps.push_back(orphan_remove_deleted(pending));
+  if (vm_is_gone) plan.steps.push_back(guest_forget(pending.node, pending.volume.vm));
+  plan.steps.push_back(record(pending.node, {forget_delete(pending.node, pending.volume.name)}, fmt::format("forget that {} was still to be removed", name), /*commits=*/true));
+  return plan;
+}
+
 }  // namespace mcv::plans

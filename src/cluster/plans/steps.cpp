@@ -181,6 +181,10 @@ PlannedStep orphan_remove(const NodeName& node, const std::string& name, const s
   return step("orphan.remove", node, {{"name", name}, {"made_by", made_by}}, fmt::format("remove {}: {}", name, fmt::join(parts, ", ")));
 }
 
+PlannedStep orphan_remove_deleted(const PendingDelete& pending) {
+  return step("orphan.remove_deleted", pending.node, {{"pending", pending.to_json()}}, fmt::format("check that {} is the copy that was deleted, and remove every trace of it", pending.volume.name.str()));
+}
+
 PlannedStep remove_ready(const NodeName& node, const NodeName& leaver) {
   return step("remove.ready", node, {{"leaver", leaver.str()}}, node == leaver ? fmt::format("check that nothing runs on {}", leaver.str()) : fmt::format("check that every copy on {} is whole", node.str()));
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cluster/model/cluster_state.h"
+#include "cluster/model/pending_delete.h"
 #include "cluster/plan/plan.h"
 #include "cluster/plans/gate_rule.h"
 
@@ -93,6 +94,9 @@ PlannedStep drbd_attach(const NodeName& node, const VolumeRecord& volume, bool i
 
 /// What belongs to nothing, by name, as long as `made_by` made it. No undo: it was asked for.
 PlannedStep orphan_remove(const NodeName& node, const std::string& name, const std::vector<std::string>& made_by, const std::vector<std::string>& parts);
+
+/// The copy of a volume that was deleted while this node was away, if it is that copy. No undo.
+PlannedStep orphan_remove_deleted(const PendingDelete& pending);
 
 // A removal runs on the node that stays. Up to its commit nothing but the announcement is made; after it both sides finish, each
 // by itself if need be.

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "cluster/model/access_records.h"
+#include "cluster/model/pending_delete.h"
 #include "cluster/plans/steps.h"
 
 namespace mcv::plans {
@@ -135,6 +136,36 @@ void add_release_steps(Plan& plan, const ClusterState& state, const VmRecord& vm
   }
 }
 
+/// What `absent` keeps of a volume, or why that cannot be told.
+Result<PendingDelete> kept_by(const ClusterState& state, const VolumeRecord& volume, const AbsentNode& absent) {
+  PendingDelete pending;
+  pending.node = absent.name;
+  pending.volume = volume;
+  MCV_TRY(pending.pool, state.pool(volume.pool));
+  pending.wall_seconds = absent.wall_seconds;
+  const auto known = absent.generations.find(volume.name);
+  if (volume.kind == VolumeKind::drbd && known != absent.generations.end() && !known->second.empty()) {
+    pending.generations = known->second;
+    return pending;
+  }
+  const char* why = volume.kind == VolumeKind::local ? "is there alone" : "is not attached here, so that the copy there could not be told from another one";
+  return Error(ErrorCode::peer_unreachable, fmt::format("{} {} and {} is away", volume.name.str(), why, absent.name.str()))
+      .with_safe("nothing was deleted")
+      .with_next(fmt::format("hvctl drbd list; or bring {} back, then: hvctl vm delete {}", absent.name.str(), volume.vm.str()));
+}
+
+/// A copy that nobody removed yet has the name.
+Status check_no_remains(const ClusterState& state, const std::vector<VolumeRecord>& volumes) {
+  for (const PendingDelete& pending : pending_deletes(state)) {
+    const bool is_taken = std::any_of(volumes.begin(), volumes.end(), [&](const VolumeRecord& volume) { return volume.name == pending.volume.name; });
+    if (!is_taken) continue;
+    return Error(ErrorCode::in_use, fmt::format("{} still has a copy of the {} that was deleted while it was away", pending.node.str(), pending.volume.name.str()))
+        .with_safe("nothing was changed")
+        .with_next(fmt::format("bring {} back: it removes that copy by itself; hvctl storage list-orphans shows it. Or use another name", pending.node.str()));
+  }
+  return success();
+}
+
 }  // namespace
 
 Result<Plan> create_vm(const ClusterState& state, const Facts& facts, const NodeName& here, const requests::CreateVm& request, const VmIdentity& identity) {
@@ -173,6 +204,7 @@ Result<Plan> create_vm(const ClusterState& state, const Facts& facts, const Node
   MCV_CHECK(check_sides(pool, facts, nodes));
   std::vector<VolumeRecord> volumes = volumes_for(request, pool, owner);
   for (VolumeRecord& volume : volumes) volume.verdict.wall_seconds = identity.wall_seconds;
+  MCV_CHECK(check_no_remains(state, volumes));
   std::vector<Mutation> mutations;
   for (const VolumeRecord& volume : volumes) {
     vm.volumes.push_back(volume.name);
@@ -184,7 +216,7 @@ Result<Plan> create_vm(const ClusterState& state, const Facts& facts, const Node
   return plan;
 }
 
-Result<Plan> delete_vm(const ClusterState& state, const Facts& facts, const VmName& name) {
+Result<Plan> delete_vm(const ClusterState& state, const Facts& facts, const VmName& name, const std::optional<AbsentNode>& absent) {
   MCV_TRY(VmRecord vm, state.vm(name));
   if (vm.lock) return locked(vm);
   if (vm.delete_protection) {
@@ -198,14 +230,25 @@ Result<Plan> delete_vm(const ClusterState& state, const Facts& facts, const VmNa
         .with_next(fmt::format("hvctl vm stop {}", name.str()));
   }
   Plan plan = plan_for(name, "vm-delete", fmt::format("delete {} and its disks", name.str()));
-  const NodeName coordinator = vm.owner;
+  NodeName coordinator = vm.owner;
+  for (const NodeRecord& node : state.nodes()) {
+    if (absent && vm.owner == absent->name && node.name != absent->name) coordinator = node.name;
+  }
   plan.steps.push_back(record(coordinator, {patch(Kind::vm, name.str(), {{"deleting", true}}, Json{{"owner", vm.owner.str()}})}, fmt::format("mark {} as being deleted", name.str()), /*commits=*/true));
   std::vector<Mutation> erasures;
   for (const VolumeRecord& volume : state.volumes_of(vm)) {
-    for (const NodeName& node : sides(state, volume.kind, NodeName::trusted(volume.node))) plan.steps.push_back(volume_remove(node, {volume, std::nullopt}));
+    for (const NodeName& node : sides(state, volume.kind, NodeName::trusted(volume.node))) {
+      if (!absent || node != absent->name) {
+        plan.steps.push_back(volume_remove(node, {volume, std::nullopt}));
+        continue;
+      }
+      MCV_TRY(const PendingDelete kept, kept_by(state, volume, *absent));
+      erasures.push_back(remember_delete(kept));
+    }
     erasures.push_back(erase(Kind::volume, volume.name.str()));
   }
   for (const NodeRecord& node : state.nodes()) {
+    if (absent && node.name == absent->name) continue;
     plan.steps.push_back(guest_release(node.name, vm));
     plan.steps.push_back(guest_forget(node.name, name));
   }

@@ -27,7 +27,14 @@ struct VmIdentity {
 };
 
 Result<Plan> create_vm(const ClusterState& state, const Facts& facts, const NodeName& here, const requests::CreateVm& request, const VmIdentity& identity);
-Result<Plan> delete_vm(const ClusterState& state, const Facts& facts, const VmName& name);
+/// A node that is away while this one decides alone, and what this one's copies are: the generations of each replicated volume.
+struct AbsentNode {
+  NodeName name;
+  std::map<VolumeName, std::vector<std::string>> generations;
+  std::int64_t wall_seconds = 0;
+};
+/// With `absent` only what is here is removed, and what that node still has is remembered (pending_delete.h).
+Result<Plan> delete_vm(const ClusterState& state, const Facts& facts, const VmName& name, const std::optional<AbsentNode>& absent = std::nullopt);
 
 /// The start checks were passed by the caller (hv/start_checks.h); those that may change meanwhile the last step asks again.
 Result<Plan> start_vm(const ClusterState& state, const VmName& name, GateRule gate = GateRule::holds);

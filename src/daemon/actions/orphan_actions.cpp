@@ -2,9 +2,14 @@
 // orphan.remove: what belongs to nothing, by the name a person gave.
 #include <fmt/format.h>
 
+#include "cluster/model/pending_delete.h"
 #include "daemon/actions/actions.h"
 #include "daemon/node/node.h"
 #include "daemon/node/orphan_look.h"
+#include "storage/drbd/repair.h"
+#include "storage/drbd/volume_life.h"
+#include "storage/lvm/backing.h"
+#include "storage/lvm/snapshot.h"
 
 namespace mcv {
 
@@ -26,8 +31,53 @@ asio::awaitable<Result<Json>> remove_orphan_here(Node& node, StepContext context
   co_return Json();
 }
 
+/// By what DRBD itself says of this copy, attached or not: one that was written to apart is of a generation that nobody deleted.
+asio::awaitable<Status> check_is_the_deleted_one(Node& node, PendingDelete pending, lvm::Backing backing) {
+  const VolumeName name = pending.volume.name;
+  const drbd::ResourceFacts* seen = node.drbd.complete() ? node.drbd.find(name) : nullptr;
+  if (seen != nullptr && seen->facts.role == DiskRole::primary) {
+    co_return Error(ErrorCode::device_busy, fmt::format("{} is open here", name.str())).with_safe("nothing was removed").with_next("hvctl drbd list; fuser --verbose /dev/drbd*");
+  }
+  const bool is_attached = seen != nullptr && seen->minor && seen->facts.disk != DiskState::diskless;
+  std::string current;
+  if (is_attached) {
+    MCV_CO_TRY(current, co_await drbd::generation_of(node.host, node.drbd, name));
+  } else {
+    MCV_CO_TRY(current, co_await drbd::generation_on_disk(node.host, name, pending.volume.minor, backing.metadata_path));
+  }
+  if (is_deleted_copy(pending, current)) co_return success();
+  co_return Error(ErrorCode::not_up_to_date, fmt::format("{} here is not the copy that was deleted: it was written to apart from it", name.str()))
+      .with_safe("it was not touched, and is kept until somebody deletes it")
+      .with_next(fmt::format("hvctl storage list-orphans; hvctl storage delete-orphan {} --node {}", pending.volume.resource(), node.self().str()));
+}
+
+asio::awaitable<Result<Json>> remove_deleted(Node& node, StepContext context) {
+  Fields fields(context.params, "late delete");
+  const Json* json = fields.object("pending");
+  MCV_CO_CHECK(fields.finish());
+  MCV_CO_TRY(const PendingDelete pending, PendingDelete::from_json(*json));
+  const VolumeName name = pending.volume.name;
+  if (node.shared.current().volume(name).ok()) {
+    co_return Error(ErrorCode::in_use, fmt::format("{} is in the configuration again", name.str())).with_safe("nothing was removed").with_next("hvctl storage list-orphans");
+  }
+  MCV_CO_CHECK(co_await node.ensure_drbd());
+  const lvm::Pool pool = lvm::pool_on(pending.pool, node.self());
+  MCV_CO_TRY(const std::optional<lvm::Backing> found, co_await lvm::find_backing(node.host, pool, name));
+  // Without its data there is nothing left that could be another copy.
+  if (found) {
+    MCV_CO_CHECK(co_await check_is_the_deleted_one(node, pending, *found));
+  }
+  co_await node.leave_down(name);
+  MCV_CO_CHECK(co_await lvm::remove_snapshots(node.host, name));
+  MCV_CO_CHECK(co_await drbd::remove_everything(node.host, node.drbd, pool, name));
+  co_return Json();
+}
+
 }  // namespace
 
-void add_orphan_actions(Node& node) { add_action(node, "orphan.remove", {remove_orphan_here, nothing_to_undo, never_asked}); }
+void add_orphan_actions(Node& node) {
+  add_action(node, "orphan.remove", {remove_orphan_here, nothing_to_undo, never_asked});
+  add_action(node, "orphan.remove_deleted", {remove_deleted, nothing_to_undo, never_asked});
+}
 
 }  // namespace mcv

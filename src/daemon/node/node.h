@@ -33,6 +33,7 @@
 #include "daemon/join/reservation.h"
 #include "daemon/node/accounts.h"
 #include "daemon/node/audit_book.h"
+#include "daemon/node/late_deletes.h"
 #include "daemon/node/observer.h"
 #include "daemon/node/pool_watch.h"
 #include "daemon/node/secrets.h"
@@ -140,6 +141,7 @@ class Node {
   ConsentDesk consents;
   RunAlone run_alone;
   LostDisks lost_disks{*this};
+  LateDeletes late_deletes{*this};
   NodeLeave leave;
   DivergenceDesk divergence{*this};
   join::JoinWatch join_watch{*this};

@@ -70,6 +70,7 @@ asio::awaitable<Status> Node::start() {
   departure.start();
   tasks.spawn(verify_alarm.watch());
   pools.begin();
+  late_deletes.begin();
   finish_start_soon();
   co_return success();
 }

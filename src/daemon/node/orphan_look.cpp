@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "cluster/model/pending_delete.h"
 #include "daemon/node/node.h"
 
 namespace mcv {
@@ -33,6 +34,11 @@ void add_records(OrphanLook& look, const Node& node) {
   for (const VolumeRecord& volume : state.volumes()) {
     if (volume.kind == VolumeKind::drbd || volume.node == node.self().str()) look.belongs.volumes.insert(volume.name);
     else look.belongs.of_other_node[volume.name] = volume.node;
+  }
+  for (const PendingDelete& pending : pending_deletes(state)) {
+    if (pending.node != node.self()) continue;
+    const std::string problem = node.late_deletes.problem(pending.volume.name);
+    look.belongs.pending[pending.volume.name] = problem.empty() ? std::string("deleted while this node was away, and removed by itself soon") : "deleted while this node was away; " + problem;
   }
   for (const auto& [key, entry] : state.all(Kind::pool)) {
     const auto pool = PoolRecord::from_json(entry.value);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "cluster/model/pending_delete.h"
 #include "cluster/plans/orphan_plan.h"
 #include "daemon/node/node.h"
 #include "daemon/node/orphan_look.h"
@@ -42,6 +43,24 @@ asio::awaitable<Result<Json>> own_orphans(Node& node) {
   co_return answer;
 }
 
+/// What a node that does not answer has of disks that were deleted without it, as the shared records say.
+Json kept_by_silent(const Node& node, const std::string& silent) {
+  Json list = Json::array();
+  for (const PendingDelete& pending : pending_deletes(node.shared.current())) {
+    if (pending.node.str() != silent) continue;
+    list.push_back({{"node", silent},
+                    {"name", pending.volume.resource()},
+                    {"kind", "pending"},
+                    {"why", fmt::format("deleted while {} was away", silent)},
+                    {"since", pending.wall_seconds == 0 ? Json() : Json(pending.wall_seconds)},
+                    {"size", pending.volume.size.count()},
+                    {"parts", Json::array()},
+                    {"in_use", Json::array()},
+                    {"next", fmt::format("nothing has to be done: when {} is back it removes it by itself", silent)}});
+  }
+  return list;
+}
+
 asio::awaitable<api::ApiReply> list_orphans(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({}));
   MCV_CO_TRY(Json answer, co_await own_orphans(node));
@@ -50,7 +69,10 @@ asio::awaitable<api::ApiReply> list_orphans(Node& node, api::ApiCall call) {
     const std::string name = peer->name.str();
     auto there = co_await forward_json(node, peer->name, std::move(call), PeerClient::patient);
     const Json body = there.ok() ? there->value("body", Json::object()) : Json::object();
-    if (!body.contains("orphans")) answer["silent"].push_back(name);
+    if (!body.contains("orphans")) {
+      answer["silent"].push_back(name);
+      for (Json& one : kept_by_silent(node, name)) answer["orphans"].push_back(std::move(one));
+    }
     for (const char* key : {"orphans", "unsure"}) {
       const Json more = body.value(key, Json::array());
       for (const Json& one : more) answer[key].push_back(one);

@@ -14,6 +14,7 @@
 #include "hv/start_checks.h"
 #include "migrate/offline_planner.h"
 #include "net/names.h"
+#include "storage/drbd/repair.h"
 
 namespace mcv::routes {
 
@@ -96,13 +97,31 @@ asio::awaitable<api::ApiReply> update(Node& node, api::ApiCall call) {
   co_return co_await run_change(node, std::move(call), std::move(summary), std::move(mutation));
 }
 
+/// What this node has of a VM's disks, told apart from everything else by DRBD's generations. One that is not attached is left out.
+asio::awaitable<plans::AbsentNode> own_copies(Node& node, VmRecord vm, NodeName absent_name) {
+  plans::AbsentNode absent;
+  absent.name = std::move(absent_name);
+  absent.wall_seconds = node.host.clock.wall_seconds();
+  for (const VolumeRecord& volume : node.shared.current().volumes_of(vm)) {
+    if (volume.kind != VolumeKind::drbd) continue;
+    auto generations = co_await drbd::generations_of(node.host, node.drbd, volume.name);
+    if (generations.ok()) absent.generations[volume.name] = std::move(*generations);
+  }
+  co_return absent;
+}
+
 asio::awaitable<api::ApiReply> remove(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.no_fields());
   MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
-  if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
+  const bool decides_alone = authority::may_act_alone(node.authority.standpoint());
+  if (vm.owner != node.self() && !decides_alone) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
   Look wanted;
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
-  auto plan = plans::delete_vm(node.shared.current(), facts, vm.name);
+  if (vm.owner != node.self() && facts.contains(vm.owner.str())) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
+  const auto peer = node.peer_record();
+  std::optional<plans::AbsentNode> absent;
+  if (peer && decides_alone && !facts.contains(peer->name.str())) absent = co_await own_copies(node, vm, peer->name);
+  auto plan = plans::delete_vm(node.shared.current(), facts, vm.name, absent);
   co_return co_await run_plan(node, std::move(call), std::move(plan));
 }
 

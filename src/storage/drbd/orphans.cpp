@@ -84,6 +84,10 @@ class Search {
     if (!volume.ok() || belongs_.volumes.contains(*volume) || in_operation(*volume)) return nullptr;
     Orphan& orphan = found_[name];
     orphan.name = name;
+    if (const auto kept = belongs_.pending.find(*volume); kept != belongs_.pending.end()) {
+      orphan.kind = OrphanKind::pending;
+      orphan.why = kept->second;
+    }
     if (orphan.why.empty()) orphan.why = why_of(*volume);
     return &orphan;
   }
@@ -161,6 +165,7 @@ asio::awaitable<Status> remove_volumes(host::Host& host, std::vector<lvm::Logica
 std::string_view to_text(OrphanKind kind) {
   switch (kind) {
     case OrphanKind::volume: return "volume";
+    case OrphanKind::pending: return "pending";
     case OrphanKind::thin_pool: return "thin-pool";
     case OrphanKind::foreign: return "foreign";
     case OrphanKind::quarantined: return "quarantined";
@@ -180,6 +185,7 @@ Status may_remove(const Orphan& orphan) {
   const std::string& name = orphan.name;
   switch (orphan.kind) {
     case OrphanKind::volume:
+    case OrphanKind::pending:
     case OrphanKind::thin_pool: break;
     case OrphanKind::quarantined: return not_removed(ErrorCode::bad_request, fmt::format("{} is {}", name, orphan.why), fmt::format("hvctl storage delete-quarantined {}", without(name, metadata_suffix)));
     case OrphanKind::snapshot: return not_removed(ErrorCode::bad_request, fmt::format("{} is {}", name, orphan.why), fmt::format("hvctl storage delete-snapshot {}", name));
@@ -213,7 +219,7 @@ asio::awaitable<Status> remove_orphan(host::Host& host, DrbdMonitor& monitor, Be
   }
   const Orphan orphan = *found;
   MCV_CO_CHECK(co_await remove_volumes(host, machine.volumes, orphan));
-  if (orphan.kind != OrphanKind::volume) co_return success();
+  if (orphan.kind == OrphanKind::thin_pool) co_return success();
   const auto volume = volume_of_resource(name);
   if (!volume.ok()) co_return success();
   const Status removed = co_await remove_resource_file(host, *volume);

@@ -24,11 +24,13 @@ struct Belongs {
   std::set<std::string> thin_pools;          ///< "vg0/mcv-fast" of the pool records, on this node
   std::set<VmName> vms_in_operation;         ///< an operation of either node has not ended
   std::set<std::string> operations;          ///< "A-17": those operations
+  std::map<VolumeName, std::string> pending;  ///< deleted while this node was away, and why they are still here
   std::map<VolumeName, std::string> of_other_node;  ///< local disks that are recorded on the other one, and on which
 };
 
 enum class OrphanKind {
   volume,       ///< what a volume leaves: LVs, the resource file, the resource in the kernel
+  pending,      ///< the same, deleted while this node was away: removed by itself when it is certain that it is that copy
   thin_pool,
   foreign,      ///< has a name of mcv's, and mcv did not make it
   quarantined,  ///< of a removal: has its own commands

@@ -34,6 +34,19 @@ Result<std::string> generation_from(std::string_view text) {
   return fmt::format("{:016X}", value & ~std::uint64_t{1});
 }
 
+/// "A:B:C:D:1:1:…": those that say something.
+Result<std::vector<std::string>> all_generations_from(std::string_view text) {
+  std::vector<std::string> found;
+  for (int place = 0; place < 4; ++place) {
+    MCV_TRY(std::string one, generation_from(text));
+    // Nothing, and "just created".
+    const bool says_something = one != "0000000000000000" && one != "0000000000000004";
+    if (says_something) found.push_back(std::move(one));
+    text.remove_prefix(text.find(':') + 1);
+  }
+  return found;
+}
+
 bool is_whole(const ResourceFacts* facts) {
   return facts != nullptr && facts->facts.redundant() && facts->facts.replication == ReplicationState::established;
 }
@@ -59,6 +72,22 @@ asio::awaitable<Result<std::string>> generation_of(host::Host& host, DrbdMonitor
   host::Command identify = commands::generation_identifiers(*now->minor);
   MCV_CO_TRY(const std::string identifiers, co_await host::run_ok(host.processes, std::move(identify)));
   co_return generation_from(identifiers);
+}
+
+asio::awaitable<Result<std::vector<std::string>>> generations_of(host::Host& host, DrbdMonitor& monitor, VolumeName volume) {
+  MCV_CO_TRY(const std::optional<ResourceFacts> now, co_await look(monitor, volume));
+  if (!now || !now->minor) co_return not_configured(volume);
+  host::Command identify = commands::generation_identifiers(*now->minor);
+  MCV_CO_TRY(const std::string identifiers, co_await host::run_ok(host.processes, std::move(identify)));
+  co_return all_generations_from(identifiers);
+}
+
+asio::awaitable<Result<std::string>> generation_on_disk(host::Host& host, VolumeName volume, std::uint32_t minor, std::string meta_disk) {
+  host::Command read = commands::read_metadata(minor, meta_disk);
+  const host::Argv argv = read.argv;
+  MCV_CO_TRY(const host::ProcessResult metadata, co_await host.processes.run(std::move(read)));
+  if (metadata.ok()) co_return generation_from(metadata.out);
+  co_return Error(ErrorCode::metadata_missing, fmt::format("volume {}: the generation of the copy on {} cannot be read", volume.str(), meta_disk)).with_safe("it was not touched").with_next(host::to_shell_line(argv));
 }
 
 asio::awaitable<Status> diverge_from_peer(host::Host& host, DrbdMonitor& monitor, VolumeName volume, std::string before) {

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "cluster/core/result.h"
 #include "cluster/host/host.h"
@@ -15,6 +17,12 @@ namespace mcv::drbd {
 
 /// The current generation identifier of this leg, without the bit that says it is Primary. The leg must be attached.
 boost::asio::awaitable<Result<std::string>> generation_of(host::Host& host, DrbdMonitor& monitor, VolumeName volume);
+
+/// That one and what this copy went through before it, the newest first: every copy it was ever equal to is of one of them, as far as
+/// DRBD remembers (four).
+boost::asio::awaitable<Result<std::vector<std::string>>> generations_of(host::Host& host, DrbdMonitor& monitor, VolumeName volume);
+/// Of a leg that is not attached, from its metadata. `metadata_missing` when there are none that could be read.
+boost::asio::awaitable<Result<std::string>> generation_on_disk(host::Host& host, VolumeName volume, std::uint32_t minor, std::string meta_disk);
 
 /// Leaves the peer in order: the kernel marks the Secondary's copy outdated and begins a new generation here, of which the marked
 /// blocks are the difference. Needs a connected Primary whose generation is still `before`; success at once when it is another.

@@ -45,6 +45,7 @@ const std::vector<std::pair<std::string, Schedule>> kinds = {
     {"attach", attach_schedule},
     {"orphan", orphan_schedule},
     {"late-delete", late_delete_schedule},
+    {"convert", convert_schedule},
     {"answer", answer_schedule},
     {"verify", verify_schedule},
 };

@@ -39,7 +39,22 @@ Result<Json> changed_vm_body(const Arguments& arguments) {
   return body;
 }
 
+Result<int> change_type(Session& session, const Arguments& arguments) {
+  const std::string& type = arguments.value("--storage-type");
+  MCV_CHECK(check_one_of("--storage-type", type, {"local", "drbd"}));
+  for (const char* option : {"--cpus", "--memory", "--autostart", "--delete-protection", "--lock", "--unlock", "--kernel", "--initramfs", "--firmware", "--cmdline"}) {
+    if (arguments.has(option)) return Error(ErrorCode::bad_request, "--storage-type is changed by itself").with_safe("nothing was asked of mcvd").with_next("the same command in two");
+  }
+  const Json body = {{"storage_type", type}};
+  const auto submit = [&](const std::string& name) { return session.submit("POST", "/v1/vms/{name}/storage-type", {name}, body); };
+  return session.each(arguments.names(), Completes::vm, submit, [&](const std::string& name) {
+    if (type == "local") return fmt::format("The disks of {} are local to its node now.", name);
+    return fmt::format("The disks of {0} are replicated; they are being copied to the other node (hvctl resync --follow {0} waits for it), and {0} may be started.", name);
+  });
+}
+
 Result<int> run_vm_update(Session& session, const Arguments& arguments) {
+  if (arguments.has("--storage-type")) return change_type(session, arguments);
   MCV_TRY(const Json body, changed_vm_body(arguments));
   const auto submit = [&](const std::string& name) { return session.submit("PATCH", "/v1/vms/{name}", {name}, body); };
   return session.each(arguments.names(), Completes::vm, submit, [](const std::string& name) { return fmt::format("VM {} is changed. CPUs, memory and boot files apply at its next start.", name); });
@@ -50,7 +65,9 @@ Result<int> run_vm_update(Session& session, const Arguments& arguments) {
 Command vm_update() {
   return {.name = "vm update",
           .summary = "change VMs",
-          .details = "Only what is named changes. A VM without kernel and firmware boots from its first disk, in QEMU.",
+          .details = "Only what is named changes. A VM without kernel and firmware boots from its first disk, in QEMU.\n\n"
+                     "--storage-type changes the disks of a stopped VM where they are, and goes with no other option. To drbd: no byte is moved here; the other node gets an empty copy, which "
+                     "is filled from here while the VM may run again. To local: only while both copies are equal; the one on the other node is deleted.",
           .operands = {.name = "VM", .min = 1, .max = any_number, .completes = Completes::vm},
           .options = {{.name = "--cpus", .value = "N", .help = "virtual CPUs"},
                       {.name = "--memory", .value = "SIZE", .help = "such as 2G"},
@@ -58,12 +75,13 @@ Command vm_update() {
                       {.name = "--delete-protection", .value = "on|off", .help = "refuse to delete it"},
                       {.name = "--lock", .value = "REASON", .help = "refuse every change and action but unlocking"},
                       {.name = "--unlock", .help = "remove the lock"},
+                      {.name = "--storage-type", .value = "drbd|local", .help = "make its disks replicated, or local to its node"},
                       {.name = "--kernel", .value = "PATH", .help = "boot this kernel directly; '' for none", .completes = Completes::file, .may_be_empty = true},
                       {.name = "--initramfs", .value = "PATH", .help = "with this initramfs, or ''", .completes = Completes::file, .may_be_empty = true},
                       {.name = "--cmdline", .value = "TEXT", .help = "and this kernel command line, or ''", .may_be_empty = true},
                       {.name = "--firmware", .value = "PATH", .help = "boot from disk with this firmware; '' for none", .completes = Completes::file, .may_be_empty = true}},
-          .routes = {{"PATCH", "/v1/vms/{name}"}},
-          .examples = {"hvctl vm update vm1 --memory 2G", "hvctl vm update vm1 --kernel '' --initramfs '' --cmdline ''", "hvctl vm update vm1 --lock 'disk check until Monday'"},
+          .routes = {{"PATCH", "/v1/vms/{name}"}, {"POST", "/v1/vms/{name}/storage-type"}},
+          .examples = {"hvctl vm update vm1 --memory 2G", "hvctl vm update vm1 --storage-type drbd", "hvctl vm update vm1 --kernel '' --initramfs '' --cmdline ''", "hvctl vm update vm1 --lock 'disk check until Monday'"},
           .run = run_vm_update};
 }
 

@@ -71,6 +71,7 @@ std::optional<Permission> permission_of_operation(std::string_view kind) {
       {"vm-reset", Permission::vm_reset},         {"vm-migrate", Permission::vm_migrate},       {"vm-resync", Permission::vm_resync},
       {"vm-attach", Permission::vm_resync},       {"orphan-delete", Permission::storage_delete},
       {"late-delete", Permission::storage_delete},
+      {"vm-replicate", Permission::vm_update},    {"vm-localise", Permission::vm_update},
       {"resync-follow", Permission::vm_resync},   {"verify", Permission::vm_verify},            {"storage-create", Permission::storage_create},
       {"storage-delete", Permission::storage_delete}, {"drbd-enable", Permission::drbd_enable}, {"cluster-add-node", Permission::cluster_add_node},
       {"cluster-remove-node", Permission::cluster_remove_node},

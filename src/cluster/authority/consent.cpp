@@ -145,7 +145,7 @@ std::vector<VolumeName> consent_to_withdraw(const Standpoint& standpoint, const 
   std::vector<VolumeName> done;
   for (const VolumeName& volume : standpoint.consents.standing(standpoint.self)) {
     const auto facts = here.find(volume.str());
-    const bool gone = !state.volume(volume).ok();
+    const bool gone = !is_replicated(state, volume);
     // The kernel's own word: this copy has everything the other one has. The daemons need not agree for that.
     const bool equal = facts != here.end() && facts->second.redundant() && facts->second.replication == ReplicationState::established;
     if (gone || equal) done.push_back(volume);

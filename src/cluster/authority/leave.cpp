@@ -165,7 +165,7 @@ std::map<std::string, std::vector<VolumeName>> equal_again(const Standpoint& sta
     for (const VolumeName& volume : volumes) {
       const VolumeFacts* facts = find(here, volume);
       const bool equal = facts != nullptr && facts->redundant() && facts->replication == ReplicationState::established;
-      if (equal || !state.volume(volume).ok()) result[id].push_back(volume);
+      if (equal || !is_replicated(state, volume)) result[id].push_back(volume);
     }
   }
   return result;

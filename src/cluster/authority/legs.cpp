@@ -82,7 +82,7 @@ std::vector<VolumeName> to_withdraw(const Standpoint& standpoint, const ClusterS
   if (standpoint.link != LinkState::together) return done;
   for (const VolumeName& volume : standpoint.ledger.standing(standpoint.self)) {
     const auto facts = here.find(volume.str());
-    const bool gone = !state.volume(volume).ok();
+    const bool gone = !is_replicated(state, volume);
     const bool equal = facts != here.end() && facts->second.redundant() && facts->second.replication == ReplicationState::established;
     if (gone || equal) done.push_back(volume);
   }

@@ -370,6 +370,11 @@ Mutation erase_at(const ClusterState& state, Kind kind, const std::string& key) 
   mutation.expected_revision = state.revision(kind, key);
   return mutation;
 }
+bool is_replicated(const ClusterState& state, const VolumeName& volume) {
+  const auto record = state.volume(volume);
+  return record.ok() && record->kind == VolumeKind::drbd;
+}
+
 Mutation put_setting(const ClusterState& state, const std::string& key, const std::string& value) {
   return put(Kind::setting, key, state.revision(Kind::setting, key), Json(value));
 }

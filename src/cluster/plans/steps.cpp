@@ -23,10 +23,15 @@ PlannedStep volume_step(const char* action, const NodeName& node, const VolumeRe
 
 }  // namespace
 
-PlannedStep record(const NodeName& node, std::vector<Mutation> mutations, std::string text, bool commits) {
+PlannedStep record(const NodeName& node, std::vector<Mutation> mutations, std::string text, bool commits, std::vector<Mutation> reverse) {
   Json list = Json::array();
   for (const Mutation& mutation : mutations) list.push_back(mutation.to_json());
   Json params = {{"mutations", list}, {"summary", text}};
+  if (!reverse.empty()) {
+    Json back = Json::array();
+    for (const Mutation& mutation : reverse) back.push_back(mutation.to_json());
+    params["reverse"] = std::move(back);
+  }
   return step("record", node, std::move(params), std::move(text), commits);
 }
 
@@ -46,6 +51,9 @@ PlannedStep volume_redundant(const NodeName& node, const VolumeRef& ref) { retur
 PlannedStep volume_primary(const NodeName& node, const VolumeRef& ref) { return volume_step("volume.primary", node, ref, "promote"); }
 PlannedStep volume_secondary(const NodeName& node, const VolumeRef& ref) { return volume_step("volume.secondary", node, ref, "demote"); }
 PlannedStep volume_remove(const NodeName& node, const VolumeRef& ref) { return volume_step("volume.remove", node, ref, "remove every trace of"); }
+PlannedStep volume_metadata(const NodeName& node, const VolumeRef& ref) { return volume_step("volume.metadata", node, ref, "make room for DRBD's metadata beside"); }
+PlannedStep volume_last_look(const NodeName& node, const VolumeRef& ref) { return volume_step("volume.last_look", node, ref, "check once more that both copies are equal and closed:"); }
+PlannedStep volume_localise(const NodeName& node, const VolumeRef& ref) { return volume_step("volume.localise", node, ref, "take out of DRBD, data untouched:"); }
 PlannedStep volume_verify(const NodeName& node, const VolumeRecord& volume, const std::string& asked_by) {
   Json params = {{"volume", volume.to_json()}, {"asked_by", asked_by}};
   return step("volume.verify", node, std::move(params), fmt::format("compare both sides of {}", volume.name.str()));

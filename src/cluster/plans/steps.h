@@ -16,8 +16,8 @@
 namespace mcv::plans {
 
 /// Proposes a change of the shared configuration. Undo deletes what the change created. Its result holds the volumes as
-/// recorded, with the numbers the state machine gave them.
-PlannedStep record(const NodeName& node, std::vector<Mutation> mutations, std::string text, bool commits = false);
+/// recorded, with the numbers the state machine gave them. `reverse`: what takes the change of an object back that was there before.
+PlannedStep record(const NodeName& node, std::vector<Mutation> mutations, std::string text, bool commits = false, std::vector<Mutation> reverse = {});
 
 /// How a later step learns a volume's minor and port: from the record, or from the result of the recording step.
 struct VolumeRef {
@@ -34,6 +34,11 @@ PlannedStep volume_redundant(const NodeName& node, const VolumeRef& ref);    ///
 PlannedStep volume_primary(const NodeName& node, const VolumeRef& ref);      ///< undo: secondary
 PlannedStep volume_secondary(const NodeName& node, const VolumeRef& ref);    ///< no undo
 PlannedStep volume_remove(const NodeName& node, const VolumeRef& ref);       ///< everything of it; no undo
+
+// A local disk becomes replicated without moving a byte, and back.
+PlannedStep volume_metadata(const NodeName& node, const VolumeRef& ref);     ///< DRBD's beside the data; how much there is to copy; undo removes it
+PlannedStep volume_last_look(const NodeName& node, const VolumeRef& ref);    ///< both copies are equal and closed; changes nothing
+PlannedStep volume_localise(const NodeName& node, const VolumeRef& ref);     ///< out of DRBD, its data stay; no undo
 /// Neither fails: the result says what was found.
 PlannedStep volume_verify(const NodeName& node, const VolumeRecord& volume, const std::string& asked_by);
 PlannedStep verify_together(const NodeName& node, const std::vector<VolumeRecord>& volumes, const std::string& asked_by);  ///< several at once

@@ -154,7 +154,8 @@ Result<PendingDelete> kept_by(const ClusterState& state, const VolumeRecord& vol
       .with_next(fmt::format("hvctl drbd list; or bring {} back, then: hvctl vm delete {}", absent.name.str(), volume.vm.str()));
 }
 
-/// A copy that nobody removed yet has the name.
+}  // namespace
+
 Status check_no_remains(const ClusterState& state, const std::vector<VolumeRecord>& volumes) {
   for (const PendingDelete& pending : pending_deletes(state)) {
     const bool is_taken = std::any_of(volumes.begin(), volumes.end(), [&](const VolumeRecord& volume) { return volume.name == pending.volume.name; });
@@ -165,8 +166,6 @@ Status check_no_remains(const ClusterState& state, const std::vector<VolumeRecor
   }
   return success();
 }
-
-}  // namespace
 
 Result<Plan> create_vm(const ClusterState& state, const Facts& facts, const NodeName& here, const requests::CreateVm& request, const VmIdentity& identity) {
   if (state.find(Kind::vm, request.name.str()) != nullptr) {

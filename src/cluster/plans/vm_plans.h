@@ -27,6 +27,9 @@ struct VmIdentity {
 };
 
 Result<Plan> create_vm(const ClusterState& state, const Facts& facts, const NodeName& here, const requests::CreateVm& request, const VmIdentity& identity);
+/// Refused where a node still has a copy under that name of a disk that was deleted without it (`in_use`).
+Status check_no_remains(const ClusterState& state, const std::vector<VolumeRecord>& volumes);
+
 /// A node that is away while this one decides alone, and what this one's copies are: the generations of each replicated volume.
 struct AbsentNode {
   NodeName name;

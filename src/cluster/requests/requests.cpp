@@ -235,6 +235,15 @@ Result<ResyncVm> resync_vm(const Json& body) {
   return request;
 }
 
+Result<VolumeKind> storage_type(const Json& body) {
+  Fields fields(body, "storage type");
+  const std::string text = fields.required<std::string>("storage_type");
+  Result<VolumeKind> kind = volume_kind_from_text(text);
+  if (!text.empty() && !kind.ok()) fields.fail(kind.error());
+  MCV_CHECK(fields.finish());
+  return kind;
+}
+
 Result<AttachDisks> attach_disks(const Json& body) {
   Fields fields(body, "attach");
   AttachDisks request;

@@ -88,6 +88,9 @@ struct ResyncVm {
 };
 Result<ResyncVm> resync_vm(const Json& body);
 
+/// What the disks of a VM are to be.
+Result<VolumeKind> storage_type(const Json& body);
+
 struct AttachDisks {
   std::vector<VolumeName> volumes;  ///< every one that was lost when empty
 };

@@ -20,6 +20,7 @@ Result<Change> change_of(const StepContext& context) {
   change.id = change_id(context);
   change.summary = fields.required<std::string>("summary");
   const Json* list = fields.array("mutations");
+  static_cast<void>(fields.array("reverse", false));
   MCV_CHECK(fields.finish());
   for (const Json& item : *list) {
     MCV_TRY(Mutation mutation, Mutation::from_json(item));
@@ -62,6 +63,12 @@ asio::awaitable<Status> undo(Node& node, StepContext context) {
     erase.kind = mutation.kind;
     erase.key = mutation.key;
     reverse.mutations.push_back(std::move(erase));
+  }
+  if (context.params.contains("reverse")) {
+    for (const Json& item : context.params.at("reverse")) {
+      MCV_CO_TRY(Mutation mutation, Mutation::from_json(item));
+      if (node.shared.current().find(mutation.kind, mutation.key) != nullptr) reverse.mutations.push_back(std::move(mutation));
+    }
   }
   if (reverse.mutations.empty()) co_return success();
   auto proposed = co_await node.shared.propose(std::move(reverse));

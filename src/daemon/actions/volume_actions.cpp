@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // volume.*: one volume's leg on this node.
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "cluster/authority/takeover.h"
@@ -47,6 +48,14 @@ Result<VolumeStep> volume_step(const Node& node, const StepContext& context) {
   return step;
 }
 
+/// What a step before found on the node whose data are copied; nullptr where nothing is.
+const Json* data_to_copy(const StepContext& context, const VolumeName& volume) {
+  for (const Json& result : context.results) {
+    if (result.is_object() && result.contains("data_size") && result.value("volume", std::string()) == volume.str()) return &result;
+  }
+  return nullptr;
+}
+
 asio::awaitable<Result<Json>> backing(Node& node, StepContext context) {
   MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
   MCV_CO_TRY(const lvm::PoolUsage usage, co_await lvm::pool_usage(node.host, step.pool));
@@ -55,6 +64,11 @@ asio::awaitable<Result<Json>> backing(Node& node, StepContext context) {
   spec.pool = step.pool;
   spec.name = step.volume.name;
   spec.size = step.volume.size;
+  // As large as the data that is copied to it, and with room for them.
+  if (const Json* data = data_to_copy(context, step.volume.name)) {
+    spec.size = std::max(spec.size, Bytes(data->at("data_size").get<std::uint64_t>()));
+    MCV_CO_CHECK(lvm::check_whole_copy(step.pool, usage, Bytes(data->at("used").get<std::uint64_t>())));
+  }
   spec.token = step.token;
   spec.replicated = step.volume.kind == VolumeKind::drbd;
   spec.guest_user = node.settings.guests.user;
@@ -268,6 +282,55 @@ asio::awaitable<Result<Json>> remove_volume(Node& node, StepContext context) {
   co_return Json();
 }
 
+/// Its guest would go on with the device it has open.
+Status check_guest_is_off(const Node& node, const VolumeRecord& volume) {
+  if (node.guests.facts(volume.vm).state == RunState::stopped) return success();
+  return Error(ErrorCode::guest_running, fmt::format("{} is {} by now", volume.vm.str(), to_text(node.guests.facts(volume.vm).state))).with_safe("nothing was changed").with_next(fmt::format("hvctl vm stop {}", volume.vm.str()));
+}
+
+asio::awaitable<Result<Json>> metadata(Node& node, StepContext context) {
+  MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  MCV_CO_CHECK(check_guest_is_off(node, step.volume));
+  MCV_CO_TRY(const lvm::Beside beside, co_await lvm::ensure_metadata_beside(node.host, step.pool, step.volume.name, step.token));
+  Json result = {{"volume", step.volume.name.str()}, {"data_size", beside.data_size.count()}, {"used", beside.used.count()}};
+  co_return result;
+}
+
+asio::awaitable<Status> undo_metadata(Node& node, StepContext context) {
+  MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  co_await node.leave_down(step.volume.name);
+  if (node.drbd.find(step.volume.name) != nullptr) {
+    MCV_CO_CHECK(co_await drbd::ensure_down(node.host, node.drbd, step.volume.name));
+  }
+  co_return co_await lvm::remove_metadata_of(node.host, step.pool, step.volume.name, step.token);
+}
+
+/// The copy here is the one that stays: nothing may be missing in it, and nobody may be writing.
+asio::awaitable<Result<Json>> last_look(Node& node, StepContext context) {
+  MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  MCV_CO_CHECK(check_guest_is_off(node, step.volume));
+  const drbd::ResourceFacts* seen = node.drbd.complete() ? node.drbd.find(step.volume.name) : nullptr;
+  const bool is_pair = node.shared.current().is_cluster();
+  const bool is_closed = seen != nullptr && seen->facts.role == DiskRole::secondary && seen->facts.peer_role != DiskRole::primary;
+  const bool is_whole = seen != nullptr && seen->facts.disk == DiskState::up_to_date && (!is_pair || (seen->facts.redundant() && seen->facts.replication == ReplicationState::established));
+  if (is_closed && is_whole) co_return Json();
+  co_return Error(ErrorCode::not_up_to_date, fmt::format("the copies of {} are not equal and closed any more: {}", step.volume.name.str(), drbd::describe(seen))).with_safe("nothing was changed").with_next("hvctl drbd list");
+}
+
+asio::awaitable<Result<Json>> localise(Node& node, StepContext context) {
+  MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  const VolumeName name = step.volume.name;
+  co_await node.leave_down(name);
+  if (node.shared.current().setting("drbd") == "enabled") {
+    MCV_CO_CHECK(co_await node.ensure_drbd());
+  }
+  MCV_CO_CHECK(co_await lvm::remove_snapshots(node.host, name));
+  MCV_CO_CHECK(co_await drbd::ensure_down(node.host, node.drbd, name));
+  MCV_CO_CHECK(co_await lvm::remove_metadata(node.host, step.pool, name));
+  MCV_CO_CHECK(co_await drbd::remove_resource_file(node.host, name));
+  co_return Json();
+}
+
 }  // namespace
 
 asio::awaitable<Status> promote(Node& node, VolumeRecord volume) {
@@ -298,6 +361,9 @@ void add_volume_actions(Node& node) {
   add_action(node, "volume.primary", {primary, demote, never_asked});
   add_action(node, "volume.secondary", {secondary, nothing_to_undo, never_asked});
   add_action(node, "volume.remove", {remove_volume, nothing_to_undo, never_asked});
+  add_action(node, "volume.metadata", {metadata, undo_metadata, never_asked});
+  add_action(node, "volume.last_look", {last_look, nothing_to_undo, never_asked});
+  add_action(node, "volume.localise", {localise, nothing_to_undo, never_asked});
 }
 
 }  // namespace mcv

@@ -211,7 +211,7 @@ bool Node::is_being_built(const VmName& vm) const {
   const auto holder = operations.holder_of("vm/" + vm.str());
   if (!holder) return false;
   const auto view = operations.get(*holder);
-  return view.ok() && (view->kind == "vm-create" || view->kind == "vm-delete");
+  return view.ok() && (view->kind == "vm-create" || view->kind == "vm-delete" || view->kind == "vm-replicate" || view->kind == "vm-localise");
 }
 
 asio::awaitable<Status> Node::bring_up(VolumeRecord volume) {

@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include "cluster/authority/takeover.h"
+#include "cluster/plans/convert_plan.h"
 #include "daemon/node/node.h"
 #include "daemon/routes/api.h"
 #include "daemon/routes/console_stream.h"
@@ -122,6 +123,19 @@ asio::awaitable<api::ApiReply> remove(Node& node, api::ApiCall call) {
   std::optional<plans::AbsentNode> absent;
   if (peer && decides_alone && !facts.contains(peer->name.str())) absent = co_await own_copies(node, vm, peer->name);
   auto plan = plans::delete_vm(node.shared.current(), facts, vm.name, absent);
+  co_return co_await run_plan(node, std::move(call), std::move(plan));
+}
+
+asio::awaitable<api::ApiReply> change_storage_type(Node& node, api::ApiCall call) {
+  MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
+  MCV_CO_TRY(const Json body, call.json());
+  MCV_CO_TRY(const VolumeKind kind, requests::storage_type(body));
+  if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
+  Look wanted;
+  wanted.volume_groups = true;
+  const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
+  plans::ConvertQuestion question{node.shared.current(), facts, vm, kind, node.verify_gate.suspects()};
+  Result<Plan> plan = plans::convert_vm(question);
   co_return co_await run_plan(node, std::move(call), std::move(plan));
 }
 
@@ -282,6 +296,7 @@ void add_vm_routes(api::Router& router, Node& node) {
   add(router, node, "GET", "/v1/vms/{name}", Permission::vm_show, Reach::vm, show);
   add(router, node, "PATCH", "/v1/vms/{name}", Permission::vm_update, Reach::vm, update);
   add(router, node, "DELETE", "/v1/vms/{name}", Permission::vm_delete, Reach::vm, remove);
+  add(router, node, "POST", "/v1/vms/{name}/storage-type", Permission::vm_update, Reach::vm, change_storage_type);
   add(router, node, "POST", "/v1/vms/{name}/start", Permission::vm_start, Reach::vm, start);
   add(router, node, "POST", "/v1/vms/{name}/stop", Permission::vm_stop, Reach::vm, stop);
   add(router, node, "POST", "/v1/vms/{name}/kill", Permission::vm_kill, Reach::vm, kill);

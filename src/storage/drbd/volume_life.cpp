@@ -162,7 +162,11 @@ asio::awaitable<Status> mark_identical(host::Host& host, DrbdMonitor& monitor, V
 asio::awaitable<Status> copy_from_here(host::Host& host, DrbdMonitor& monitor, VolumeName volume) {
   MCV_CO_TRY(const std::optional<ResourceFacts> now, co_await look(monitor, volume));
   if (!now || !now->minor) co_return not_configured(volume);
-  if (now->facts.redundant() || now->facts.replication == ReplicationState::sync_source) co_return success();
+  if (now->facts.redundant() || now->facts.replication == ReplicationState::sync_source) {
+    // An attempt that was cut off may have left it open.
+    const Status closed = co_await ensure_secondary(host, monitor, volume, event_lag);
+    co_return closed;
+  }
   host::Command identify = commands::generation_identifiers(*now->minor);
   MCV_CO_TRY(const std::string generations, co_await host::run_ok(host.processes, std::move(identify)));
   const bool fresh = now->facts.disk == DiskState::inconsistent && now->facts.peer_disk == DiskState::inconsistent &&

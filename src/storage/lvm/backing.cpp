@@ -172,6 +172,47 @@ asio::awaitable<Result<Backing>> ensure_backing(host::Host& host, BackingSpec sp
   co_return backing;
 }
 
+asio::awaitable<Result<Beside>> ensure_metadata_beside(host::Host& host, Pool pool, VolumeName name, std::string token) {
+  MCV_CO_TRY(const std::vector<LogicalVolume> volumes, co_await logical_volumes(host));
+  const LogicalVolume* data = find(volumes, pool.volume_group, data_name(name));
+  if (data == nullptr || !data->has_tag(tag)) {
+    co_return Error(ErrorCode::not_found, fmt::format("the logical volume {}/{} is not here", pool.volume_group, data_name(name))).with_safe("nothing was changed").with_next(fmt::format("lvs -a {}", pool.volume_group));
+  }
+  Beside beside;
+  beside.data_size = data->size;
+  beside.used = data->thin ? Bytes(static_cast<std::uint64_t>(static_cast<double>(data->size.count()) * data->data_percent.value_or(100.0) / 100.0)) : data->size;
+  beside.metadata_path = "/dev/" + pool.volume_group + "/" + metadata_name(name);
+  BackingSpec spec;
+  spec.pool = pool;
+  spec.name = name;
+  spec.size = data->size;
+  spec.token = std::move(token);
+  const Bytes wanted = metadata_size(data->size);
+  const LogicalVolume* old = find(volumes, pool.volume_group, metadata_name(name));
+  if (old == nullptr) {
+    MCV_CO_TRY(const PoolUsage usage, co_await pool_usage(host, pool));
+    MCV_CO_CHECK(check_room(pool, usage, wanted));
+  }
+  const std::string metadata = metadata_name(name);
+  MCV_CO_CHECK(co_await ensure_volume(host, spec, metadata, wanted, old));
+  co_return beside;
+}
+
+asio::awaitable<Status> remove_metadata_of(host::Host& host, Pool pool, VolumeName name, std::string token) {
+  MCV_CO_TRY(std::vector<LogicalVolume> volumes, co_await logical_volumes(host));
+  std::erase_if(volumes, [&token](const LogicalVolume& volume) { return !volume.has_tag(creator_tag(token)); });
+  const std::string metadata = metadata_name(name);
+  const Status removed = co_await remove_volume(host, pool, metadata, volumes);
+  co_return removed;
+}
+
+asio::awaitable<Status> remove_metadata(host::Host& host, Pool pool, VolumeName name) {
+  MCV_CO_TRY(const std::vector<LogicalVolume> volumes, co_await logical_volumes(host));
+  const std::string metadata = metadata_name(name);
+  const Status removed = co_await remove_volume(host, pool, metadata, volumes);
+  co_return removed;
+}
+
 asio::awaitable<Result<std::optional<Backing>>> find_backing(host::Host& host, Pool pool, VolumeName name) {
   std::optional<Backing> backing;
   if (pool.kind == PoolKind::directory) {

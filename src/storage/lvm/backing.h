@@ -48,6 +48,20 @@ Bytes metadata_size(Bytes data);
 /// Idempotent. A new thick LV is zeroed before it is handed out (another tenant's data must not show up in a guest).
 /// `pool_full`, `pool_missing`, `already_exists`; `not_suitable` where the guests' user cannot reach a file. Undo: remove_backing.
 boost::asio::awaitable<Result<Backing>> ensure_backing(host::Host& host, BackingSpec spec);
+/// What is beside a volume that is there already.
+struct Beside {
+  std::string metadata_path;
+  Bytes data_size;  ///< of its LV, which may be a little more than was asked for
+  Bytes used;       ///< of it, as far as LVM knows: what a copy takes
+};
+/// The metadata LV of a data LV that exists, for DRBD. Idempotent by `token`, as ensure_backing. `not_found` without the data,
+/// `already_exists` where another one's metadata LV is. Undo: remove_metadata_of.
+boost::asio::awaitable<Result<Beside>> ensure_metadata_beside(host::Host& host, Pool pool, VolumeName name, std::string token);
+/// What the operation of `token` made; success when there is nothing.
+boost::asio::awaitable<Status> remove_metadata_of(host::Host& host, Pool pool, VolumeName name, std::string token);
+/// Whoever made it. `device_busy` while something holds it.
+boost::asio::awaitable<Status> remove_metadata(host::Host& host, Pool pool, VolumeName name);
+
 /// The backing of an existing volume, activated; nullopt when there is none. Never provably zero.
 boost::asio::awaitable<Result<std::optional<Backing>>> find_backing(host::Host& host, Pool pool, VolumeName name);
 /// Success when both LVs (or the file) are gone. Only LVs with our tag; another one of that name is `already_exists`.

@@ -60,6 +60,8 @@ ScheduleReport attach_schedule(std::uint64_t seed, bool print_trace);
 ScheduleReport orphan_schedule(std::uint64_t seed, bool print_trace);
 /// VMs are deleted while one node is away: it finishes that when it is back, faults in the middle, and takes nothing else.
 ScheduleReport late_delete_schedule(std::uint64_t seed, bool print_trace);
+/// The same as step for local disks that become replicated where they are, and local again.
+ScheduleReport convert_schedule(std::uint64_t seed, bool print_trace);
 /// The same for a removal of a node and the join that follows, under a guest that writes on.
 ScheduleReport removal_schedule(std::uint64_t seed, bool print_trace);
 /// Each step of each of these plans answers wrongly, twice, late or not at all, and so does its undo; seeds from 0 count through all.

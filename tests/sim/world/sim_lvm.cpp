@@ -72,7 +72,8 @@ ToolAnswer SimLvm::list_volumes() const {
     // A pool is open while a volume of it is active, and here they all are.
     const std::string name = path.substr(slash + 1);
     const bool open = !volume.open_by.empty() || (volume.thin_pool && std::any_of(volumes.begin(), volumes.end(), [&name](const auto& other) { return other.second.pool == name; }));
-    const double percent = volume.thin_pool && volume.size > 0 ? 100.0 * static_cast<double>(used) / static_cast<double>(volume.size) : 0.0;
+    if (thin) used = volume.blocks.size() * 4096;
+    const double percent = volume.size > 0 ? 100.0 * static_cast<double>(used) / static_cast<double>(volume.size) : 0.0;
     rows.push_back(fmt::format(
         R"({{"lv_name":"{}", "vg_name":"{}", "lv_size":"{}", "lv_attr":"{}", "lv_tags":"{}", "pool_lv":"{}", "data_percent":"{}", "metadata_percent":"{}", "zero":"{}", "chunk_size":"{}", "lv_when_full":"{}"}})",
         path.substr(slash + 1), path.substr(0, slash), volume.size,

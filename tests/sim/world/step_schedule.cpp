@@ -71,6 +71,8 @@ class StepSchedule : public NodeWorld {
   ScheduleReport run_repair(std::uint64_t seed);
   /// The same for a disk that DRBD gave up and that is attached again.
   ScheduleReport run_attach(std::uint64_t seed);
+  /// The same for local disks that become replicated, and back.
+  ScheduleReport run_convert(std::uint64_t seed);
   /// The same for things that belong to nothing and are deleted by name.
   ScheduleReport run_orphan(std::uint64_t seed);
   /// What a step answers, instead of what happens around it: both stories, one after the other.
@@ -86,7 +88,9 @@ class StepSchedule : public NodeWorld {
   std::vector<Chapter> repair_story();
   std::vector<Chapter> attach_story();
   std::vector<Chapter> orphan_story();
+  std::vector<Chapter> convert_story();
   void plant_orphan(std::size_t node);
+  bool is_open_anywhere();
   void lose_disk(std::size_t node);
   void make_differ(std::size_t bad);
   bool is_repaired();
@@ -374,6 +378,56 @@ std::vector<Chapter> StepSchedule::attach_story() {
   return chapters;
 }
 
+/// What the guest was told is there must be there in whatever it is started on next: the auditor looks at each start.
+std::vector<Chapter> StepSchedule::convert_story() {
+  const auto kind = [this] { return state(0).volume(VolumeName::trusted("vm1-0"))->kind; };
+  const auto replicated = [this, kind] { return kind() == VolumeKind::drbd && is_redundant() && !is_open_anywhere(); };
+  const auto local = [this, kind] {
+    if (kind() != VolumeKind::local || state(0).volume(VolumeName::trusted("vm1-0"))->port != 0) return false;
+    for (const std::size_t node : both) {
+      if (!drbd_->look(node).empty() || machines_[node]->lvm.volumes.contains("vg0/mcv-vm1-0.md") || disks_[node].files.there("/etc/drbd.d/mcv-vm1-0.res")) return false;
+    }
+    return machines_[owner()]->lvm.volumes.contains("vg0/mcv-vm1-0") && !machines_[1 - owner()]->lvm.volumes.contains("vg0/mcv-vm1-0");
+  };
+  const auto clean = [this] { return state(0).volume(VolumeName::trusted("vm1-0"))->verdict.kind == VerdictKind::clean; };
+  const std::string target = guest_path + "/storage-type";
+  const Json to_drbd = {{"storage_type", "drbd"}};
+  const Json to_local = {{"storage_type", "local"}};
+  std::map<std::string, Chapter> of;
+  std::vector<Chapter> chapters;
+  for (Chapter& chapter : story()) {
+    of.emplace(chapter.name, chapter);
+    if (chapter.name == "vm create") chapter.body["storage_type"] = "local";
+    const bool is_before = of.size() <= 6 || chapter.name == "vm delete" || chapter.name == "network delete" || chapter.name == "storage delete";
+    if (is_before) chapters.push_back(std::move(chapter));
+    if (chapters.back().name != "vm start" || of.size() != 6) continue;
+    const auto again = [&](const std::string& name, const std::string& called) {
+      Chapter one = of.contains(name) ? of.at(name) : Chapter();
+      if (name == "vm stop") one = {"vm stop", 1, "POST", guest_path + "/kill", Json::object(), [this] { return !runs_on(0) && !runs_on(1); }};
+      one.name = called;
+      chapters.push_back(std::move(one));
+    };
+    again("vm stop", "stop of a local guest");
+    chapters.push_back({"replicate", 1, "POST", target, to_drbd, replicated});
+    again("vm start", "start of the replicated guest");
+    chapters.push_back({"verify of what was replicated", 1, "POST", "/v1/verify", {{"all", true}}, clean});
+    again("vm stop", "stop of the replicated guest");
+    chapters.push_back({"localise", 0, "POST", target, to_local, local});
+    again("vm start", "start of the local guest");
+    again("vm stop", "stop of the local guest");
+  }
+  return chapters;
+}
+
+bool StepSchedule::is_open_anywhere() {
+  for (const std::size_t node : both) {
+    for (const SimDrbd::Seen& seen : drbd_->look(node)) {
+      if (seen.primary) return true;
+    }
+  }
+  return false;
+}
+
 /// What a node has of a volume that nobody knows, as after a restore of its system from a backup.
 void StepSchedule::plant_orphan(std::size_t node) {
   const VolumeName gone = VolumeName::trusted("gone-0");
@@ -483,16 +537,17 @@ ScheduleReport StepSchedule::run_answers(std::uint64_t seed) {
   wrap_action_ = [this](host::Host& host, const std::string& name, std::unique_ptr<Action> action) { return with_faults(host, step_faults_, name, std::move(action)); };
   begin();
   std::vector<Chapter> chapters = story();
-  const std::vector<std::string> of_others = {"remove", "join again", "resync", "resync, stopped", "resync, all of the other side", "attach", "attach, under the guest", "orphan delete", "orphan delete there"};
+  const std::vector<std::string> of_others = {"remove", "join again", "resync", "resync, stopped", "resync, all of the other side", "attach", "attach, under the guest", "orphan delete", "orphan delete there", "replicate", "localise"};
   const std::size_t all = chapters.size() + of_others.size();
   std::size_t chosen = seed % all;
-  const bool deletes = chosen >= chapters.size() + 7;
-  const bool attaches = !deletes && chosen >= chapters.size() + 5;
-  const bool repairs = !deletes && !attaches && chosen >= chapters.size() + 2;
-  const bool removes = !deletes && !attaches && !repairs && chosen >= chapters.size();
-  if (deletes || attaches || repairs || removes) {
+  const bool converts = chosen >= chapters.size() + 9;
+  const bool deletes = !converts && chosen >= chapters.size() + 7;
+  const bool attaches = !converts && !deletes && chosen >= chapters.size() + 5;
+  const bool repairs = !converts && !deletes && !attaches && chosen >= chapters.size() + 2;
+  const bool removes = !converts && !deletes && !attaches && !repairs && chosen >= chapters.size();
+  if (converts || deletes || attaches || repairs || removes) {
     const std::string& name = of_others[chosen - chapters.size()];
-    chapters = deletes ? orphan_story() : attaches ? attach_story() : repairs ? repair_story() : removal_story();
+    chapters = converts ? convert_story() : deletes ? orphan_story() : attaches ? attach_story() : repairs ? repair_story() : removal_story();
     for (chosen = 0; chapters[chosen].name != name;) ++chosen;
   }
   const std::uint64_t number = seed / all;
@@ -569,6 +624,24 @@ ScheduleReport StepSchedule::run_attach(std::uint64_t seed) {
   return finish("attach", seed);
 }
 
+ScheduleReport StepSchedule::run_convert(std::uint64_t seed) {
+  begin();
+  const std::vector<Chapter> chapters = convert_story();
+  const std::string chosen = seed % 2 == 0 ? "replicate" : "localise";
+  for (const Chapter& chapter : chapters) {
+    if (!well()) break;
+    if (chapter.name == chosen) {
+      disturb(chapter, seed / 2);
+      nothing_is_left_of(chapter);
+      // Undone or done, its disk is closed: the guest is off.
+      if (well() && is_open_anywhere()) violation("the disk of a VM that is off stays open");
+    }
+    if (well()) achieve(chapter);
+  }
+  end_of_story();
+  return finish("convert", seed);
+}
+
 ScheduleReport StepSchedule::run_orphan(std::uint64_t seed) {
   begin();
   const std::vector<Chapter> chapters = orphan_story();
@@ -621,6 +694,7 @@ ScheduleReport step_schedule(std::uint64_t seed, bool print_trace) { return Step
 ScheduleReport removal_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run_removal(seed); }
 ScheduleReport repair_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run_repair(seed); }
 ScheduleReport attach_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run_attach(seed); }
+ScheduleReport convert_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run_convert(seed); }
 ScheduleReport orphan_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run_orphan(seed); }
 ScheduleReport answer_schedule(std::uint64_t seed, bool print_trace) { return StepSchedule(seed, print_trace).run_answers(seed); }
 

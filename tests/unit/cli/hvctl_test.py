@@ -538,6 +538,14 @@ class Requests(Case):
         self.run_hvctl("storage", "delete-quarantined", copy["name"], "--yes")
         self.assertEqual(len(self.fake.bodies("DELETE", "/v1/quarantine/mcvq-A-17-vm1-0")), 1)
 
+    def test_the_storage_type_is_changed_by_itself(self):
+        self.serve({"POST /v1/vms/vm1/storage-type": started(operation_id="A-1"), "GET /v1/operations/A-1/events": Answer(events=[operation("succeeded", operation_id="A-1")])})
+        done = self.run_hvctl("vm", "update", "vm1", "--storage-type", "drbd")
+        self.assertEqual(self.fake.bodies("POST", "/v1/vms/vm1/storage-type"), [{"storage_type": "drbd"}])
+        self.assertIn("hvctl resync --follow vm1", done.stdout)
+        self.assertIn("bad-request", self.run_hvctl("vm", "update", "vm1", "--storage-type", "drbd", "--cpus", "2", expect=2).stderr)
+        self.run_hvctl("vm", "update", "vm1", "--storage-type", "both", expect=2)
+
     def test_orphans_are_shown_with_their_command_and_deleted_by_name(self):
         orphan = {"node": "B", "name": "mcv-gone-0", "kind": "volume", "why": "no volume of that name is in the configuration", "since": None, "size": GIB,
                   "parts": ["vg0/mcv-gone-0"], "in_use": [], "next": "hvctl storage delete-orphan mcv-gone-0 --node B"}

@@ -63,9 +63,15 @@ PoolAdvice explain(PoolAlarm alarm, const PoolFill& fill, const PoolName& pool, 
   return {std::move(text), fmt::format("on {}: lvextend {} {}", node.str(), is_metadata ? "--poolmetadatasize +256M" : "--size +10G", thin_pool)};
 }
 
+PoolAdvice explain_waiting(const PoolName& pool, const NodeName& node, const std::string& thin_pool) {
+  return {fmt::format("storage pool {} on {} lets writes wait when it is full: every guest that writes to it would stand still before this node's copies are cut off; nothing new is created in it", pool.str(), node.str()),
+          fmt::format("on {}: lvchange --errorwhenfull y {}", node.str(), thin_pool)};
+}
+
 Json to_json(const PoolFacts& facts) {
   Json json = {{"alarm", to_text(facts.alarm)}, {"data_hundredths", hundredths(facts.fill.data_percent)}, {"problem", facts.fill.problem}};
   if (!facts.fill.remedy.empty()) json["remedy"] = facts.fill.remedy;
+  if (facts.fill.waits_when_full) json["waits_when_full"] = true;
   if (facts.fill.metadata_percent) json["metadata_hundredths"] = hundredths(*facts.fill.metadata_percent);
   return json;
 }
@@ -77,6 +83,7 @@ Result<PoolFacts> pool_facts_from_json(const Json& json) {
   if (const auto metadata = fields.optional<std::uint32_t>("metadata_hundredths")) facts.fill.metadata_percent = *metadata / 100.0;
   facts.fill.problem = fields.required<std::string>("problem");
   facts.fill.remedy = fields.optional_or<std::string>("remedy", "");
+  facts.fill.waits_when_full = fields.optional_or<bool>("waits_when_full", false);
   const auto alarm = fields.required<std::string>("alarm");
   MCV_CHECK(fields.finish_lenient());
   for (const PoolAlarm known : {PoolAlarm::filling, PoolAlarm::nearly_full, PoolAlarm::full, PoolAlarm::broken}) {

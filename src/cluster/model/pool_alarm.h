@@ -17,6 +17,7 @@ struct PoolFill {
   std::optional<double> metadata_percent;  ///< of a thin pool
   std::string problem;                     ///< it is not there, cannot be read, or is not as it should be; the shares say nothing then
   std::string remedy = {};                 ///< the command against it, on that node; empty: it depends
+  bool waits_when_full = false;            ///< a thin pool that, full, holds writes for a while before they fail
 
   /// The one that runs out first.
   double worst() const;
@@ -41,6 +42,8 @@ struct PoolAdvice {
 };
 /// `thin_pool`: "vg0/fast", empty for pools of another kind.
 PoolAdvice explain(PoolAlarm alarm, const PoolFill& fill, const PoolName& pool, const NodeName& node, const std::string& thin_pool);
+/// Of a thin pool that waits when it is full, however full it is now.
+PoolAdvice explain_waiting(const PoolName& pool, const NodeName& node, const std::string& thin_pool);
 
 /// As part of a node's facts.
 Json to_json(const PoolFacts& facts);

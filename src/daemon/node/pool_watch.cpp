@@ -27,10 +27,8 @@ PoolFill fill_of(const PoolRecord& record, const lvm::Pool& pool, const Result<l
     if (!usage->zeroing) {
       fill.problem = fmt::format("zeroing of {} is off, so that new disks would show what was deleted before", record.thin_pool);
       fill.remedy = fmt::format("lvchange --zero y {}/{}", pool.volume_group, pool.thin_pool);
-    } else if (!usage->fails_when_full) {
-      fill.problem = fmt::format("{} lets writes wait when it is full: guests would stand still for a minute before their copy here is given up", record.thin_pool);
-      fill.remedy = lvm::command_against_waiting(pool);
     }
+    fill.waits_when_full = !usage->fails_when_full;
   } else if (can_run_out(record) && usage->size.count() > 0) {
     fill.data_percent = 100.0 * static_cast<double>(usage->size.count() - usage->free.count()) / static_cast<double>(usage->size.count());
   }
@@ -49,6 +47,14 @@ LogEvent pool_event(const NodeName& node, const std::string& pool, const PoolFac
   if (!is_over) event.level = LogLevel::warning;
   event.message = is_over ? fmt::format("storage pool {} on {} has room again", pool, node.str()) : fmt::format("{}; {}", advice.text, advice.next);
   event.fields = {{log_fields::node, node.str()}, {log_fields::kind, "pool"}, {log_fields::object, "pool/" + pool}, {log_fields::state, std::string(to_text(facts.alarm))}};
+  return event;
+}
+
+LogEvent waiting_event(const NodeName& node, const std::string& pool, const PoolFacts& facts, const PoolAdvice& advice) {
+  LogEvent event;
+  if (facts.fill.waits_when_full) event.level = LogLevel::warning;
+  event.message = facts.fill.waits_when_full ? fmt::format("{}; {}", advice.text, advice.next) : fmt::format("storage pool {} on {} fails writes at once when it is full", pool, node.str());
+  event.fields = {{log_fields::node, node.str()}, {log_fields::kind, "pool"}, {log_fields::object, "pool/" + pool}, {log_fields::state, facts.fill.waits_when_full ? "waits-when-full" : "fails-when-full"}};
   return event;
 }
 
@@ -75,6 +81,7 @@ asio::awaitable<void> PoolWatch::look() {
     note(*record, fill_of(*record, pool, usage));
   }
   std::erase_if(seen_, [&](const auto& entry) { return !known.contains(entry.first); });
+  std::erase_if(waiting_, [&](const std::string& pool) { return !known.contains(pool); });
 }
 
 void PoolWatch::note(const PoolRecord& record, PoolFill fill) {
@@ -82,8 +89,17 @@ void PoolWatch::note(const PoolRecord& record, PoolFill fill) {
   const PoolAlarm before = facts.alarm;
   facts.alarm = pool_alarm(fill, before);
   facts.fill = std::move(fill);
+  const std::string thin_pool = thin_pool_path(record, node_.self());
+  // Of one that cannot be read it is not known.
+  const bool is_known = facts.fill.metadata_percent.has_value();
+  const bool changed = is_known && facts.fill.waits_when_full != waiting_.contains(record.name.str());
+  if (changed) {
+    if (facts.fill.waits_when_full) waiting_.insert(record.name.str());
+    else waiting_.erase(record.name.str());
+    log_event(waiting_event(node_.self(), record.name.str(), facts, explain_waiting(record.name, node_.self(), thin_pool)));
+  }
   if (facts.alarm == before) return;
-  log_event(pool_event(node_.self(), record.name.str(), facts, explain(facts.alarm, facts.fill, record.name, node_.self(), thin_pool_path(record, node_.self()))));
+  log_event(pool_event(node_.self(), record.name.str(), facts, explain(facts.alarm, facts.fill, record.name, node_.self(), thin_pool)));
 }
 
 }  // namespace mcv

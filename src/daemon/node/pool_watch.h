@@ -5,6 +5,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <map>
+#include <set>
 #include <string>
 
 #include "cluster/host/clock.h"
@@ -35,8 +36,10 @@ class PoolWatch {
 
   Node& node_;
   std::map<std::string, PoolFacts> seen_;
+  std::set<std::string> waiting_;  ///< pools of which the journal was told that they let writes wait
 };
 
 LogEvent pool_event(const NodeName& node, const std::string& pool, const PoolFacts& facts, const PoolAdvice& advice);
+LogEvent waiting_event(const NodeName& node, const std::string& pool, const PoolFacts& facts, const PoolAdvice& advice);
 
 }  // namespace mcv

@@ -267,10 +267,16 @@ void warn_of_pools(Json& warnings, const ClusterState& state, const plans::Facts
   for (const auto& [name, there] : facts) {
     for (const auto& [key, pool] : there.pools) {
       if (!is_used(state, PoolName::trusted(key), sight)) continue;
-      const ClusterState::Entry* entry = pool.alarm == PoolAlarm::none ? nullptr : state.find(Kind::pool, key);
+      const bool is_well = pool.alarm == PoolAlarm::none && !pool.fill.waits_when_full;
+      const ClusterState::Entry* entry = is_well ? nullptr : state.find(Kind::pool, key);
       const auto record = entry == nullptr ? Result<PoolRecord>(Error(ErrorCode::not_found, key)) : PoolRecord::from_json(entry->value);
       if (!record.ok()) continue;
       const std::string thin_pool = record->kind == PoolKind::thin ? fmt::format("{}/{}", record->volume_group_on(there.name), record->thin_pool) : std::string();
+      if (pool.fill.waits_when_full) {
+        PoolAdvice against = explain_waiting(record->name, there.name, thin_pool);
+        warn(warnings, "pool-waits-when-full", std::move(against.text), std::move(against.next));
+      }
+      if (pool.alarm == PoolAlarm::none) continue;
       PoolAdvice advice = explain(pool.alarm, pool.fill, record->name, there.name, thin_pool);
       warn(warnings, pool.alarm == PoolAlarm::broken ? "pool-missing" : "pool-full", std::move(advice.text), std::move(advice.next));
     }

@@ -68,7 +68,7 @@ Status check_room(const Pool& pool, const PoolUsage& usage, Bytes size) {
   }
   // One leg's full pool must not stop its guest (DESIGN 6).
   if (!usage.fails_when_full) {
-    return Error(ErrorCode::not_suitable, fmt::format("the thin pool {}/{} lets writes wait when it is full, and every guest that writes to it", pool.volume_group, pool.thin_pool))
+    return Error(ErrorCode::pool_waits, fmt::format("the thin pool {}/{} lets writes wait when it is full, and every guest that writes to it", pool.volume_group, pool.thin_pool))
         .with_safe("nothing was created; existing volumes go on")
         .with_next(command_against_waiting(pool));
   }
@@ -164,7 +164,7 @@ asio::awaitable<Result<bool>> ensure_pool(host::Host& host, Pool pool, std::opti
           .with_next(fmt::format("lvchange --zero y {}/{}", pool.volume_group, pool.thin_pool));
     }
     if (!found->fails_when_full && !found->has_tag(tag)) {
-      co_return Error(ErrorCode::already_exists, fmt::format("the thin pool {}/{} lets writes wait when it is full, and every guest that writes to it", pool.volume_group, pool.thin_pool))
+      co_return Error(ErrorCode::pool_waits, fmt::format("the thin pool {}/{} lets writes wait when it is full, and every guest that writes to it", pool.volume_group, pool.thin_pool))
           .with_safe("it was not touched")
           .with_next(command_against_waiting(pool));
     }

@@ -35,7 +35,7 @@ struct PoolUsage {
 
 /// Above this share of data or metadata nothing new is created (DESIGN 6).
 inline constexpr double create_limit_percent = 90.0;
-/// Pure: `pool_full` when the pool is past the limit, or when a thick volume or file of `size` does not fit. `not_suitable` for a thin
+/// Pure: `pool_full` when the pool is past the limit, or when a thick volume or file of `size` does not fit. `pool_waits` for a thin
 /// pool that lets writes wait when it is full.
 Status check_room(const Pool& pool, const PoolUsage& usage, Bytes size);
 

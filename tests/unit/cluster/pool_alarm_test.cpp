@@ -50,18 +50,24 @@ TEST(PoolAlarm, NamesWhatRunsOutAndTheCommandForIt) {
   EXPECT_THAT(directory.next, testing::Not(HasSubstr("lvextend")));
   const PoolAdvice gone = explain(broken, PoolFill{0, {}, "there is no volume group vg0 on this node"}, pool, node, "vg0/fast");
   EXPECT_THAT(gone.text, HasSubstr("fast on B: there is no volume group vg0"));
+  const PoolAdvice waiting = explain_waiting(pool, node, "vg0/fast");
+  EXPECT_THAT(waiting.text, HasSubstr("storage pool fast on B lets writes wait when it is full"));
+  EXPECT_EQ(waiting.next, "on B: lvchange --errorwhenfull y vg0/fast");
 }
 
 TEST(PoolAlarm, TravelsWithTheFactsOfItsNode) {
   NodeFacts facts;
   facts.name = NodeName::trusted("A");
   facts.pools["fast"] = {PoolFill{91.5, 3.25, ""}, nearly_full};
+  facts.pools["fast"].fill.waits_when_full = true;
   facts.pools["images"] = {PoolFill{12, std::nullopt, "it is gone"}, broken};
   const auto copy = node_facts_from_json(to_json(facts));
   ASSERT_TRUE(copy.ok()) << copy.error().message();
   EXPECT_EQ(copy->pools.at("fast").alarm, nearly_full);
   EXPECT_EQ(copy->pools.at("fast").fill.data_percent, 91.5);
   EXPECT_EQ(copy->pools.at("fast").fill.metadata_percent, 3.25);
+  EXPECT_TRUE(copy->pools.at("fast").fill.waits_when_full);
+  EXPECT_FALSE(copy->pools.at("images").fill.waits_when_full);
   EXPECT_EQ(copy->pools.at("images").alarm, broken);
   EXPECT_EQ(copy->pools.at("images").fill.problem, "it is gone");
   EXPECT_FALSE(copy->pools.at("images").fill.metadata_percent.has_value());

@@ -178,7 +178,7 @@ TEST(Pools, ThatLetWritesWaitTakeNothingNew) {
   usage.fails_when_full = false;
   const Status refused = check_room(thin_pool(), usage, Bytes::mib(1));
   ASSERT_FALSE(refused.ok());
-  EXPECT_EQ(refused.error().code(), ErrorCode::not_suitable);
+  EXPECT_EQ(refused.error().code(), ErrorCode::pool_waits);
   EXPECT_EQ(refused.error().next(), "lvchange --errorwhenfull y vg0/mcv-fast");
 }
 
@@ -198,6 +198,7 @@ TEST(Pools, AreMadeOnceAndFailWritesWhenFull) {
   lvm.volumes.at("mcv-fast").when_full = "queue";
   const auto foreign = machine.run(ensure_pool(machine.host, thin_pool(), Bytes::gib(4)));
   ASSERT_FALSE(foreign.ok());
+  EXPECT_EQ(foreign.error().code(), ErrorCode::pool_waits);
   EXPECT_EQ(foreign.error().next(), "lvchange --errorwhenfull y vg0/mcv-fast");
   EXPECT_EQ(lvm.volumes.at("mcv-fast").when_full, "queue");
   lvm.volumes.at("mcv-fast").tags = tags;

@@ -47,7 +47,7 @@ class PoolWatched : public testing::Test {
     EXPECT_TRUE(answer.ok());
     for (const Json& warning : answer.body.at("warnings")) {
       const std::string code = warning.at("code").get<std::string>();
-      if (code == "pool-full" || code == "pool-missing") found.push_back(code + ": " + warning.at("text").get<std::string>() + "; " + warning.at("next").get<std::string>());
+      if (code.starts_with("pool-")) found.push_back(code + ": " + warning.at("text").get<std::string>() + "; " + warning.at("next").get<std::string>());
     }
     return found;
   }
@@ -88,7 +88,7 @@ TEST_F(PoolWatched, APoolThatLetsWritesWaitIsToldWithTheCommandAndTakesNothingNe
   nodes_.pass(2 * PoolWatch::pause);
   for (const std::size_t asked : {a, b}) {
     ASSERT_EQ(warnings(asked).size(), 1u);
-    EXPECT_THAT(warnings(asked)[0], HasSubstr("lets writes wait when it is full"));
+    EXPECT_THAT(warnings(asked)[0], HasSubstr("pool-waits-when-full: storage pool fast on B lets writes wait when it is full"));
     EXPECT_THAT(warnings(asked)[0], HasSubstr("on B: lvchange --errorwhenfull y vg0/mcv-fast"));
   }
   const Json disk = {{"size", std::uint64_t{64} << 20}};
@@ -96,9 +96,14 @@ TEST_F(PoolWatched, APoolThatLetsWritesWaitIsToldWithTheCommandAndTakesNothingNe
   EXPECT_FALSE(nodes_.command(a, "POST", "/v1/vms", vm));
   EXPECT_FALSE(nodes_.machine(b).lvm.volumes.contains("vg0/mcv-vm2-0"));
   EXPECT_FALSE(nodes_.machine(a).lvm.volumes.contains("vg0/mcv-vm2-0")) << "undone on the other node as well";
+  ASSERT_EQ(events_.size(), 1u) << "told when it changes, not at every look";
+  fill(96);
+  EXPECT_THAT(warnings(a), testing::ElementsAre(HasSubstr("pool-waits-when-full: "), HasSubstr("pool-full: storage pool fast on B fills up: data 96.0 %"))) << "neither hides the other";
+  fill(10);
   nodes_.machine(b).lvm.volumes.at("vg0/mcv-fast").fails_when_full = true;
   nodes_.pass(2 * PoolWatch::pause);
   EXPECT_TRUE(warnings(a).empty());
+  EXPECT_THAT(events_.back(), HasSubstr("fails writes at once"));
   EXPECT_TRUE(nodes_.command(a, "POST", "/v1/vms", vm));
 }
 

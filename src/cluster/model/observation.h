@@ -56,6 +56,16 @@ struct VmFacts {
   ExitReason last_exit = ExitReason::none;
 };
 
+/// A thin pool as LVM shows it.
+struct ThinPoolFacts {
+  Bytes size;
+  Bytes used;                    ///< by what is written in it
+  double metadata_percent = 0;
+  Bytes chunk;                   ///< the smallest piece it gives out; zero: not known
+  bool waits_when_full = false;  ///< a full one holds writes for a while before they fail
+  bool made_by_mcv = false;
+};
+
 /// One node, as of one look. Used by start checks, migration checks and the join suitability table.
 struct NodeFacts {
   NodeName name;
@@ -69,7 +79,9 @@ struct NodeFacts {
   bool kvm = false;
   std::map<std::string, VmFacts> vms;                         ///< by VM name
   std::map<std::string, VolumeFacts> volumes;                 ///< by volume name; absent = not configured in the kernel
-  std::map<std::string, Bytes> backing;                       ///< LV size by volume name; absent = no LV
+  std::map<std::string, Bytes> backing;                       ///< LV size by volume name; absent = no LV, or not asked for
+  std::map<std::string, Bytes> written;                       ///< how much of it holds data, as far as LVM knows; likewise
+  std::map<std::string, ThinPoolFacts> thin_pools;            ///< "vg0/mcv-fast"; only where asked for
   std::map<std::string, PoolFacts> pools;                     ///< by pool name, as of at most a minute ago; absent = not looked at yet
 };
 

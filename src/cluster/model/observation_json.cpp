@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
 #include <fmt/format.h>
 #include <initializer_list>
 
@@ -78,6 +80,29 @@ Result<std::string> text_from_json(const Json& json) {
   return json.get<std::string>();
 }
 
+Result<ThinPoolFacts> thin_pool_from_json(const Json& json) {
+  Fields fields(json, "thin pool facts");
+  ThinPoolFacts facts;
+  facts.size = Bytes(fields.required<std::uint64_t>("size"));
+  facts.used = Bytes(fields.required<std::uint64_t>("used"));
+  facts.metadata_percent = fields.required<std::uint32_t>("metadata_hundredths") / 100.0;
+  facts.chunk = Bytes(fields.required<std::uint64_t>("chunk"));
+  facts.waits_when_full = fields.required<bool>("waits_when_full");
+  facts.made_by_mcv = fields.required<bool>("made_by_mcv");
+  MCV_CHECK(fields.finish_lenient());
+  return facts;
+}
+
+/// Percents travel as whole numbers.
+Json to_json(const ThinPoolFacts& facts) {
+  return {{"size", facts.size.count()},
+          {"used", facts.used.count()},
+          {"metadata_hundredths", static_cast<std::uint32_t>(std::lround(std::clamp(facts.metadata_percent, 0.0, 100.0) * 100.0))},
+          {"chunk", facts.chunk.count()},
+          {"waits_when_full", facts.waits_when_full},
+          {"made_by_mcv", facts.made_by_mcv}};
+}
+
 Json sizes_to_json(const std::map<std::string, Bytes>& sizes) {
   Json json = Json::object();
   for (const auto& [key, size] : sizes) json[key] = size.count();
@@ -108,6 +133,8 @@ Json to_json(const NodeFacts& facts) {
   for (const auto& [name, volume] : facts.volumes) volumes[name] = to_json(volume);
   Json pools = Json::object();
   for (const auto& [name, pool] : facts.pools) pools[name] = to_json(pool);
+  Json thin_pools = Json::object();
+  for (const auto& [place, pool] : facts.thin_pools) thin_pools[place] = to_json(pool);
   return {{"name", facts.name.str()},
           {"cpus", facts.cpus},
           {"memory_total", facts.memory_total.count()},
@@ -120,6 +147,8 @@ Json to_json(const NodeFacts& facts) {
           {"vms", vms},
           {"volumes", volumes},
           {"backing", sizes_to_json(facts.backing)},
+          {"written", sizes_to_json(facts.written)},
+          {"thin_pools", std::move(thin_pools)},
           {"pools", pools}};
 }
 
@@ -138,6 +167,8 @@ Result<NodeFacts> node_facts_from_json(const Json& json) {
   MCV_CHECK(read_map(fields, "vms", facts.vms, vm_facts_from_json));
   MCV_CHECK(read_map(fields, "volumes", facts.volumes, volume_facts_from_json));
   MCV_CHECK(read_map(fields, "backing", facts.backing, bytes_from_json));
+  MCV_CHECK(read_map(fields, "written", facts.written, bytes_from_json));
+  MCV_CHECK(read_map(fields, "thin_pools", facts.thin_pools, thin_pool_from_json));
   MCV_CHECK(read_map(fields, "pools", facts.pools, pool_facts_from_json));
   MCV_CHECK(fields.finish_lenient());
   return facts;

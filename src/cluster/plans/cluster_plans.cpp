@@ -17,6 +17,17 @@ Error silent_node(const NodeName& node) {
       .with_next("hvctl info");
 }
 
+/// Of a pool that is there already and somebody else's; mcv's own the step sets right.
+Status check_not_waiting(const NodeFacts& node, const PoolRecord& pool) {
+  if (pool.kind != PoolKind::thin) return success();
+  const std::string place = fmt::format("{}/{}", pool.volume_group_on(node.name), pool.thin_pool);
+  const auto there = node.thin_pools.find(place);
+  if (there == node.thin_pools.end() || there->second.made_by_mcv || !there->second.waits_when_full) return success();
+  return Error(ErrorCode::pool_waits, fmt::format("the thin pool {} on {} lets writes wait when it is full, and every guest that writes to it", place, node.name.str()))
+      .with_safe("nothing was changed")
+      .with_next(fmt::format("on {}: lvchange --errorwhenfull y {}", node.name.str(), place));
+}
+
 }  // namespace
 
 Result<Plan> create_pool(const ClusterState& state, const Facts& facts, const NodeName& here, const requests::CreatePool& request) {
@@ -46,6 +57,7 @@ Result<Plan> create_pool(const ClusterState& state, const Facts& facts, const No
           .with_safe("nothing was changed")
           .with_next(fmt::format("on {}: vgcreate {} DEVICE, or give that node another one: --node-vg {}=VG", node.name.str(), vg, node.name.str()));
     }
+    MCV_CHECK(check_not_waiting(found->second, pool));
     plan.steps.push_back(pool_create(node.name, pool, request.size));
   }
   plan.steps.push_back(record(here, {put_new(pool)}, fmt::format("record the pool {} in the configuration", pool.name.str()), /*commits=*/true));

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "cluster/model/copy_room.h"
+
 namespace mcv::plans {
 namespace {
 
@@ -66,12 +68,18 @@ Result<Plan> replicate(const ConvertQuestion& question, const std::vector<Volume
   std::vector<Mutation> to_replicated;
   std::vector<Mutation> back;
   MCV_CHECK(check_no_remains(question.state, volumes));
+  std::vector<CopyNeed> needs;
   for (const VolumeRecord& volume : volumes) {
     MCV_CHECK(check_pool_for_replication(question, volume, *other));
+    MCV_TRY(const PoolRecord pool, question.state.pool(volume.pool));
+    const NodeFacts& source = question.facts.at(owner.str());
+    needs.push_back(need_of_metadata(volume, pool, owner, volume.size));
+    needs.push_back(need_of_new_leg(volume, pool, *other, &source));
     // Numbers come from the state machine, as for a new one.
     to_replicated.push_back(patch(Kind::volume, volume.name.str(), {{"kind", "drbd"}, {"node", ""}, {"minor", 0}, {"port", 0}}, Json{{"kind", "local"}}));
     back.push_back(patch(Kind::volume, volume.name.str(), {{"kind", "local"}, {"node", volume.node}, {"minor", 0}, {"port", 0}, {"last_primary", volume.last_primary}}));
   }
+  MCV_CHECK(check_room_for_copies(needs, CopyKind::fills_new_legs, question.facts));
   plan.steps.push_back(record(owner, std::move(to_replicated), fmt::format("record the disks of {} as replicated", question.vm.name.str()), /*commits=*/false, std::move(back)));
   for (VolumeRecord volume : volumes) {
     volume.kind = VolumeKind::drbd;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "cluster/model/copy_room.h"
+
 namespace mcv::plans {
 namespace {
 
@@ -88,6 +90,12 @@ Result<std::vector<VolumeRecord>> wanted_volumes(const ClusterState& state, cons
   return volumes;
 }
 
+/// What is overwritten is kept in a snapshot first.
+Result<CopyNeed> need_of(const ClusterState& state, const Facts& facts, const ResyncLeg& leg) {
+  MCV_TRY(const PoolRecord pool, state.pool(leg.volume.pool));
+  return need_of_repair(leg.volume, pool, facts.at(leg.target.str()), &facts.at(leg.source.str()), Bytes::kib(leg.marked_kib), leg.full);
+}
+
 }  // namespace
 
 SourceAdvice advise_source(const ClusterState& state, const Facts& facts, const VolumeRecord& volume) {
@@ -112,6 +120,7 @@ Result<std::vector<ResyncPart>> resync_parts(const ClusterState& state, const Fa
   if (request.source && !state.node(*request.source).ok()) return refuse(ErrorCode::not_found, fmt::format("there is no node named {}", request.source->str()), "hvctl node list");
   MCV_TRY(const std::vector<VolumeRecord> volumes, wanted_volumes(state, vm, request));
   std::vector<ResyncPart> parts;
+  std::vector<CopyNeed> needs;
   for (const VolumeRecord& volume : volumes) {
     const SourceAdvice advice = advise_source(state, facts, volume);
     const std::optional<NodeName> source = request.source ? request.source : advice.node;
@@ -128,12 +137,16 @@ Result<std::vector<ResyncPart>> resync_parts(const ClusterState& state, const Fa
     MCV_CHECK(check_pair(facts, vm, part.leg));
     part.advised = advice.node == source;
     part.reason = part.advised || !request.source ? advice.reason : fmt::format("asked for; {}", advice.reason);
+    MCV_TRY(CopyNeed need, need_of(state, facts, part.leg));
+    part.leg.overwritten = need.takes;
+    needs.push_back(std::move(need));
     parts.push_back(std::move(part));
   }
   if (parts.empty()) {
     return refuse(ErrorCode::bad_request, fmt::format("no block of {} is marked as different: there is nothing to copy", vm.name.str()),
                   fmt::format("hvctl verify {} looks for differences and marks them; hvctl resync --full {} copies everything", vm.name.str(), vm.name.str()));
   }
+  MCV_CHECK(check_room_for_copies(needs, CopyKind::overwrites, facts));
   return parts;
 }
 

@@ -136,7 +136,9 @@ PlannedStep join_together(const NodeName& node, const NodeRecord& joiner, Json s
 }
 
 Json ResyncLeg::to_json() const {
-  return {{"volume", volume.to_json()}, {"source", source.str()}, {"target", target.str()}, {"marked_kib", marked_kib}, {"full", full}};
+  Json json = {{"volume", volume.to_json()}, {"source", source.str()}, {"target", target.str()}, {"marked_kib", marked_kib}, {"full", full}};
+  if (overwritten) json["overwritten"] = overwritten->count();
+  return json;
 }
 
 Result<ResyncLeg> ResyncLeg::from_json(const Json& json) {
@@ -147,6 +149,7 @@ Result<ResyncLeg> ResyncLeg::from_json(const Json& json) {
   const auto target = fields.required<std::string>("target");
   leg.marked_kib = fields.required<std::uint64_t>("marked_kib");
   leg.full = fields.required<bool>("full");
+  if (const auto overwritten = fields.optional<std::uint64_t>("overwritten")) leg.overwritten = Bytes(*overwritten);
   MCV_CHECK(fields.finish_lenient());
   MCV_TRY(leg.volume, VolumeRecord::from_json(*volume));
   MCV_TRY(leg.source, NodeName::parse(source));

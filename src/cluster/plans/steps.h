@@ -79,6 +79,7 @@ struct ResyncLeg {
   NodeName target;
   std::uint64_t marked_kib = 0;
   bool full = false;
+  std::optional<Bytes> overwritten;  ///< what the snapshot of it may take of its thin pool; all or what is marked where it is not known
   Json to_json() const;
   static Result<ResyncLeg> from_json(const Json& json);
 };

@@ -53,7 +53,7 @@ asio::awaitable<Result<Json>> snapshot(Node& node, StepContext context) {
   spec.operation = context.operation;
   spec.after = stamp_of(node.shared.position());
   spec.wall_seconds = node.host.clock.wall_seconds();
-  spec.overwritten = leg.full ? leg.volume.size : Bytes::kib(leg.marked_kib);
+  spec.overwritten = leg.overwritten.value_or(leg.full ? leg.volume.size : Bytes::kib(leg.marked_kib));
   const std::string name = lvm::snapshot_name(context.operation, leg.volume.name);
   MCV_CO_CHECK(co_await lvm::ensure_snapshot(node.host, std::move(spec)));
   Json result = {{"snapshot", name}};

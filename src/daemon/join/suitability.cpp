@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "cluster/model/copy_room.h"
 #include "cluster/model/ports.h"
 
 namespace mcv::join {
@@ -178,6 +179,43 @@ void check_thin_pool(Table& table, const PoolRecord& pool, Bytes free, const Joi
              fmt::format("on {0}: vgextend {1} DEVICE; or, if a smaller one is to do: lvcreate --type thin-pool --zero y --size SIZE --name {2} {1}", name, group, pool.thin_pool));
 }
 
+/// That of another one is not changed by us.
+bool waits_for_good(const ThinPoolFacts& pool) { return pool.waits_when_full && !pool.made_by_mcv; }
+
+/// What the join copies there as soon as both nodes are one cluster. A thin pool that is not there yet is made as large as the one here.
+void check_copies(Table& table, const ClusterState& state, const PoolRecord& pool, const JoinFacts& here, const JoinFacts& there) {
+  const std::string row = "pool-room-" + pool.name.str();
+  std::vector<CopyNeed> needs;
+  for (const VolumeRecord& volume : state.volumes()) {
+    if (volume.pool != pool.name || volume.kind != VolumeKind::drbd) continue;
+    needs.push_back(need_of_new_leg(volume, pool, there.node.name, &here.facts));
+  }
+  NodeFacts joiner = there.facts;
+  const std::string place = pool.volume_group_on(there.node.name) + "/" + pool.thin_pool;
+  const auto ours = here.thin_pools.find(pool.volume_group_on(here.node.name) + "/" + pool.thin_pool);
+  const bool is_made = ours != here.thin_pools.end() && !there.thin_pools.contains(place);
+  if (is_made) joiner.thin_pools[place] = ThinPoolFacts{ours->second, {}, 0, {}, false, true};
+  if (const auto thin = joiner.thin_pools.find(place); pool.kind == PoolKind::thin && thin != joiner.thin_pools.end()) {
+    if (waits_for_good(thin->second)) {
+      table.fail(row, ErrorCode::pool_waits, fmt::format("the thin pool {} there lets writes wait when it is full, and every guest that writes to it", place),
+                 fmt::format("on {}: lvchange --errorwhenfull y {}", there.node.name.str(), place));
+      return;
+    }
+    thin->second.waits_when_full = false;
+  }
+  const Status room = check_room_for_copies(needs, CopyKind::fills_new_legs, {{there.node.name.str(), joiner}});
+  if (!room.ok() && is_made) {
+    table.fail(row, room.error().code(), room.error().message() + "; the pool there is made as large as the one here",
+               fmt::format("on {}: lvextend --size +10G {}, and as much room in {} on {}", here.node.name.str(), ours->first, pool.volume_group_on(there.node.name), there.node.name.str()));
+    return;
+  }
+  if (!room.ok()) {
+    table.fail(row, room.error().code(), room.error().message(), room.error().next());
+    return;
+  }
+  table.pass(row, fmt::format("{} volumes are copied there, and fit", needs.size()));
+}
+
 /// Pools of the shared configuration must be possible there, with room for what will be replicated.
 void check_pools(Table& table, const ClusterState& state, const JoinFacts& here, const JoinFacts& there) {
   for (const auto& [key, entry] : state.all(Kind::pool)) {
@@ -190,14 +228,9 @@ void check_pools(Table& table, const ClusterState& state, const JoinFacts& here,
                  fmt::format("on {}: vgcreate {} DEVICE", there.node.name.str(), vg));
       continue;
     }
-    Bytes wanted;
-    for (const VolumeRecord& volume : state.volumes()) {
-      if (volume.pool.str() == key && volume.kind == VolumeKind::drbd) wanted = wanted + volume.size;
-    }
-    const std::string text = fmt::format("volume group {} has {} free, replicated volumes want {}", vg, found->second.to_text(), wanted.to_text());
-    if (wanted > found->second) table.fail("pool-" + key, ErrorCode::pool_full, text, fmt::format("on {}: vgextend {} DEVICE", there.node.name.str(), vg));
-    else table.pass("pool-" + key, text);
+    table.pass("pool-" + key, fmt::format("volume group {} has {} free", vg, found->second.to_text()));
     if (pool->kind == PoolKind::thin) check_thin_pool(table, *pool, found->second, here, there);
+    check_copies(table, state, *pool, here, there);
   }
 }
 

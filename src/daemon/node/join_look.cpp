@@ -64,6 +64,7 @@ asio::awaitable<Result<join::JoinFacts>> Node::join_facts() {
   }
   Look wanted;
   wanted.volume_groups = true;
+  wanted.room = true;
   MCV_CO_TRY(facts.facts, co_await observer.look(std::move(wanted)));
   co_return facts;
 }

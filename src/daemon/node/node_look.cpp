@@ -25,8 +25,14 @@ asio::awaitable<Result<NodeFacts>> Node::look_at_peer(Look wanted) {
   // Hashing a large image for the first time takes its time; a plain look does not.
   const auto deadline = wanted.files.empty() ? PeerClient::quick : PeerClient::patient;
   Json body = {{"paths", std::move(wanted.files)}, {"volume_groups", wanted.volume_groups}};
-  MCV_CO_TRY(const Json answer, co_await peer.post(*record, "/peer/v1/facts", std::move(body), deadline));
-  co_return node_facts_from_json(answer);
+  Json with_room = body;
+  if (wanted.room) with_room["room"] = true;
+  auto answer = co_await peer.post(*record, "/peer/v1/facts", std::move(with_room), deadline);
+  // An older build does not know the question, and tells the rest.
+  const bool is_older = wanted.room && !answer.ok() && answer.error().code() == ErrorCode::unknown_field;
+  if (is_older) answer = co_await peer.post(*record, "/peer/v1/facts", std::move(body), deadline);
+  if (!answer.ok()) co_return std::move(answer).error();
+  co_return node_facts_from_json(*answer);
 }
 
 asio::awaitable<plans::Facts> Node::look_everywhere(Look wanted) {

@@ -6,6 +6,7 @@
 #include "storage/drbd/monitor.h"
 #include "storage/lvm/pool.h"
 #include "storage/lvm/report.h"
+#include "storage/lvm/room.h"
 
 namespace mcv {
 
@@ -17,6 +18,9 @@ asio::awaitable<Result<NodeFacts>> Observer::look(Look wanted) {
   MCV_CO_CHECK(co_await look_at_machine(facts));
   if (wanted.volume_groups) {
     MCV_CO_CHECK(co_await look_at_storage(facts));
+  }
+  if (wanted.room) {
+    MCV_CO_CHECK(co_await look_at_room(facts));
   }
   for (const std::string& path : wanted.files) {
     auto hash = co_await host_.files.sha256(path);
@@ -58,6 +62,12 @@ asio::awaitable<Result<std::vector<std::string>>> Observer::bridges() {
 asio::awaitable<Status> Observer::look_at_storage(NodeFacts& facts) {
   MCV_CO_TRY(const auto groups, co_await lvm::volume_groups(host_));
   for (const auto& group : groups) facts.volume_group_free[group.name] = group.free;
+  co_return success();
+}
+
+asio::awaitable<Status> Observer::look_at_room(NodeFacts& facts) {
+  MCV_CO_TRY(const std::vector<lvm::LogicalVolume> volumes, co_await lvm::logical_volumes(host_));
+  lvm::add_room(facts, volumes);
   co_return success();
 }
 

@@ -23,6 +23,7 @@ class PoolWatch;
 struct Look {
   std::vector<std::string> files;  ///< boot files whose hashes are wanted; one that does not exist is absent from the facts
   bool volume_groups = false;      ///< their free space: costs a run of vgs, and without it the facts name none
+  bool room = false;               ///< of thin pools, and what volumes hold: a run of lvs, likewise
 };
 
 class Observer {
@@ -35,6 +36,7 @@ class Observer {
  private:
   boost::asio::awaitable<Status> look_at_machine(NodeFacts& facts);
   boost::asio::awaitable<Status> look_at_storage(NodeFacts& facts);
+  boost::asio::awaitable<Status> look_at_room(NodeFacts& facts);
   boost::asio::awaitable<Result<std::vector<std::string>>> bridges();
 
   host::Host& host_;

@@ -38,6 +38,7 @@ asio::awaitable<Result<Json>> facts(Node& node, Json body) {
   Look wanted;
   wanted.files = fields.required<std::vector<std::string>>("paths");
   wanted.volume_groups = fields.required<bool>("volume_groups");
+  wanted.room = fields.optional_or("room", false);
   MCV_CO_CHECK(fields.finish());
   MCV_CO_TRY(const NodeFacts seen, co_await node.observer.look(std::move(wanted)));
   co_return to_json(seen);

@@ -58,6 +58,8 @@ asio::awaitable<api::ApiReply> resync(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const bool dry_run, call.flag("dry_run"));
   if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
   Look wanted;
+  wanted.volume_groups = true;
+  wanted.room = true;
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
   MCV_CO_TRY(const std::vector<plans::ResyncPart> parts, plans::resync_parts(node.shared.current(), facts, vm, request));
   Plan plan = plans::resync(vm, node.self(), parts);

@@ -53,6 +53,7 @@ asio::awaitable<api::ApiReply> create_pool(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const requests::CreatePool request, requests::create_pool(body));
   Look wanted;
   wanted.volume_groups = true;
+  wanted.room = true;
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
   auto plan = plans::create_pool(node.shared.current(), facts, node.self(), request);
   co_return co_await run_plan(node, std::move(call), std::move(plan));

@@ -133,6 +133,7 @@ asio::awaitable<api::ApiReply> change_storage_type(Node& node, api::ApiCall call
   if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
   Look wanted;
   wanted.volume_groups = true;
+  wanted.room = true;
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
   plans::ConvertQuestion question{node.shared.current(), facts, vm, kind, node.verify_gate.suspects()};
   Result<Plan> plan = plans::convert_vm(question);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "cluster/model/copy_room.h"
 #include "storage/lvm/commands.h"
 
 namespace mcv::lvm {
@@ -126,12 +127,7 @@ std::string guest_path(const Pool& pool, const VolumeRecord& volume) {
 std::string data_name(const VolumeName& name) { return "mcv-" + name.str(); }
 std::string metadata_name(const VolumeName& name) { return "mcv-" + name.str() + ".md"; }
 
-Bytes metadata_size(Bytes data) {
-  const std::uint64_t bitmap = (data.sectors() + (1u << 18) - 1) / (1u << 18) * 8;  // sectors: one bit per 4 KiB, whole pages
-  const std::uint64_t bytes = (bitmap + 72) * 512;
-  constexpr std::uint64_t mib = 1u << 20;
-  return Bytes((bytes + mib - 1) / mib * mib);
-}
+Bytes metadata_size(Bytes data) { return replication_metadata_size(data); }
 
 asio::awaitable<Result<Backing>> ensure_backing(host::Host& host, BackingSpec spec) {
   if (spec.replicated && spec.pool.kind == PoolKind::directory) {

@@ -209,6 +209,64 @@ TEST(Suitability, NeedsThePoolsAndNetworksOfTheCluster) {
   EXPECT_NE(to_error(rows, NodeName::trusted("B")).message().find("1 more"), std::string::npos);
 }
 
+/// Of the row "pool-room-fast": A's pool has 40 GiB, and two replicated disks of 30 GiB with `written` each.
+SuitabilityRow pool_room(Bytes written, void (*change)(JoinFacts& there)) {
+  ClusterState state;
+  PoolRecord pool{PoolName::trusted("fast"), PoolKind::thin, "vg0", "mcv-fast", "", {{"B", "data"}}};
+  JoinFacts here = a;
+  here.thin_pools = {{"vg0/mcv-fast", Bytes::gib(40)}};
+  Change change_of_state{"c", "", {put_new(pool)}};
+  for (const char* name : {"vm1-0", "vm2-0"}) {
+    VolumeRecord volume;
+    volume.name = VolumeName::trusted(name);
+    volume.vm = VmName::trusted("vm1");
+    volume.pool = pool.name;
+    volume.kind = VolumeKind::drbd;
+    volume.size = Bytes::gib(30);
+    change_of_state.mutations.push_back(put_new(volume));
+    here.facts.written[name] = written;
+  }
+  EXPECT_TRUE(state.apply(change_of_state, 1).ok());
+  JoinFacts there = healthy("B", "10.77.0.12", 1);
+  there.facts.volume_group_free = {{"data", Bytes::gib(100)}};
+  change(there);
+  for (const SuitabilityRow& row : suitability(state, here, there, "", "")) {
+    if (row.check == "pool-room-fast") return row;
+  }
+  ADD_FAILURE() << "no such row";
+  return {};
+}
+
+/// A pool of that fill on B, which takes nearly all of its group.
+template <int used_gib, bool waits = false, bool ours = true>
+void with_pool(JoinFacts& there) {
+  there.facts.volume_group_free = {{"data", Bytes::mib(4)}};
+  there.thin_pools["data/mcv-fast"] = Bytes::gib(40);
+  there.facts.thin_pools["data/mcv-fast"] = {Bytes::gib(40), Bytes::gib(used_gib), 10, Bytes::kib(64), waits, ours};
+}
+
+TEST(Suitability, WhatTheJoinCopiesFitsThere) {
+  EXPECT_EQ(pool_room(Bytes::gib(10), [](JoinFacts&) {}).status, CheckStatus::pass) << "more than its size is promised, not written";
+  const SuitabilityRow as_large = pool_room(Bytes::gib(20), [](JoinFacts&) {});
+  EXPECT_EQ(as_large.status, CheckStatus::fail);
+  EXPECT_NE(as_large.text.find("made as large as the one here"), std::string::npos) << as_large.text;
+  EXPECT_NE(as_large.fix.find("on A: lvextend --size +10G vg0/mcv-fast"), std::string::npos) << as_large.fix;
+  EXPECT_EQ(pool_room(Bytes::gib(10), with_pool<0>).status, CheckStatus::pass) << "the room is in the pool, not beside it";
+  const SuitabilityRow full = pool_room(Bytes::gib(10), with_pool<30>);
+  EXPECT_EQ(full.status, CheckStatus::fail);
+  EXPECT_EQ(full.code, ErrorCode::pool_full);
+  EXPECT_NE(full.text.find("on B has 6 GiB of 40 GiB left below 90 %"), std::string::npos) << full.text;
+  EXPECT_NE(full.fix.find("on B: lvextend --size +"), std::string::npos) << full.fix;
+}
+
+TEST(Suitability, AThinPoolThereThatLetsWritesWaitIsRefusedUnlessItIsOurs) {
+  const SuitabilityRow waits = pool_room(Bytes::gib(1), with_pool<0, true, false>);
+  EXPECT_EQ(waits.status, CheckStatus::fail);
+  EXPECT_EQ(waits.code, ErrorCode::pool_waits);
+  EXPECT_EQ(waits.fix, "on B: lvchange --errorwhenfull y data/mcv-fast");
+  EXPECT_EQ(pool_room(Bytes::gib(1), with_pool<0, true, true>).status, CheckStatus::pass) << "the join sets it right";
+}
+
 /// Of the row "pool-size-fast", where A's thin pool has 40 GiB.
 SuitabilityRow pool_size(void (*change)(JoinFacts& there)) {
   ClusterState state;

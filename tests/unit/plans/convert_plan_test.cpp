@@ -125,6 +125,22 @@ TEST(ConvertPlan, RefusalsToReplicate) {
   EXPECT_EQ(remains.refusal(), ErrorCode::in_use);
 }
 
+TEST(ConvertPlan, RoomForTheWholeCopyIsLookedForFirst) {
+  Story story(VolumeKind::local);
+  story.facts.at("A").written["vm1-0"] = Bytes::mib(40);
+  for (const char* node : {"A", "B"}) story.facts.at(node).thin_pools["vg0/"] = {Bytes::mib(100), Bytes::mib(40), 10, Bytes::kib(64), false, true};
+  EXPECT_TRUE(story.plan().ok());
+  story.facts.at("B").thin_pools["vg0/"].used = Bytes::mib(60);
+  EXPECT_EQ(story.refusal(), ErrorCode::pool_full);
+  EXPECT_NE(story.plan().error().message().find("storage pool fast on B has 30 MiB of 100 MiB left below 90 %, and the copies of vm1-0 take 41 MiB: 11 MiB are missing"), std::string::npos) << story.plan().error().message();
+  story.facts.at("B").thin_pools["vg0/"].used = Bytes::mib(1);
+  story.facts.at("A").thin_pools["vg0/"].used = Bytes::mib(90);
+  EXPECT_EQ(story.refusal(), ErrorCode::pool_full) << "DRBD's metadata beside the data";
+  story.facts.at("A").thin_pools["vg0/"] = story.facts.at("B").thin_pools["vg0/"];
+  story.facts.at("B").thin_pools["vg0/"].waits_when_full = true;
+  EXPECT_EQ(story.refusal(), ErrorCode::pool_waits);
+}
+
 TEST(ConvertPlan, RefusalsToLocalise) {
   Story apart(VolumeKind::drbd);
   apart.facts.at("A").volumes.at("vm1-0").connection = ConnectionState::connecting;

@@ -177,6 +177,32 @@ TEST(ResyncPlan, OpensAllSourcesBeforeTheFirstTargetGetsOlder) {
   EXPECT_FALSE(resync_parts(state, now.facts, now.vm, now.request).ok()) << "of the one that was named nothing differs";
 }
 
+// Each snapshot alone would be made, and the second one undone with the first.
+TEST(ResyncPlan, WhatIsKeptOfAllDisksTogetherHasToFit) {
+  Situation now;
+  VolumeRecord second = now.volume;
+  second.name = VolumeName::trusted("vm1-1");
+  now.vm.volumes.push_back(second.name);
+  now.request.full = true;
+  for (auto& [name, node] : now.facts) {
+    node.volumes["vm1-1"] = node.volumes["vm1-0"];
+    node.written = {{"vm1-0", Bytes::mib(100)}, {"vm1-1", Bytes::mib(100)}};
+    node.thin_pools["vg0/mcv-fast"] = {Bytes::gib(1), Bytes::mib(800), 10, Bytes::kib(64), false, true};
+  }
+  const ClusterState state = test::pair_state({put_new(now.vm), put_new(now.volume), put_new(second)});
+  const auto fits = resync_parts(state, now.facts, now.vm, now.request);
+  ASSERT_TRUE(fits.ok()) << fits.error().message();
+  EXPECT_EQ(fits->front().leg.overwritten, Bytes::mib(100)) << "not its whole size";
+  const auto passed_on = ResyncLeg::from_json(fits->front().leg.to_json());
+  EXPECT_EQ(passed_on->overwritten, Bytes::mib(100));
+  now.facts.at("A").written = {{"vm1-0", Bytes::mib(130)}, {"vm1-1", Bytes::mib(100)}};
+  const auto refused = resync_parts(state, now.facts, now.vm, now.request);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), ErrorCode::pool_full);
+  EXPECT_THAT(refused.error().message(), HasSubstr("storage pool fast on B has 224 MiB of 1 GiB free, and the copies of vm1-0, vm1-1 take 230 MiB: 6 MiB are missing"));
+  EXPECT_EQ(refused.error().next(), "on B: lvextend --size +8M vg0/mcv-fast");
+}
+
 TEST(ResyncPlan, WaitingForTheCopyIsInNobodysWay) {
   const Situation now;
   const auto plan = follow_resync(now.state(), now.vm, a);

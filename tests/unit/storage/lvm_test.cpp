@@ -6,6 +6,7 @@
 #include "storage/lvm/commands.h"
 #include "storage/lvm/pool.h"
 #include "storage/lvm/quarantine.h"
+#include "storage/lvm/room.h"
 #include "storage/lvm/snapshot.h"
 
 namespace mcv::lvm::lvm_test {
@@ -158,6 +159,47 @@ TEST(Pools, RefuseNewVolumesAboveNinetyPercent) {
   usage.free = Bytes::gib(1);
   EXPECT_TRUE(check_room(thick_pool(), usage, Bytes::gib(1)).ok());
   EXPECT_EQ(check_room(thick_pool(), usage, Bytes::gib(2)).error().code(), ErrorCode::pool_full);
+}
+
+TEST(Room, IsReadFromWhatANodePrinted) {
+  const auto volumes = parse_logical_volumes(test::data_file("lvm/lvs.json"));
+  ASSERT_TRUE(volumes.ok()) << volumes.error().message();
+  NodeFacts facts;
+  add_room(facts, *volumes);
+  ASSERT_EQ(facts.thin_pools.size(), 1u);
+  const ThinPoolFacts& pool = facts.thin_pools.at("vg0/mcv-fast");
+  const LogicalVolume* listed = find(*volumes, "vg0", "mcv-fast");
+  EXPECT_EQ(pool.size, listed->size);
+  EXPECT_LE(pool.used, listed->size);
+  EXPECT_DOUBLE_EQ(pool.metadata_percent, 11.43);
+  EXPECT_EQ(pool.chunk, Bytes::kib(64));
+  EXPECT_FALSE(pool.waits_when_full);
+  EXPECT_EQ(pool.made_by_mcv, listed->has_tag("mcv"));
+  ASSERT_EQ(facts.backing.size(), 1u) << "not the metadata's";
+  EXPECT_EQ(facts.backing.at("vm1-0"), Bytes::mib(256));
+  EXPECT_LE(facts.written.at("vm1-0"), Bytes::mib(256));
+}
+
+TEST(Room, CountsALittleMoreThanTwoDigitsSay) {
+  LogicalVolume disk;
+  disk.name = "mcv-vm1-0";
+  disk.volume_group = "vg0";
+  disk.tags = {"mcv"};
+  disk.thin = true;
+  disk.size = Bytes::gib(100);
+  disk.data_percent = 25.0;
+  LogicalVolume whole = disk;
+  whole.name = "mcv-vm2-0";
+  whole.thin = false;
+  LogicalVolume foreign = disk;
+  foreign.name = "mcv-vm3-0";
+  foreign.tags = {};
+  NodeFacts facts;
+  add_room(facts, {disk, whole, foreign});
+  EXPECT_GT(facts.written.at("vm1-0"), Bytes::gib(25));
+  EXPECT_LT(facts.written.at("vm1-0"), Bytes::gib(25) + Bytes::mib(6));
+  EXPECT_EQ(facts.written.at("vm2-0"), Bytes::gib(100)) << "a thick one is copied as a whole";
+  EXPECT_FALSE(facts.written.contains("vm3-0"));
 }
 
 TEST(Pools, TakeAWholeCopyOnlyWhereItFits) {

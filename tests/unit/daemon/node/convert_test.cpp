@@ -99,7 +99,11 @@ TEST_F(Convert, NothingIsLeftWhereTheOtherNodeHasNoRoom) {
   auto& pool = nodes.machine(b).lvm.volumes.at("vg0/mcv-fast");
   for (std::uint64_t number = 0; number < 1000; ++number) nodes.machine(a).lvm.volumes.at("vg0/mcv-vm1-0").blocks[number] = 1;
   pool.size = 100 * 4096;
-  EXPECT_FALSE(nodes.command(a, "POST", "/v1/vms/vm1/storage-type", to_drbd));
+  const auto refused = nodes.ask(a, "POST", "/v1/vms/vm1/storage-type", to_drbd);
+  ASSERT_TRUE(refused.error) << "before the first step";
+  EXPECT_EQ(refused.error->code(), ErrorCode::pool_full);
+  EXPECT_NE(refused.error->message().find("storage pool fast on B has "), std::string::npos) << refused.error->to_text();
+  EXPECT_NE(refused.error->next().find("on B: lvextend --size +"), std::string::npos) << refused.error->to_text();
   EXPECT_EQ(record().kind, VolumeKind::local);
   EXPECT_EQ(record().node, "A");
   EXPECT_EQ(record().port, 0);

@@ -68,6 +68,7 @@ Result<Plan> replicate(const ConvertQuestion& question, const std::vector<Volume
   std::vector<Mutation> to_replicated;
   std::vector<Mutation> back;
   MCV_CHECK(check_no_remains(question.state, volumes));
+  MCV_CHECK(check_numbers_are_free(question.state, question.facts));
   std::vector<CopyNeed> needs;
   for (const VolumeRecord& volume : volumes) {
     MCV_CHECK(check_pool_for_replication(question, volume, *other));

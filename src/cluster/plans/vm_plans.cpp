@@ -167,6 +167,20 @@ Status check_no_remains(const ClusterState& state, const std::vector<VolumeRecor
   return success();
 }
 
+Status check_numbers_are_free(const ClusterState& state, const Facts& facts) {
+  const std::vector<VolumeRecord> volumes = state.volumes();
+  for (const PendingDelete& pending : pending_deletes(state)) {
+    const auto node = facts.find(pending.node.str());
+    if (node == facts.end() || !node->second.volumes.contains(pending.volume.name.str())) continue;
+    const auto has_both = [&pending](const VolumeRecord& volume) { return volume.minor == pending.volume.minor && volume.port == pending.volume.port; };
+    if (std::any_of(volumes.begin(), volumes.end(), has_both)) continue;
+    return Error(ErrorCode::busy, fmt::format("{} still has {} in DRBD, which was deleted while it was away, and a new disk would get its numbers", pending.node.str(), pending.volume.name.str()))
+        .with_safe("nothing was changed")
+        .with_next("hvctl storage list-orphans shows what it waits for; else the same command again in a minute");
+  }
+  return success();
+}
+
 Result<Plan> create_vm(const ClusterState& state, const Facts& facts, const NodeName& here, const requests::CreateVm& request, const VmIdentity& identity) {
   if (state.find(Kind::vm, request.name.str()) != nullptr) {
     return Error(ErrorCode::already_exists, fmt::format("there is a VM named {} already", request.name.str())).with_next(fmt::format("hvctl vm info {}", request.name.str()));
@@ -204,6 +218,9 @@ Result<Plan> create_vm(const ClusterState& state, const Facts& facts, const Node
   std::vector<VolumeRecord> volumes = volumes_for(request, pool, owner);
   for (VolumeRecord& volume : volumes) volume.verdict.wall_seconds = identity.wall_seconds;
   MCV_CHECK(check_no_remains(state, volumes));
+  if (request.storage_type == VolumeKind::drbd) {
+    MCV_CHECK(check_numbers_are_free(state, facts));
+  }
   std::vector<Mutation> mutations;
   for (const VolumeRecord& volume : volumes) {
     vm.volumes.push_back(volume.name);

@@ -29,6 +29,9 @@ struct VmIdentity {
 Result<Plan> create_vm(const ClusterState& state, const Facts& facts, const NodeName& here, const requests::CreateVm& request, const VmIdentity& identity);
 /// Refused where a node still has a copy under that name of a disk that was deleted without it (`in_use`).
 Status check_no_remains(const ClusterState& state, const std::vector<VolumeRecord>& volumes);
+/// The state machine gives the numbers of a deleted disk to the next one: refused while the kernel of the node that was away still has
+/// that disk under them (`busy`), which ends by itself.
+Status check_numbers_are_free(const ClusterState& state, const Facts& facts);
 
 /// A node that is away while this one decides alone, and what this one's copies are: the generations of each replicated volume.
 struct AbsentNode {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // orphan.remove: what belongs to nothing, by the name a person gave.
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "cluster/model/pending_delete.h"
@@ -7,6 +8,7 @@
 #include "daemon/node/node.h"
 #include "daemon/node/orphan_look.h"
 #include "storage/drbd/repair.h"
+#include "storage/drbd/resource_file.h"
 #include "storage/drbd/volume_life.h"
 #include "storage/lvm/backing.h"
 #include "storage/lvm/snapshot.h"
@@ -31,6 +33,22 @@ asio::awaitable<Result<Json>> remove_orphan_here(Node& node, StepContext context
   co_return Json();
 }
 
+/// Metadata are read beside the kernel, under a minor that is no volume's: that of the deleted one may be another's by now.
+std::uint32_t minor_to_read_under(const ClusterState& state, std::uint32_t minor) {
+  const std::vector<VolumeRecord> volumes = state.volumes();
+  const auto is_taken = [&volumes](std::uint32_t number) { return std::any_of(volumes.begin(), volumes.end(), [number](const VolumeRecord& volume) { return volume.minor == number; }); };
+  while (is_taken(minor)) ++minor;
+  return minor;
+}
+
+/// A copy that is kept has no part in replication any more: its minor and its port are others' to have.
+asio::awaitable<Status> put_aside(Node& node, VolumeName name) {
+  co_await node.leave_down(name);
+  MCV_CO_CHECK(co_await drbd::ensure_down(node.host, node.drbd, name));
+  const Status removed = co_await drbd::remove_resource_file(node.host, name);
+  co_return removed;
+}
+
 /// By what DRBD itself says of this copy, attached or not: one that was written to apart is of a generation that nobody deleted.
 asio::awaitable<Status> check_is_the_deleted_one(Node& node, PendingDelete pending, lvm::Backing backing) {
   const VolumeName name = pending.volume.name;
@@ -43,9 +61,11 @@ asio::awaitable<Status> check_is_the_deleted_one(Node& node, PendingDelete pendi
   if (is_attached) {
     MCV_CO_TRY(current, co_await drbd::generation_of(node.host, node.drbd, name));
   } else {
-    MCV_CO_TRY(current, co_await drbd::generation_on_disk(node.host, name, pending.volume.minor, backing.metadata_path));
+    const std::uint32_t minor = minor_to_read_under(node.shared.current(), pending.volume.minor);
+    MCV_CO_TRY(current, co_await drbd::generation_on_disk(node.host, name, minor, backing.metadata_path));
   }
   if (is_deleted_copy(pending, current)) co_return success();
+  MCV_CO_CHECK(co_await put_aside(node, name));
   co_return Error(ErrorCode::not_up_to_date, fmt::format("{} here is not the copy that was deleted: it was written to apart from it", name.str()))
       .with_safe("it was not touched, and is kept until somebody deletes it")
       .with_next(fmt::format("hvctl storage list-orphans; hvctl storage delete-orphan {} --node {}", pending.volume.resource(), node.self().str()));

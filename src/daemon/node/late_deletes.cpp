@@ -7,6 +7,8 @@
 #include "cluster/model/pending_delete.h"
 #include "cluster/plans/orphan_plan.h"
 #include "daemon/node/node.h"
+#include "storage/lvm/backing.h"
+#include "storage/lvm/pool.h"
 
 namespace mcv {
 
@@ -37,6 +39,13 @@ asio::awaitable<void> LateDeletes::watch() {
   }
 }
 
+/// Until somebody deletes them by name.
+asio::awaitable<bool> LateDeletes::has_data(PendingDelete pending) {
+  const lvm::Pool pool = lvm::pool_on(pending.pool, node_.self());
+  const auto volumes = co_await lvm::logical_volumes(node_.host);
+  co_return !volumes.ok() || lvm::find(*volumes, pool.volume_group, lvm::data_name(pending.volume.name)) != nullptr;
+}
+
 asio::awaitable<void> LateDeletes::look() {
   const LinkState link = node_.shared.link().state;
   if ((link != LinkState::together && link != LinkState::single) || node_.departure.is_passive()) co_return;
@@ -47,6 +56,11 @@ asio::awaitable<void> LateDeletes::look() {
       const auto view = node_.operations.get(tried->second);
       // One that waits for a person is not tried beside it.
       if (view.ok() && (!view->final() || view->outcome == OperationOutcome::failed)) continue;
+      // Nor is one that is kept: no time makes it the copy that was deleted.
+      const bool is_kept = view.ok() && view->error && view->error->code() == ErrorCode::not_up_to_date;
+      bool is_still_kept = false;
+      if (is_kept) is_still_kept = co_await has_data(one);
+      if (is_still_kept) continue;
     }
     Plan plan = plans::late_delete(one, !node_.shared.current().vm(one.volume.vm).ok());
     auto submitted = co_await node_.operations.submit(std::move(plan));

@@ -7,6 +7,7 @@
 
 #include "cluster/core/names.h"
 #include "cluster/host/host.h"
+#include "cluster/model/pending_delete.h"
 
 namespace mcv {
 
@@ -24,6 +25,7 @@ class LateDeletes {
  private:
   boost::asio::awaitable<void> watch();
   boost::asio::awaitable<void> look();
+  boost::asio::awaitable<bool> has_data(PendingDelete pending);
 
   Node& node_;
   std::map<VolumeName, OperationId> tried_;

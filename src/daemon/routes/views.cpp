@@ -8,6 +8,7 @@
 #include "cluster/authority/takeover.h"
 #include "cluster/model/lost_disk.h"
 #include "cluster/model/older_copy.h"
+#include "cluster/model/pending_delete.h"
 #include "cluster/model/verify_policy.h"
 #include "cluster/store/abilities.h"
 #include "daemon/node/node.h"
@@ -283,6 +284,17 @@ void warn_of_pools(Json& warnings, const ClusterState& state, const plans::Facts
   }
 }
 
+/// Of disks that were deleted while a node was away, and that it still has. Why it keeps one only that node knows.
+void warn_of_late_deletes(Json& warnings, const Node& node, const access::Sight& sight) {
+  if (!sight.everything()) return;
+  for (const PendingDelete& pending : pending_deletes(node.shared.current())) {
+    const std::string& where = pending.node.str();
+    const std::string problem = pending.node == node.self() ? node.late_deletes.problem(pending.volume.name) : std::string();
+    std::string text = fmt::format("{} was deleted while {} was away, which still has a copy: its name is taken{}{}", pending.volume.name.str(), where, problem.empty() ? "" : "; ", problem);
+    warn(warnings, "in-use", std::move(text), fmt::format("{} removes it by itself when it is back and sees that it is the deleted one; hvctl storage list-orphans says why it keeps it", where));
+  }
+}
+
 /// Of the cluster as a whole; false when nothing else is to be said.
 bool warn_of_cluster(Json& warnings, const Node& node, const std::string& decide) {
   const ClusterState& state = node.shared.current();
@@ -349,6 +361,7 @@ Json warnings_of(const Node& node, const plans::Facts& facts, const access::Sigh
   // What concerns the cluster is for who can do something about it, and names what is in it.
   if (sight.everything() && !warn_of_cluster(warnings, node, decide)) return warnings;
   warn_of_pools(warnings, state, facts, sight);
+  warn_of_late_deletes(warnings, node, sight);
   const AloneView alone(node);
   for (const VolumeRecord& volume : state.volumes()) {
     if (volume.kind != VolumeKind::drbd || !sight.covers(volume.vm)) continue;

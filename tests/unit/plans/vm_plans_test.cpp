@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "cluster/model/access_records.h"
+#include "cluster/model/pending_delete.h"
 #include "fixture.h"
 
 namespace mcv::vm_plans_test {
@@ -63,6 +64,33 @@ TEST(CreateVm, RefusesWithTheReason) {
   ClusterState alone;
   ASSERT_TRUE(alone.apply({"c", "", {put_new(test::node("A", 1)), put_new(NetworkRecord{NetworkName::trusted("lan"), "br0"})}}, 1).ok());
   EXPECT_EQ(plans::create_vm(alone, both(), a, request(), identity).error().code(), ErrorCode::drbd_disabled);
+}
+
+// B was away when vm9 was deleted, and is back.
+TEST(CreateVm, WaitsForTheNumbersOfADiskThatWasDeletedLate) {
+  ClusterState state = test::pair_state();
+  PendingDelete pending;
+  pending.node = NodeName::trusted("B");
+  pending.volume = test::vm1_disk();
+  pending.volume.name = VolumeName::trusted("vm9-0");
+  pending.volume.vm = VmName::trusted("vm9");
+  pending.volume.minor = 100;
+  pending.volume.port = 7700;
+  pending.pool = *state.pool(PoolName::trusted("fast"));
+  ASSERT_TRUE(state.apply({"d", "", {remember_delete(pending)}}, 7).ok());
+  auto facts = both();
+  facts.at("B").volumes["vm9-0"] = facts.at("B").volumes["vm1-0"];
+  const auto refused = plans::create_vm(state, facts, a, request(), identity);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), ErrorCode::busy);
+  auto local = request();
+  local.storage_type = VolumeKind::local;
+  EXPECT_TRUE(plans::create_vm(state, facts, a, local, identity).ok()) << "it has none";
+  facts.at("B").volumes.erase("vm9-0");
+  EXPECT_TRUE(plans::create_vm(state, facts, a, request(), identity).ok()) << "out of the kernel";
+  auto again = request();
+  again.name = pending.volume.vm;
+  EXPECT_EQ(plans::create_vm(state, facts, a, again, identity).error().code(), ErrorCode::in_use);
 }
 
 TEST(DeleteVm, MarksFirstAndErasesTheRecordLast) {

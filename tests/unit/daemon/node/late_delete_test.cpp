@@ -2,6 +2,8 @@
 // A VM is deleted while the other node is away: what that node still has of it goes when it is back, if it is the copy that was deleted.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "cluster/model/pending_delete.h"
 #include "two_nodes.h"
 
@@ -33,7 +35,15 @@ class LateDelete : public testing::Test {
   }
   bool has_copy(std::size_t node) { return nodes.machine(node).lvm.volumes.contains("vg0/mcv-vm1-0") || nodes.machine(node).lvm.volumes.contains("vg0/mcv-vm1-0.md"); }
   bool has_file(std::size_t node) { return nodes.files(node).there("/etc/drbd.d/mcv-vm1-0.res"); }
+  std::ptrdiff_t attempts(std::size_t node) {
+    const auto all = nodes.daemon(node).operations.list();
+    return std::count_if(all.begin(), all.end(), [](const OperationView& view) { return view.kind == "late-delete"; });
+  }
   std::size_t pending(std::size_t asked) { return pending_deletes(nodes.daemon(asked).shared.current()).size(); }
+  bool is_warned(std::size_t asked) {
+    const Json info = nodes.ask(asked, "GET", "/v1/info").body;
+    return info.at("warnings").dump().find("vm1-0 was deleted while B was away") != std::string::npos;
+  }
   Json orphans(std::size_t asked) { return nodes.ask(asked, "GET", "/v1/orphans").body.value("orphans", Json::array()); }
 
   TwoNodes nodes;
@@ -45,6 +55,7 @@ TEST_F(LateDelete, IsFinishedByTheNodeThatWasAway) {
   EXPECT_FALSE(has_copy(a));
   EXPECT_TRUE(has_copy(b));
   EXPECT_EQ(pending(a), 1u);
+  EXPECT_TRUE(is_warned(a));
   ASSERT_EQ(orphans(a).size(), 1u);
   EXPECT_EQ(orphans(a)[0]["kind"], "pending");
   EXPECT_EQ(orphans(a)[0]["node"], "B");
@@ -55,6 +66,7 @@ TEST_F(LateDelete, IsFinishedByTheNodeThatWasAway) {
   EXPECT_TRUE(nodes.replication().look(b).empty());
   for (const std::size_t node : TwoNodes::both) {
     EXPECT_EQ(pending(node), 0u);
+    EXPECT_FALSE(is_warned(node));
     EXPECT_TRUE(orphans(node).empty()) << orphans(node).dump();
   }
   nodes.create_vm("vm1");
@@ -73,6 +85,21 @@ TEST_F(LateDelete, TakesNoCopyThatWasWrittenToApart) {
   const auto again = nodes.ask(a, "POST", "/v1/vms", {{"name", "vm1"}, {"cpus", 1}, {"memory", std::uint64_t{128} << 20}, {"disks", Json::array({disk})}, {"storage_type", "drbd"}, {"networks", Json::array()}, {"hypervisor", "qemu"}});
   ASSERT_TRUE(again.error);
   EXPECT_EQ(again.error->code(), ErrorCode::in_use);
+  EXPECT_EQ(attempts(b), 1) << "no time makes it the copy that was deleted";
+  EXPECT_TRUE(nodes.replication().look(b).empty()) << "kept, and out of replication";
+  EXPECT_FALSE(has_file(b));
+  const std::uint64_t kept = nodes.machine(b).lvm.volumes.at("vg0/mcv-vm1-0.md").meta->current;
+  nodes.create_vm("vm2");
+  EXPECT_EQ(nodes.daemon(a).shared.current().volume(VolumeName::trusted("vm2-0"))->minor, 100u) << "the numbers of the deleted one";
+  EXPECT_EQ(nodes.replication().look(a).size(), 1u);
+  // It is asked again with every start of mcvd there, beside the volume that has its minor now.
+  nodes.switch_off(b);
+  nodes.switch_on(b);
+  nodes.pass(180s);
+  EXPECT_TRUE(has_copy(b));
+  EXPECT_EQ(nodes.machine(b).lvm.volumes.at("vg0/mcv-vm1-0.md").meta->current, kept);
+  ASSERT_EQ(orphans(a).size(), 1u) << orphans(a).dump();
+  EXPECT_NE(orphans(a)[0]["why"].get<std::string>().find("written to apart"), std::string::npos) << orphans(a).dump();
   nodes.must(a, "DELETE", "/v1/orphans/B/mcv-vm1-0", Json());
   nodes.pass(180s);
   EXPECT_FALSE(has_copy(b));

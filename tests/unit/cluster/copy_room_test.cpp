@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace mcv {
+namespace mcv::copy_room_test {
 namespace {
 
 using testing::HasSubstr;
@@ -175,4 +175,4 @@ TEST(CopyRoom, TravelsWithTheFactsOfItsNode) {
 }
 
 }  // namespace
-}  // namespace mcv
+}  // namespace mcv::copy_room_test

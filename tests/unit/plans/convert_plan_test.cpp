@@ -5,7 +5,7 @@
 
 #include "cluster/plans/orphan_plan.h"
 
-namespace mcv::plans {
+namespace mcv::plans::convert_plan_test {
 namespace {
 
 const NodeName a = NodeName::trusted("A");
@@ -194,4 +194,4 @@ TEST(LateDeletePlan, IsOneOperationOfTheNodeThatWasAway) {
 }
 
 }  // namespace
-}  // namespace mcv::plans
+}  // namespace mcv::plans::convert_plan_test

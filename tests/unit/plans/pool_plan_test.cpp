@@ -5,7 +5,7 @@
 #include "cluster/plans/cluster_plans.h"
 #include "fixture.h"
 
-namespace mcv::plans {
+namespace mcv::plans::pool_plan_test {
 namespace {
 
 using testing::ElementsAre;
@@ -38,4 +38,4 @@ TEST(CreatePool, RefusesOneOnEitherNodeThatLetsWritesWaitBeforeAnythingIsMade) {
 }
 
 }  // namespace
-}  // namespace mcv::plans
+}  // namespace mcv::plans::pool_plan_test

@@ -4,7 +4,7 @@
 
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::convert_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -115,4 +115,4 @@ TEST_F(Convert, NothingIsLeftWhereTheOtherNodeHasNoRoom) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::convert_test

@@ -7,7 +7,7 @@
 #include "cluster/model/pending_delete.h"
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::late_delete_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -134,4 +134,4 @@ TEST_F(LateDelete, IsForgottenWithTheNode) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::late_delete_test

@@ -9,6 +9,7 @@
 
 #include "cluster/core/task_group.h"
 #include "cluster/store/mailbox.h"
+#include "cluster/store/record_table.h"
 
 namespace mcv {
 
@@ -31,7 +32,7 @@ std::string have_key(const std::string& node, const std::string& stream) { retur
 }  // namespace
 
 struct NodeRecords::Impl {
-  using Key = std::tuple<std::string, std::string, std::uint64_t>;  // node, stream, number
+  using Key = RecordTable::Key;
   struct Waiter {
     std::uint64_t number;
     host::Instant until;
@@ -53,7 +54,7 @@ struct NodeRecords::Impl {
   std::set<std::uint64_t> under_way; // numbers whose commit has not ended: nothing from there on is shipped yet
   std::optional<host::Instant> push_until;  // one message at a time; asked for again after this
   bool contact = false;
-  std::map<Key, NodeOwnedRecord> records;
+  RecordTable records;
   std::map<std::pair<std::string, std::string>, std::uint64_t> have;  // of others' streams
   std::vector<Waiter> waiters;
   std::vector<std::function<void()>> arrival_callbacks;
@@ -70,13 +71,8 @@ struct NodeRecords::Impl {
     NodeOwnedRecord record{key.substr(0, first), key.substr(first + 1, second - first - 1), std::strtoull(key.c_str() + second + 1, nullptr, 10),
                            fields.required<std::string>("kind"), json->value("body", Json())};
     MCV_CHECK(fields.finish_lenient());
-    insert(std::move(record));
+    records.put(std::move(record));
     return success();
-  }
-
-  void insert(NodeOwnedRecord record) {
-    Key key{record.node, record.stream, record.number};
-    records[std::move(key)] = std::move(record);
   }
 
   /// What applying `record` does to the store and, by `apply`, to memory: alike at the writer and at its peer.
@@ -85,7 +81,7 @@ struct NodeRecords::Impl {
     for_forgotten(record, [&](std::uint64_t number) { batch.erase(record_table, row_key({record.node, record.stream, number})); });
   }
   void apply(const NodeOwnedRecord& record, bool keep_forget) {
-    if (record.kind != forget_kind || keep_forget) insert(record);
+    if (record.kind != forget_kind || keep_forget) records.put(record);
     for_forgotten(record, [&](std::uint64_t number) { records.erase({record.node, record.stream, number}); });
   }
   template <typename Each>
@@ -129,8 +125,9 @@ struct NodeRecords::Impl {
     Json list = Json::array();
     std::size_t size = 0;
     std::uint64_t through = limit;
-    auto record = self->records.upper_bound(Key{self->host.hostname, self->stream, from});
-    for (; record != self->records.end() && std::get<0>(record->first) == self->host.hostname && std::get<1>(record->first) == self->stream; ++record) {
+    const std::map<Key, NodeOwnedRecord>& all = self->records.all();
+    auto record = all.upper_bound(Key{self->host.hostname, self->stream, from});
+    for (; record != all.end() && std::get<0>(record->first) == self->host.hostname && std::get<1>(record->first) == self->stream; ++record) {
       const std::uint64_t number = std::get<2>(record->first);
       if (number > limit) break;
       if (size > push_bytes) {
@@ -225,7 +222,7 @@ asio::awaitable<Status> NodeRecords::load() {
     impl->stream = stream->substr(0, stream->find(' '));
     impl->last = std::strtoull(stream->c_str() + std::min(stream->find(' '), stream->size()), nullptr, 10);
     // No number twice, whatever that row says: a record that is here counts too.
-    for (const auto& [key, record] : impl->records) {
+    for (const auto& [key, record] : impl->records.all()) {
       if (record.node == impl->host.hostname && record.stream == impl->stream) impl->last = std::max(impl->last, record.number);
     }
   }
@@ -283,8 +280,8 @@ asio::awaitable<Result<bool>> NodeRecords::append(std::string kind, Json body, b
 asio::awaitable<Status> NodeRecords::forget(std::vector<std::uint64_t> numbers) {
   const auto impl = impl_;
   // Older orders to forget that the peer has carried out go along.
-  for (const auto& [key, record] : impl->records) {
-    const bool done = record.node == impl->host.hostname && record.stream == impl->stream && record.kind == forget_kind && record.number <= impl->peer_has;
+  for (const NodeOwnedRecord& record : impl->records.of_kind(forget_kind)) {
+    const bool done = record.node == impl->host.hostname && record.stream == impl->stream && record.number <= impl->peer_has;
     if (done) numbers.push_back(record.number);
   }
   if (numbers.empty()) co_return success();
@@ -298,7 +295,7 @@ asio::awaitable<Status> NodeRecords::begin_anew() {
   const auto impl = impl_;
   host::StoreBatch batch;
   batch.may_use_reserve = true;
-  for (const auto& [key, record] : impl->records) batch.erase(record_table, Impl::row_key(key));
+  for (const auto& [key, record] : impl->records.all()) batch.erase(record_table, Impl::row_key(key));
   for (const auto& [name, number] : impl->have) batch.erase(record_meta_table, have_key(name.first, name.second));
   const std::string stream = impl->host.random.uuid();
   batch.put(record_meta_table, stream_key, stream + " 0");
@@ -315,7 +312,7 @@ asio::awaitable<Status> NodeRecords::begin_anew() {
 asio::awaitable<Status> NodeRecords::forget_node(std::string node, std::set<std::string> kept) {
   const auto impl = impl_;
   std::vector<Impl::Key> gone;
-  for (const auto& [key, record] : impl->records) {
+  for (const auto& [key, record] : impl->records.all()) {
     if (record.node == node && node != impl->host.hostname && !kept.contains(record.kind)) gone.push_back(key);
   }
   if (gone.empty()) co_return success();
@@ -327,13 +324,7 @@ asio::awaitable<Status> NodeRecords::forget_node(std::string node, std::set<std:
   co_return success();
 }
 
-std::vector<NodeOwnedRecord> NodeRecords::read(const std::string& kind) const {
-  std::vector<NodeOwnedRecord> list;
-  for (const auto& [key, record] : impl_->records) {
-    if (record.kind == kind) list.push_back(record);
-  }
-  return list;
-}
+std::vector<NodeOwnedRecord> NodeRecords::read(const std::string& kind) const { return impl_->records.of_kind(kind); }
 
 std::vector<NodeOwnedRecord> NodeRecords::read_own(const std::string& kind) const {
   std::vector<NodeOwnedRecord> list = read(kind);

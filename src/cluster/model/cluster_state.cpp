@@ -170,6 +170,25 @@ Status ClusterState::check(const Change& change) const {
   return copy.apply(change, 0);
 }
 
+namespace {
+
+/// Decodes again what a change touched, and nothing else: it is applied several times on its way, with a thousand records beside it.
+template <typename Record>
+void renew(std::vector<Record>& records, const std::string& key, const ClusterState::Entry* entry) {
+  const auto place = std::lower_bound(records.begin(), records.end(), key, [](const Record& record, const std::string& wanted) { return record.name.str() < wanted; });
+  const bool is_there = place != records.end() && place->name.str() == key;
+  auto record = entry == nullptr ? Result<Record>(Error(ErrorCode::not_found, key)) : Record::from_json(entry->value);
+  if (!record.ok()) {
+    if (is_there) records.erase(place);
+  } else if (is_there) {
+    *place = std::move(*record);
+  } else {
+    records.insert(place, std::move(*record));
+  }
+}
+
+}  // namespace
+
 Status ClusterState::apply(const Change& change, std::uint64_t index) {
   ClusterState result = *this;
   auto& next = result.objects_;
@@ -215,9 +234,12 @@ Status ClusterState::apply(const Change& change, std::uint64_t index) {
     }
     objects[mutation.key] = std::move(entry);
   }
-  std::set<Kind> changed;
-  for (const Mutation& mutation : change.mutations) changed.insert(mutation.kind);
-  for (const Kind kind : changed) result.decode(kind);
+  for (const Mutation& mutation : change.mutations) {
+    const Entry* entry = result.find(mutation.kind, mutation.key);
+    if (mutation.kind == Kind::vm) renew(result.vms_, mutation.key, entry);
+    else if (mutation.kind == Kind::volume) renew(result.volumes_, mutation.key, entry);
+    else result.decode(mutation.kind);
+  }
   // After the whole change, so that a VM and its volumes may go in any order within one.
   for (const Mutation& mutation : change.mutations) {
     MCV_CHECK(check_references(result, mutation));
@@ -255,6 +277,13 @@ Result<Record> get(const ClusterState& state, Kind kind, const std::string& key,
   return Record::from_json(entry->value);
 }
 
+/// Of decoded records, which are in the order of their names: apply() takes none that is filed under another.
+template <typename Record, typename RecordName>
+const Record* among(const std::vector<Record>& records, const RecordName& name) {
+  const auto found = std::lower_bound(records.begin(), records.end(), name, [](const Record& record, const RecordName& wanted) { return record.name < wanted; });
+  return found != records.end() && found->name == name ? &*found : nullptr;
+}
+
 template <typename Record>
 std::vector<Record> list(const ClusterState& state, Kind kind) {
   std::vector<Record> records;
@@ -268,8 +297,14 @@ std::vector<Record> list(const ClusterState& state, Kind kind) {
 }  // namespace
 
 Result<NodeRecord> ClusterState::node(const NodeName& name) const { return get<NodeRecord>(*this, Kind::node, name.str(), "hvctl node list"); }
-Result<VmRecord> ClusterState::vm(const VmName& name) const { return get<VmRecord>(*this, Kind::vm, name.str(), "hvctl vm list"); }
-Result<VolumeRecord> ClusterState::volume(const VolumeName& name) const { return get<VolumeRecord>(*this, Kind::volume, name.str(), "hvctl drbd list"); }
+Result<VmRecord> ClusterState::vm(const VmName& name) const {
+  if (const VmRecord* decoded = among(vms_, name)) return *decoded;
+  return get<VmRecord>(*this, Kind::vm, name.str(), "hvctl vm list");
+}
+Result<VolumeRecord> ClusterState::volume(const VolumeName& name) const {
+  if (const VolumeRecord* decoded = among(volumes_, name)) return *decoded;
+  return get<VolumeRecord>(*this, Kind::volume, name.str(), "hvctl drbd list");
+}
 Result<PoolRecord> ClusterState::pool(const PoolName& name) const { return get<PoolRecord>(*this, Kind::pool, name.str(), "hvctl storage list"); }
 Result<NetworkRecord> ClusterState::network(const NetworkName& name) const { return get<NetworkRecord>(*this, Kind::network, name.str(), "hvctl network list"); }
 

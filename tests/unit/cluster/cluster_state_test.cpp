@@ -92,6 +92,32 @@ TEST(ClusterState, APatchKeepsWhatOthersWroteAndIsGuarded) {
   EXPECT_FALSE(state.apply(change_of({patch(Kind::vm, "vm1", {{"cpus", "many"}})}), 4).ok());
 }
 
+TEST(ClusterState, EveryChangeLeavesItAsAFreshReadOfItWouldBe) {
+  ClusterState state;
+  std::uint64_t index = 0;
+  const auto change = [&](std::vector<Mutation> mutations) {
+    const Status applied = state.apply(change_of(std::move(mutations)), ++index);
+    ASSERT_TRUE(applied.ok()) << applied.error().to_text();
+    EXPECT_EQ(state, *ClusterState::from_json(state.to_json()));
+    for (const VmRecord& vm : state.vms()) EXPECT_EQ(*state.vm(vm.name), vm);
+    for (const VolumeRecord& volume : state.volumes()) EXPECT_EQ(*state.volume(volume.name), volume);
+  };
+  for (const char* name : {"m", "c", "z", "a", "vm10", "vm2"}) change({put_new(vm_named(name)), put_new(replicated_volume(name))});
+  EXPECT_EQ(state.vms().size(), 6u);
+  change({patch(Kind::vm, "c", {{"owner", "B"}}), patch(Kind::vm, "c", {{"autostart", true}})});
+  EXPECT_EQ(state.vm(VmName::trusted("c"))->owner.str(), "B");
+  change({erase_at(state, Kind::volume, "a-0"), erase_at(state, Kind::vm, "a")});
+  change({erase_at(state, Kind::volume, "z-0"), erase_at(state, Kind::vm, "z"), put_new(vm_named("b"))});
+  NodeRecord second;
+  second.name = NodeName::trusted("A");
+  second.id = 2;
+  NodeRecord first;
+  first.name = NodeName::trusted("B");
+  change({put_new(second), put_new(first)});
+  EXPECT_EQ(state.nodes().front().name.str(), "B");
+  for (const char* gone : {"a", "z", "vm", "vm1", ""}) EXPECT_EQ(state.vm(VmName::trusted(gone)).error().code(), ErrorCode::not_found) << gone;
+}
+
 TEST(ClusterState, RefusesARecordFiledUnderAnotherName) {
   ClusterState state;
   Mutation wrong = put_new(vm_named("vm1"));

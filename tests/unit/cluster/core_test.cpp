@@ -57,6 +57,19 @@ TEST(StrictJson, RefusesDepthAndGarbage) {
   EXPECT_TRUE(parse_json("{\"a\":[1,2]}").ok());
 }
 
+TEST(StrictJson, CountsOnlyBracketsThatAreBrackets) {
+  const auto nested = [](std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+  EXPECT_TRUE(parse_json(nested(64)).ok());
+  ASSERT_FALSE(parse_json(nested(65)).ok());
+  EXPECT_NE(parse_json(nested(65)).error().message().find("nested"), std::string::npos);
+  const std::string text = std::string(100, '[') + "\\\"" + std::string(100, '{');
+  EXPECT_TRUE(parse_json("{\"" + text + "\":\"" + text + "\"}").ok()) << "those in a text, also after an escaped quote";
+  std::string wide = "[";
+  for (int i = 0; i < 1000; ++i) wide += "{\"a\":[]},";
+  EXPECT_TRUE(parse_json(wide + "0]").ok()) << "side by side is not deep";
+  EXPECT_FALSE(parse_json("\"" + std::string(100, '[')).ok()) << "a text without an end";
+}
+
 TEST(Sha256, MatchesTheKnownVector) {
   EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }

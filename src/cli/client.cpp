@@ -41,7 +41,11 @@ Error transport_error(const error_code& error, bool changes, bool sent) {
     return Error(ErrorCode::outcome_unknown, late ? "mcvd did not answer in time; the change may have been made" : "mcvd went away before it answered; the change may have been made")
         .with_next("hvctl op list");
   }
-  if (late) return Error(ErrorCode::timed_out, "mcvd did not answer in time").with_safe("nothing was changed").with_next("journalctl -u mcvd -n 50");
+  if (late) {
+    return Error(ErrorCode::timed_out, "mcvd took the request and has not answered in time: it is busy beyond measure, or hangs")
+        .with_safe("nothing was changed; guests run without mcvd")
+        .with_next("systemctl status mcvd; if it stays silent: journalctl -u mcvd -n 50, then systemctl restart mcvd (guests go on)");
+  }
   return Error(ErrorCode::connection_lost, fmt::format("the connection to mcvd broke ({})", error.message()))
       .with_safe("nothing was changed")
       .with_next("systemctl status mcvd; then the same command again");
@@ -88,11 +92,11 @@ void Client::trace(const std::string& line) const {
   if (trace_ != nullptr) *trace_ << line << '\n' << std::flush;
 }
 
-Result<Reply> Client::request(const std::string& method, const std::string& target, const std::optional<Json>& body, std::chrono::milliseconds deadline) {
+Result<Reply> Client::request(const std::string& method, const std::string& target, const std::optional<Json>& body, std::optional<std::chrono::milliseconds> deadline) {
   const bool changes = method != "GET";
   trace(fmt::format("> {} {}{}", method, target, body && !body->contains("connect_string") ? " " + canonical(*body) : ""));
   MCV_TRY(UnixStream stream, UnixStream::connect(socket_path_));
-  stream.set_timeout(deadline);
+  stream.set_timeout(deadline.value_or(changes ? patience_.change : patience_.read));
   auto request = make_request(method, target, body);
   request.set(http::field::connection, "close");
   error_code error;

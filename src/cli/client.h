@@ -29,14 +29,21 @@ Error error_from_problem(const Json& problem, int status);
 /// The reverse, for `-o json`.
 Json problem_of(const Error& error);
 
+/// How long mcvd may be silent. Before it answers a read it waits 5 s at most for the caller's name and as long for the other node, and
+/// says so; a change may have to wait for tools and disks of both.
+struct Patience {
+  std::chrono::milliseconds read = std::chrono::seconds(12);
+  std::chrono::milliseconds change = std::chrono::seconds(180);
+};
+
 class Client {
  public:
   /// `trace` shows each request; nullptr for none. It must outlive the client.
-  Client(std::string socket_path, std::ostream* trace) : socket_path_(std::move(socket_path)), trace_(trace) {}
+  Client(std::string socket_path, std::ostream* trace, Patience patience = {}) : socket_path_(std::move(socket_path)), trace_(trace), patience_(patience) {}
 
-  /// Any 2xx answer; everything else is the error the answer describes.
+  /// Any 2xx answer; everything else is the error the answer describes. Without a deadline: Patience, by method.
   Result<Reply> request(const std::string& method, const std::string& target, const std::optional<Json>& body = std::nullopt,
-                        std::chrono::milliseconds deadline = std::chrono::seconds(180));
+                        std::optional<std::chrono::milliseconds> deadline = std::nullopt);
 
   /// Calls `on_view` with each state of the operation until a final one, which is returned. Reconnects when mcvd restarts,
   /// and gives up `patience` after it was last heard (connection_lost). Ctrl-C under an InterruptGuard: cancelled.
@@ -51,6 +58,7 @@ class Client {
 
   std::string socket_path_;
   std::ostream* trace_;
+  Patience patience_;
 };
 
 bool is_final(const Json& operation_view);

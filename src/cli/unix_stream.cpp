@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <utility>
@@ -21,6 +22,11 @@ boost::system::error_code last_error() { return {errno, boost::system::system_ca
 Error not_connected(const std::string& path, int reason) {
   if (reason == EACCES || reason == EPERM) {
     return Error(ErrorCode::permission_denied, fmt::format("{} is not open to you", path)).with_safe("nothing was asked of mcvd").with_next("sudo hvctl ...");
+  }
+  if (reason == EAGAIN) {
+    return Error(ErrorCode::daemon_unreachable, fmt::format("mcvd takes no connection on {}: it hangs, and others wait already", path))
+        .with_safe("guests run without mcvd; nothing was asked of it")
+        .with_next("systemctl status mcvd; journalctl -u mcvd -n 50; systemctl restart mcvd (guests go on)");
   }
   return Error(ErrorCode::daemon_unreachable, fmt::format("mcvd does not answer on {} ({})", path, std::strerror(reason)))
       .with_safe("guests run without mcvd; nothing was asked of it")
@@ -41,13 +47,16 @@ UnixStream& UnixStream::operator=(UnixStream&& other) noexcept {
   return *this;
 }
 
-Result<UnixStream> UnixStream::connect(const std::string& path) {
+Result<UnixStream> UnixStream::connect(const std::string& path, std::chrono::seconds limit) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof(address.sun_path)) return Error(ErrorCode::bad_request, fmt::format("'{}' cannot be a socket's path", path));
   std::memcpy(address.sun_path, path.data(), path.size());
   UnixStream stream(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (stream.descriptor_ < 0) return Error(ErrorCode::io_error, fmt::format("no socket: {}", std::strerror(errno)));
+  // A daemon that hangs takes no connection off its queue: once that is full, connecting would wait for ever.
+  const timeval longest{limit.count(), 0};
+  setsockopt(stream.descriptor_, SOL_SOCKET, SO_SNDTIMEO, &longest, sizeof(longest));
   if (::connect(stream.descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) return not_connected(path, errno);
   return stream;
 }

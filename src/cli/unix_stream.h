@@ -21,8 +21,8 @@ class UnixStream {
   UnixStream(UnixStream&& other) noexcept;
   UnixStream& operator=(UnixStream&& other) noexcept;
 
-  /// Errors: daemon_unreachable (no socket, nobody listens), permission_denied.
-  static Result<UnixStream> connect(const std::string& path);
+  /// Errors: daemon_unreachable (no socket, nobody listens, or nobody takes connections within `limit`), permission_denied.
+  static Result<UnixStream> connect(const std::string& path, std::chrono::seconds limit = std::chrono::seconds(10));
 
   /// For each read and write from here on; negative waits for ever.
   void set_timeout(std::chrono::milliseconds timeout) { timeout_ = timeout; }

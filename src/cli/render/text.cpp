@@ -5,24 +5,10 @@
 #include <array>
 #include <fmt/format.h>
 
+#include "cli/render/columns.h"
 #include "cluster/core/units.h"
 
 namespace mcv::cli {
-namespace {
-
-/// Bytes of the UTF-8 sequence at `at`, 0 when it is broken.
-std::size_t sequence_length(std::string_view text, std::size_t at) {
-  const auto lead = static_cast<unsigned char>(text[at]);
-  const std::size_t length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
-  if (length == 0 || at + length > text.size()) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((static_cast<unsigned char>(text[at + i]) & 0xc0U) != 0x80U) return 0;
-  }
-  return length;
-}
-
-}  // namespace
-
 std::string paint(Tone tone, std::string_view text, bool colour) {
   if (!colour || tone == Tone::plain || text.empty()) return std::string(text);
   const char* code = "";
@@ -38,29 +24,52 @@ std::string paint(Tone tone, std::string_view text, bool colour) {
 }
 
 std::string printable(std::string_view text) {
+  if (is_plain(text)) return std::string(text);
   std::string clean;
   clean.reserve(text.size());
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t length = sequence_length(text, at);
+    const Glyph glyph = glyph_at(text, at);
     const auto lead = static_cast<unsigned char>(text[at]);
     // C1 controls (U+0080 to U+009F) command some terminals as ESC does.
-    const bool c1 = length == 2 && lead == 0xc2 && static_cast<unsigned char>(text[at + 1]) < 0xa0;
-    if (length == 0 || c1 || (length == 1 && (lead < 0x20 || lead == 0x7f))) {
-      clean += lead == '\n' || lead == '\t' ? ' ' : '?';
-      at += std::max<std::size_t>(length, 1);
-      continue;
-    }
-    clean.append(text, at, length);
-    at += length;
+    const bool c1 = glyph.bytes == 2 && lead == 0xc2 && static_cast<unsigned char>(text[at + 1]) < 0xa0;
+    if (!glyph.valid || c1 || (glyph.bytes == 1 && (lead < 0x20 || lead == 0x7f))) clean += lead == '\n' || lead == '\t' ? ' ' : '?';
+    else clean.append(text, at, glyph.bytes);
+    at += glyph.bytes;
   }
   return clean;
 }
 
 std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
+  if (is_plain(text)) return text.size();
+  std::size_t columns = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const Glyph glyph = glyph_at(text, at);
+    columns += glyph.columns;
+    at += glyph.bytes;
+  }
+  return columns;
 }
 
+namespace {
+
+/// Bytes of as many whole characters as `width` columns hold, and of what is put over the last; at least one character.
+std::size_t bytes_within(std::string_view text, std::size_t width) {
+  std::size_t bytes = 0;
+  std::size_t columns = 0;
+  while (bytes < text.size()) {
+    const Glyph glyph = glyph_at(text, bytes);
+    if (bytes > 0 && columns + glyph.columns > width) break;
+    columns += glyph.columns;
+    bytes += glyph.bytes;
+  }
+  return bytes;
+}
+
+}  // namespace
+
 std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
+  const bool is_trimmed = text.empty() || (text.front() != ' ' && text.back() != ' ');
+  if (is_trimmed && width_of(text) <= width) return {std::string(text)};  // nearly every cell of nearly every table
   std::vector<std::string> lines{""};
   width = std::max<std::size_t>(width, 1);
   while (!text.empty()) {
@@ -71,8 +80,8 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
     if (used > 0 && used + 1 + width_of(word) > width) lines.emplace_back();
     else if (used > 0) lines.back() += ' ';
     while (width_of(word) > width) {
-      std::size_t cut = 0;
-      for (std::size_t shown = 0; shown < width; ++shown) cut += std::max<std::size_t>(sequence_length(word, cut), 1);
+      const std::size_t cut = bytes_within(word, width);
+      if (cut == word.size()) break;  // one wide character in one column
       lines.back() += word.substr(0, cut);
       word.remove_prefix(cut);
       lines.emplace_back();

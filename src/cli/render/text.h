@@ -18,7 +18,7 @@ std::string paint(Tone tone, std::string_view text, bool colour);
 
 /// Control characters and broken UTF-8 replaced by '?'.
 std::string printable(std::string_view text);
-/// Columns on a terminal: code points of valid UTF-8.
+/// Columns on a terminal: two for wide characters, none for accents that stand alone.
 std::size_t width_of(std::string_view text);
 /// Broken at spaces, inside a word only where it alone is longer than `width`. At least one line.
 std::vector<std::string> wrapped(std::string_view text, std::size_t width);

@@ -27,6 +27,31 @@ TEST(Text, WrapsAtSpacesAndBreaksOnlyWhatDoesNotFit) {
   EXPECT_EQ(wrapped("\xc3\xbc\xc3\xbc\xc3\xbc", 2), (std::vector<std::string>{"\xc3\xbc\xc3\xbc", "\xc3\xbc"}));
 }
 
+TEST(Text, WideCharactersTakeTwoColumnsAndAccentsNone) {
+  EXPECT_EQ(width_of("abc"), 3u);
+  EXPECT_EQ(width_of("gr\xc3\xbc\xc3\x9f"), 4u);
+  EXPECT_EQ(width_of("\xe6\xbc\xa2\xe5\xad\x97"), 4u) << "two Han characters";
+  EXPECT_EQ(width_of("\xf0\x9f\x9a\x80"), 2u) << "an emoji";
+  EXPECT_EQ(width_of("e\xcc\x81"), 1u) << "an accent over the letter before it";
+  EXPECT_EQ(width_of("\xef\xbc\xa1"), 2u) << "a full-width letter";
+  EXPECT_EQ(width_of("\xff\xc3"), 2u) << "as many as printable() makes of them";
+}
+
+TEST(Text, AWideCharacterIsNeverCutInTwo) {
+  const std::string han = "\xe6\xbc\xa2";
+  EXPECT_EQ(wrapped(han + han + han, 4), (std::vector<std::string>{han + han, han}));
+  EXPECT_EQ(wrapped(han + han + han, 3), (std::vector<std::string>{han, han, han}));
+  EXPECT_EQ(wrapped(han, 1), (std::vector<std::string>{han})) << "there is no narrower way";
+  EXPECT_EQ(wrapped("ae\xcc\x81o", 2), (std::vector<std::string>{"ae\xcc\x81", "o"})) << "an accent stays with its letter";
+}
+
+TEST(Table, AlignsWideCharacters) {
+  Table table({"NAME", "STATE"});
+  table.add({"\xe6\xbc\xa2\xe5\xad\x97", "running"});
+  table.add({"database", "stopped"});
+  EXPECT_EQ(table.to_text(0, false), "NAME      STATE\n\xe6\xbc\xa2\xe5\xad\x97      running\ndatabase  stopped\n");
+}
+
 TEST(Text, AnAgeInTheFutureIsUnknown) {
   EXPECT_EQ(age_text(1000, 900), "unknown");
   EXPECT_EQ(age_text(1000, 1030), "30 s");

@@ -60,6 +60,8 @@ VmFacts guest_facts(const VmRecord& record, const plans::Facts& facts) {
   return stopped;
 }
 
+std::string_view state_text(const VmRecord& record, const VmFacts& guest) { return record.deleting ? "deleting" : to_text(guest.state); }
+
 const VolumeFacts* seen_on(const NodeName& node, const VolumeName& volume, const plans::Facts& facts) {
   const auto there = facts.find(node.str());
   if (there == facts.end()) return nullptr;
@@ -117,6 +119,24 @@ Json volume_json(const Node& node, const AloneView& alone, const VolumeRecord& v
     json["holds"] = holds_json(hold, volume);
     if (const auto older = older_seen_by(state, vm.owner, volume.name, seen)) json["older_copy_on"] = older->node;
   }
+  return json;
+}
+
+/// What a list shows of a disk: what is in order is left out.
+Json brief_volume_json(const Node& node, const AloneView& alone, const VolumeRecord& volume, const VmRecord& vm, const plans::Facts& facts) {
+  Json json = {{"name", volume.name.str()}, {"kind", to_text(volume.kind)}, {"size", volume.size.count()}};
+  if (volume.kind == VolumeKind::local) return json;
+  if (volume.verdict.kind == VerdictKind::mismatch) json["verdict"] = {{"kind", to_text(volume.verdict.kind)}};
+  else if (node.verify_gate.find(volume.name)) json["verdict"] = {{"kind", "suspect"}};
+  if (Json since = alone.since(volume.name); !since.empty()) json["alone_since"] = std::move(since);
+  if (!facts.contains(vm.owner.str())) return json;
+  const VolumeFacts* seen = seen_on(vm.owner, volume.name, facts);
+  if (seen == nullptr || !seen->redundant() || !alone.is_settled(volume.name)) json["redundant"] = false;
+  if (seen != nullptr && seen->suspended.held()) {
+    json["io_held"] = true;
+    json["holds"] = holds_json(seen->suspended, volume);
+  }
+  if (const auto older = older_seen_by(node.shared.current(), vm.owner, volume.name, seen)) json["older_copy_on"] = older->node;
   return json;
 }
 
@@ -193,7 +213,7 @@ Json vm_json(const Node& node, const AloneView& alone, const VmRecord& record, c
   json["volumes"] = std::move(list);
   json["configured_hypervisor"] = to_text(record.hypervisor);
   json["hypervisor"] = guest.hypervisor;
-  json["state"] = record.deleting ? "deleting" : std::string(to_text(guest.state));
+  json["state"] = state_text(record, guest);
   json["last_exit"] = to_text(guest.last_exit);
   json.erase("deleting");
   if (!record.lock) json["lock"] = nullptr;
@@ -227,6 +247,37 @@ Json vms(const Node& node, const plans::Facts& facts, const access::Sight& sight
     if (sight.covers(record.name)) list.push_back(vm_json(node, alone, record, facts));
   }
   return {{"vms", list}};
+}
+
+namespace {
+
+Json brief_vm_json(const Node& node, const AloneView& alone, const VmRecord& record, const plans::Facts& facts) {
+  const VmFacts guest = guest_facts(record, facts);
+  Json volumes = Json::array();
+  for (const VolumeRecord& volume : node.shared.current().volumes_of(record)) volumes.push_back(brief_volume_json(node, alone, volume, record, facts));
+  Json nics = Json::array();
+  for (const NicRecord& nic : record.nics) nics.push_back({{"network", nic.network.str()}});
+  Json json = {{"name", record.name.str()},
+               {"owner", record.owner.str()},
+               {"state", state_text(record, guest)},
+               {"cpus", record.cpus},
+               {"memory", record.memory.count()},
+               {"last_exit", to_text(guest.last_exit)},
+               {"volumes", std::move(volumes)},
+               {"nics", std::move(nics)}};
+  if (record.lock) json["lock"] = {{"by", record.lock->by}, {"reason", record.lock->reason}};
+  return json;
+}
+
+}  // namespace
+
+Json brief_vms(const Node& node, const plans::Facts& facts, const access::Sight& sight) {
+  const AloneView alone(node);
+  Json list = Json::array();
+  for (const VmRecord& record : node.shared.current().vms()) {
+    if (sight.covers(record.name)) list.push_back(brief_vm_json(node, alone, record, facts));
+  }
+  return {{"view", "brief"}, {"vms", std::move(list)}};
 }
 
 Json nodes(const ClusterState& state, const plans::Facts& facts, const NodeName& self, const access::Sight& sight) {

@@ -36,11 +36,21 @@ std::vector<std::string> boot_files(const BootRecord& boot) {
   return paths;
 }
 
+/// "?view=brief".
+Result<bool> wants_brief(const api::ApiCall& call) {
+  MCV_CHECK(call.only_query({"view"}));
+  const auto view = call.query.find("view");
+  if (view == call.query.end()) return false;
+  if (view->second != "brief") return Error(ErrorCode::bad_request, "view must be brief, or absent");
+  return true;
+}
+
 asio::awaitable<api::ApiReply> list(Node& node, api::ApiCall call) {
-  MCV_CO_CHECK(call.only_query({}));
+  MCV_CO_TRY(const bool brief, wants_brief(call));
   Look wanted;
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
-  co_return api::reply(views::vms(node, facts, sight_of(node, call, Permission::vm_list)));
+  const access::Sight sight = sight_of(node, call, Permission::vm_list);
+  co_return api::reply(brief ? views::brief_vms(node, facts, sight) : views::vms(node, facts, sight));
 }
 
 asio::awaitable<api::ApiReply> show(Node& node, api::ApiCall call) {

@@ -65,6 +65,17 @@ class Lists(Case):
         self.assertEqual(json.loads(self.run_hvctl("vm", "ls", "-o", "json").stdout), answer)
         self.assertEqual(self.run_hvctl("-q", "list").stdout, "vm1\nvm2\n")
 
+    def test_the_table_asks_for_no_more_than_it_shows(self):
+        brief = {"name": "vm1", "owner": "A", "state": "running", "cpus": 2, "memory": GIB, "last_exit": "crashed", "nics": [{"network": "lan"}],
+                 "volumes": [{"name": "vm1-0", "kind": "drbd", "size": GIB, "redundant": False}]}
+        self.serve({"GET /v1/vms?view=brief": Answer(body={"view": "brief", "vms": [brief]}), "GET /v1/vms": Answer(body={"vms": [vm("vm1")]})})
+        line = self.run_hvctl("vm", "list").stdout.splitlines()[1]
+        for word in ("vm1", "running", "A", "2", "1 GiB", "1 GiB drbd", "lan", "not redundant: vm1-0; crashed"):
+            self.assertIn(word, line)
+        self.assertEqual(self.run_hvctl("vm", "list", "-q").stdout, "vm1\n")
+        self.assertEqual(json.loads(self.run_hvctl("vm", "list", "-o", "json").stdout), {"vms": [vm("vm1")]})
+        self.assertEqual([target for _, target, _ in self.fake.requests], ["/v1/vms?view=brief", "/v1/vms?view=brief", "/v1/vms"])
+
     def test_unknown_state_is_a_partial_result(self):
         self.serve({"GET /v1/vms": Answer(body={"vms": [vm("vm1", "unknown")]})})
         self.assertIn("unknown", self.run_hvctl("vm", "list", expect=22).stdout)

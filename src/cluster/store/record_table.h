@@ -17,6 +17,10 @@ class RecordTable {
  public:
   using Key = std::tuple<std::string, std::string, std::uint64_t>;  ///< node, stream, number
 
+  RecordTable() = default;
+  RecordTable(const RecordTable&) = delete;
+  RecordTable& operator=(const RecordTable&) = delete;
+
   static Key key_of(const NodeOwnedRecord& record) { return {record.node, record.stream, record.number}; }
   /// In the place of one with the same key.
   void put(NodeOwnedRecord record);

@@ -11,7 +11,7 @@
 #include "cli/help.h"
 #include "cli/suggest.h"
 
-namespace mcv::cli {
+namespace mcv::cli::arguments_test {
 namespace {
 
 std::vector<std::string> words(const std::string& line) {
@@ -144,4 +144,4 @@ TEST(Suggestions, AreNearOrNothing) {
 }
 
 }  // namespace
-}  // namespace mcv::cli
+}  // namespace mcv::cli::arguments_test

@@ -10,7 +10,7 @@
 
 #include "cli/client.h"
 
-namespace mcv::cli {
+namespace mcv::cli::client_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -80,4 +80,4 @@ TEST_F(SilentDaemon, ItsFullQueueEndsTheWaitAsWell) {
 }
 
 }  // namespace
-}  // namespace mcv::cli
+}  // namespace mcv::cli::client_test

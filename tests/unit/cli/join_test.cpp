@@ -5,7 +5,7 @@
 
 #include "cli/join/remote_connect_string.h"
 
-namespace mcv::cli {
+namespace mcv::cli::join_test {
 namespace {
 
 RemoteResult result(int exit_code, std::string out, std::string err = "") { return {exit_code, std::move(out), std::move(err)}; }
@@ -68,4 +68,4 @@ TEST(Secrets, AreWipedAndBounded) {
 }
 
 }  // namespace
-}  // namespace mcv::cli
+}  // namespace mcv::cli::join_test

@@ -8,7 +8,7 @@
 #include "cli/render/table.h"
 #include "cli/render/text.h"
 
-namespace mcv::cli {
+namespace mcv::cli::render_test {
 namespace {
 
 TEST(Text, LosesItsControlCharacters) {
@@ -111,4 +111,4 @@ TEST(Problems, SayThreeThings) {
 }
 
 }  // namespace
-}  // namespace mcv::cli
+}  // namespace mcv::cli::render_test

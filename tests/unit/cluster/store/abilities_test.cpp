@@ -8,7 +8,7 @@
 #include "cluster/store/log_entry.h"
 #include "pair_fixture.h"
 
-namespace mcv {
+namespace mcv::abilities_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -305,4 +305,4 @@ TEST_F(MixedBuilds, ABuildThatSaysNothingOfFeaturesHasNone) {
 }
 
 }  // namespace
-}  // namespace mcv
+}  // namespace mcv::abilities_test

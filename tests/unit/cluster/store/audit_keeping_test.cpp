@@ -9,7 +9,7 @@
 #include "cluster/store/log_store.h"
 #include "pair_fixture.h"
 
-namespace mcv {
+namespace mcv::audit_keeping_test {
 namespace {
 
 class AuditKeeping : public test::PairTest {
@@ -91,4 +91,4 @@ TEST_F(AuditKeeping, ABuildWithoutAnAuditReadsTheChange) {
 }
 
 }  // namespace
-}  // namespace mcv
+}  // namespace mcv::audit_keeping_test

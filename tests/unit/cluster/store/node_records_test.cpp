@@ -4,7 +4,7 @@
 #include "cluster/store/node_records.h"
 #include "pair_fixture.h"
 
-namespace mcv {
+namespace mcv::node_records_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -138,4 +138,4 @@ TEST_F(NodeRecordsTest, AFullDiskRefusesARecordThatMayNotUseTheReserve) {
 }
 
 }  // namespace
-}  // namespace mcv
+}  // namespace mcv::node_records_test

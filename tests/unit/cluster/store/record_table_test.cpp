@@ -3,7 +3,7 @@
 
 #include "cluster/store/record_table.h"
 
-namespace mcv {
+namespace mcv::record_table_test {
 namespace {
 
 NodeOwnedRecord record_of(std::string node, std::uint64_t number, std::string kind) { return {std::move(node), "stream-1", number, std::move(kind), Json(number)}; }
@@ -48,4 +48,4 @@ TEST(RecordTable, WhatIsErasedIsInNoList) {
 }
 
 }  // namespace
-}  // namespace mcv
+}  // namespace mcv::record_table_test

@@ -6,7 +6,7 @@
 #include "cluster/store/reunion.h"
 #include "pair_fixture.h"
 
-namespace mcv::test {
+namespace mcv::test::settle_test {
 namespace {
 
 Settled choice(SharedState& other) {
@@ -224,4 +224,4 @@ TEST(SettleReunion, TwoHistoriesOfOneGenerationAreSettledAlike) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::settle_test

@@ -3,7 +3,7 @@
 
 #include "pair_fixture.h"
 
-namespace mcv {
+namespace mcv::shared_state_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -250,4 +250,4 @@ TEST_F(SharedStateTest, ASideMessageReachesThePeer) {
 }
 
 }  // namespace
-}  // namespace mcv
+}  // namespace mcv::shared_state_test

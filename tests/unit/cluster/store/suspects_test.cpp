@@ -3,7 +3,7 @@
 
 #include "cluster/store/suspects.h"
 
-namespace mcv {
+namespace mcv::suspects_test {
 namespace {
 
 const VolumeName disk = VolumeName::trusted("vm1-0");
@@ -122,4 +122,4 @@ TEST(Suspects, AVerdictKeepsItsPlaceInTheLog) {
 }
 
 }  // namespace
-}  // namespace mcv
+}  // namespace mcv::suspects_test

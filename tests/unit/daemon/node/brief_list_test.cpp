@@ -6,7 +6,7 @@
 
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::brief_list_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -97,4 +97,4 @@ TEST_F(BriefListTest, AnotherViewIsRefused) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::brief_list_test

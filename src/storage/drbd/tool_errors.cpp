@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <string_view>
 
 #include "storage/drbd/commands.h"
 #include "storage/drbd/resource_file.h"
@@ -12,6 +13,19 @@ namespace {
 
 /// Of the kernel's drbd_state.h (8.4).
 enum StateError { two_primaries = -1, no_up_to_date_disk = -2, primary_not_outdated_peer = -7, device_in_use = -12 };
+
+/// drbdadm tells the whole command line of the drbdsetup that failed, with the secret of the connection in it.
+std::string without_secret(std::string text) {
+  constexpr std::string_view option = "--shared-secret=";
+  std::size_t at = text.find(option);
+  while (at != std::string::npos) {
+    const std::size_t begin = at + option.size();
+    const std::size_t end = std::min(text.find_first_of(" '\"\n", begin), text.size());
+    text.replace(begin, end - begin, "...");
+    at = text.find(option, begin);
+  }
+  return text;
+}
 
 std::string one_line(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
@@ -44,7 +58,7 @@ Error error_of(const VolumeName& volume, const host::Argv& argv, const host::Pro
           .with_next(status);
     default: break;
   }
-  return Error(ErrorCode::command_failed, fmt::format("{}: exit {}: {}", host::to_shell_line(argv), result.exit_code, one_line(said)));
+  return Error(ErrorCode::command_failed, fmt::format("{}: exit {}: {}", host::to_shell_line(argv), result.exit_code, one_line(without_secret(said))));
 }
 
 }  // namespace mcv::drbd

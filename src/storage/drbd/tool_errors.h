@@ -8,7 +8,7 @@
 
 namespace mcv::drbd {
 
-/// For a result that is not ok().
+/// For a result that is not ok(). The secret of the connection, which drbdadm repeats, is not in it.
 Error error_of(const VolumeName& volume, const host::Argv& argv, const host::ProcessResult& result);
 
 }  // namespace mcv::drbd

@@ -51,6 +51,7 @@ class MainJob:
         self.lab = lab
         self.show = show or (lambda text: None)
         self.boots_heard = set()
+        self.password = "vagrant"  # of the account of that name on B
         self.ran = []  # the words of each hvctl command that was shown
 
     def hvctl(self, node, *words, timeout=600, check=True, stdin=None):
@@ -97,7 +98,7 @@ class MainJob:
     def join(self):
         """By the password of a user with sudo: Debian's sshd lets nobody in with root's password."""
         self.hvctl("A", "cluster", "--add-node", "--node", "B", "--ip-address", "10.77.0.12", "--user", "vagrant",
-                   "--password-stdin", "--fingerprint", self.host_key(), stdin="vagrant\n")  # fmt: skip
+                   "--password-stdin", "--fingerprint", self.host_key(), stdin=f"{self.password}\n")  # fmt: skip
         self.are_together()
 
     def are_together(self):

@@ -8,7 +8,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from harness import LabTest, wait_until  # noqa: E402
+from harness import LabTest, SecretWatch, wait_until  # noqa: E402
 from main_job import MainJob, package  # noqa: E402  (which knows the way to the next two)
 from examples import examples_of, not_run  # noqa: E402
 from openapi import ROOT  # noqa: E402
@@ -33,14 +33,18 @@ class MainJobOnTwoNodes(LabTest):
     def test_join_create_start_migrate_verify(self):
         job = MainJob(self.lab, show=lambda text: print(text, file=sys.stderr, flush=True))
         job.install()
+        watch = SecretWatch(self.lab)
+        watch.begin()
+        job.password = watch.new_password("B", "vagrant")
         self.refused(job, "node-not-initialised", 6, "vm", "create", "vm1", "--memory", "128M")
         job.init_nodes()
+        watch.invite("B")
         add = ["cluster", "add-node", "--node", "B", "--ip-address", "10.77.0.12", "--fingerprint", job.host_key()]
-        self.refused(job, "root-login-refused", 3, *add, "--password-stdin", stdin="lab-root\n")
-        self.refused(job, "wrong-password", 3, *add, "--user", "vagrant", "--password-stdin", stdin="wrong\n")
+        self.refused(job, "root-login-refused", 3, *add, "--password-stdin", stdin=watch.plant("root's password that was typed") + "\n")
+        self.refused(job, "wrong-password", 3, *add, "--user", "vagrant", "--password-stdin", stdin=watch.plant("the wrong password that was typed") + "\n")
         self.refused(job, "host-unreachable", 7, "cluster", "add-node", "--node", "B", "--ip-address", "10.77.0.99", "--password-stdin", stdin="x\n")
         job.join()
-        self.refused(job, "already-clustered", 6, *add, "--user", "vagrant", "--password-stdin", stdin="vagrant\n")
+        self.refused(job, "already-clustered", 6, *add, "--user", "vagrant", "--password-stdin", stdin=job.password + "\n")
         job.storage_and_network()
         job.create()
         job.start()
@@ -62,6 +66,7 @@ class MainJobOnTwoNodes(LabTest):
         self.assertNotEqual(0, self.lab.run("B", "runuser -u alice -- hvctl vm list", check=False).returncode)
         self.assertEqual([], not_run(examples_of(ROOT / "README.md"), job.ran), "the README leads through nothing that was not typed here")
         self.stop_and_delete_leave_nothing(job)
+        self.assertEqual([], watch.findings(), "no secret leaves its place")
 
     def daemon_restart_keeps_the_guest(self, job):
         def process(unit):

@@ -6,6 +6,7 @@ from .case import LabTest
 from .collector import Collector
 from .guest import Guest
 from .lab import CommandFailed, Lab
+from .secrets import SecretWatch
 from .wait import TimedOut, wait_until
 
-__all__ = ["Auditor", "Collector", "CommandFailed", "Guest", "Lab", "LabTest", "TimedOut", "wait_until"]
+__all__ = ["Auditor", "Collector", "CommandFailed", "Guest", "Lab", "LabTest", "SecretWatch", "TimedOut", "wait_until"]

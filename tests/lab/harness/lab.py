@@ -28,6 +28,7 @@ class Lab:
 
     collector = None  # who hears the guests (collector.py), if anybody does
     after_boot = None  # called with the name of a node that has its power back
+    transcript = None  # a list: gets (node, command, all it printed) of each command that runs hvctl
 
     def __init__(self, directory=None, environment=None):
         self.directory = pathlib.Path(directory or os.environ.get("LAB_DIR") or tempfile.mkdtemp(prefix="mcv-lab-"))
@@ -57,6 +58,8 @@ class Lab:
         """Runs a command as root and returns the finished process. command: a list of words, or a line for the node's shell."""
         line = command if isinstance(command, str) else shlex.join(command)
         result = self._ssh(node, line, timeout, stdin)
+        if self.transcript is not None and "hvctl" in line:
+            self.transcript.append((node, line, result.stdout + result.stderr))
         if check and result.returncode != 0:
             raise CommandFailed([node, line], result)
         return result

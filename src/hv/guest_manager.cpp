@@ -238,6 +238,7 @@ asio::awaitable<Result<bool>> GuestManager::adopt_now(std::shared_ptr<Guest> gue
   const bool over = is_over(seen.phase);
   if (!over) guest->record.wish = Wish::run;
   guest->facts.hypervisor = owner->id();
+  guest->facts.started_with = record.started_with;
   guest->facts.pid = seen.pid;
   ConsoleSource source = console_source(*owner, vm);
   Status opened = co_await console_.open(vm, std::move(source), false);
@@ -267,12 +268,15 @@ asio::awaitable<Status> GuestManager::start(VmLaunch launch, HypervisorKind wish
   const ExitReason previous_exit = guest->facts.last_exit;
   guest->driver = chosen;
   guest->record = RunRecord{id, false, Wish::run, previous_exit};
+  guest->record.started_with = StartedWith{launch.cpus, launch.memory, launch.boot};
   MCV_CO_CHECK(co_await save(guest));
   guest->facts.hypervisor = id;
+  guest->facts.started_with = guest->record.started_with;
   set_state(*guest, RunState::starting);
   Status created = co_await chosen->create(std::move(launch));
   if (!created.ok()) {
     guest->facts.hypervisor.clear();
+    guest->facts.started_with.reset();
     const bool may_be_there = created.error().code() == ErrorCode::timed_out || created.error().code() == ErrorCode::guest_running;
     set_state(*guest, may_be_there ? RunState::unknown : RunState::stopped);
     co_return std::move(created).error().with_context("start " + vm.str());
@@ -370,6 +374,7 @@ asio::awaitable<Status> GuestManager::finish(std::shared_ptr<Guest> guest, ExitR
   guest->facts.last_exit = reason;
   guest->facts.pid = 0;
   guest->facts.hypervisor.clear();
+  guest->facts.started_with.reset();
   set_state(*guest, RunState::stopped);
   guest->changed.notify();
   co_return saved;

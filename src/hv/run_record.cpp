@@ -22,6 +22,7 @@ std::string RunRecord::to_text() const {
     if (value == wish) json["wish"] = std::string(text);
   }
   json["last_exit"] = std::string(mcv::to_text(last_exit));
+  if (started_with) json["started_with"] = started_with->to_json();
   return canonical(json) + "\n";
 }
 
@@ -33,6 +34,9 @@ Result<RunRecord> RunRecord::parse(std::string_view text) {
   record.booted = fields.required<bool>("booted");
   const std::string wish_text = fields.required<std::string>("wish");
   const std::string exit_text = fields.required<std::string>("last_exit");
+  if (const Json* started = fields.object("started_with", false)) {
+    MCV_TRY(record.started_with, StartedWith::from_json(*started));
+  }
   MCV_CHECK(fields.finish_lenient());
   bool known_wish = false;
   for (const auto& [value, name] : wishes) {

@@ -3,6 +3,7 @@
 // ends every VMM, so the record must not outlive it. It lets a restarted mcvd tell "stopped as asked" from "crashed".
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,7 @@
 #include "cluster/core/names.h"
 #include "cluster/core/result.h"
 #include "cluster/model/observation.h"
+#include "cluster/model/started_with.h"
 #include "hv/hypervisor.h"
 
 namespace mcv::hv {
@@ -21,6 +23,7 @@ struct RunRecord {
   bool booted = false;                ///< the guest was let run at least once
   Wish wish = Wish::run;              ///< written before the button is pressed or the signal sent
   ExitReason last_exit = ExitReason::none;
+  std::optional<StartedWith> started_with = {};  ///< of the VMM that runs; nothing in a record of an older build
 
   std::string to_text() const;
   static Result<RunRecord> parse(std::string_view text);

@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "cluster/model/vm_lock.h"
 #include "hv/choose_hypervisor.h"
 
 namespace mcv::hv {
@@ -26,13 +27,21 @@ bool may_run(const NodeFacts* node, const VmName& vm) {
   return found != node->vms.end() && may_run(found->second.state);
 }
 
+/// What a guest that runs here has: it was started with it, whatever was configured since.
+StartedWith held_by(const NodeFacts& node, const VmRecord& vm) {
+  const auto found = node.vms.find(vm.name.str());
+  if (found != node.vms.end() && found->second.started_with) return *found->second.started_with;
+  return {vm.cpus, vm.memory, vm.boot};
+}
+
 bool runs_anywhere(const StartQuestion& q, const VmName& vm) { return may_run(&q.here, vm) || may_run(q.peer, vm); }
 
 std::string join(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, ", ")); }
 
 StartCheck locked(const StartQuestion& q) {
-  if (!q.vm.lock) return ok("locked", "not locked");
-  return refuse("locked", fmt::format("locked by {}: {}", q.vm.lock->by, q.vm.lock->reason), fmt::format("hvctl vm update {} --unlock", q.vm.name.str()));
+  const Status lock = check_lock(q.vm, VmUse::start);
+  if (lock.ok()) return ok("locked", "not locked");
+  return refuse("locked", lock.error().message(), lock.error().next());
 }
 
 StartCheck owner_here(const StartQuestion& q) {
@@ -77,7 +86,7 @@ StartCheck kvm(const StartQuestion& q) {
 StartCheck cpu_count(const StartQuestion& q) {
   std::uint64_t used = q.vm.cpus;
   for (const VmRecord& other : q.state.vms()) {
-    if (other.name != q.vm.name && may_run(&q.here, other.name)) used += other.cpus;
+    if (other.name != q.vm.name && may_run(&q.here, other.name)) used += held_by(q.here, other).cpus;
   }
   const std::uint64_t limit = std::uint64_t{q.here.cpus} * q.limits.cpu_ratio;
   if (q.here.cpus != 0 && q.vm.cpus > q.here.cpus)
@@ -92,7 +101,7 @@ StartCheck memory(const StartQuestion& q) {
   const Bytes needed = q.vm.memory + q.limits.memory_per_vmm;
   Bytes promised = memory_needed(q.vm, q.limits);
   for (const VmRecord& other : q.state.vms()) {
-    if (other.name != q.vm.name && may_run(&q.here, other.name)) promised = promised + other.memory + q.limits.memory_per_vmm;
+    if (other.name != q.vm.name && may_run(&q.here, other.name)) promised = promised + held_by(q.here, other).memory + q.limits.memory_per_vmm;
   }
   const std::string fix = fmt::format("stop or migrate another VM, or: hvctl vm update {} --memory SIZE", q.vm.name.str());
   // Guests that run have not touched all of their memory yet; they will.

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "cluster/model/older_copy.h"
+#include "cluster/model/vm_lock.h"
 #include "cluster/plans/steps.h"
 #include "hv/start_checks.h"
 
@@ -27,9 +28,7 @@ RunState run_state(const NodeFacts& facts, const VmName& vm) {
 
 void check_guest(Refusals& refusals, const OfflineQuestion& question, const VmRecord& vm) {
   const std::string name = vm.name.str();
-  if (vm.lock) {
-    refusals.add("locked", ErrorCode::vm_locked, fmt::format("{} is locked by {}: {}", name, vm.lock->by, vm.lock->reason), fmt::format("hvctl vm update {} --unlock", name));
-  }
+  if (const Status lock = check_lock(vm, VmUse::migrate); !lock.ok()) refusals.add("locked", lock.error().code(), lock.error().message(), lock.error().next());
   if (vm.deleting) refusals.add("deleting", ErrorCode::busy, fmt::format("{} is being deleted", name), "hvctl op list");
   const RunState here = run_state(question.source, vm.name);
   if (here != RunState::stopped && !question.request.wait_for_shutdown) {

@@ -33,7 +33,7 @@ Command explain_permission() {
                      "A viewer has info.show, node.list, network.list, storage.list, drbd.list, operation.list, operation.show, change.show, vm.list and vm.show, and everywhere cluster.show.\n\n"
                      "An operator has vm.start, vm.stop, vm.kill, vm.reset, vm.console, vm.migrate, vm.verify, operation.cancel and operation.retry as well.\n\n"
                      "An owner has vm.update, vm.delete and vm.resync as well, and everywhere vm.create.\n\n"
-                     "An administrator has vm.boot-files, vm.override-verify, network.create, network.delete, storage.create, storage.delete, drbd.enable, node.init, node.address, node.leave, "
+                     "An administrator has vm.boot-files, vm.break-lock, vm.override-verify, network.create, network.delete, storage.create, storage.delete, drbd.enable, node.init, node.address, node.leave, "
                      "cluster.join, cluster.add-node, cluster.confirm-down, cluster.accept-copy, cluster.choose-history, cluster.update, cluster.remove-node, audit.show, access.show and access.update as "
                      "well. self.show takes no role.",
           .operands = {.name = "USER ACTION [VM]", .min = 2, .max = 3},

@@ -117,6 +117,25 @@ void print_warnings(Session& session, const Json& warnings) {
 
 namespace {
 
+std::string attribute_text(const std::string& name, const Json& value) {
+  if (name == "memory" && value.is_number_unsigned()) return size_text(value.get<std::uint64_t>());
+  const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+  return text.empty() ? "none" : printable(text);
+}
+
+/// What the guest has once it was stopped and started.
+void add_pending(Facts& facts, const Json& vm) {
+  const std::string state = text_at(vm, "state");
+  if (vm.contains("pending") && vm["pending"].is_null() && state == "running") facts.add("Pending", "unknown: an older mcvd started this guest", Tone::warning);
+  for (const Json& change : list_at(vm, "pending")) {
+    const std::string name = text_at(change, "name");
+    const Json running = change.value("running", Json());
+    const Json configured = change.value("configured", Json());
+    facts.add("Pending", fmt::format("{}: runs with {}, configured {}; applies after hvctl vm stop {} and hvctl vm start {}", name, attribute_text(name, running), attribute_text(name, configured),
+                                     text_at(vm, "name"), text_at(vm, "name")), Tone::warning);
+  }
+}
+
 void print_vm(Session& session, const Json& vm) {
   const std::string state = text_at(vm, "state");
   Facts facts;
@@ -132,7 +151,8 @@ void print_vm(Session& session, const Json& vm) {
   facts.add("Autostart", flag_at(vm, "autostart") ? "yes" : "no");
   facts.add("Protected", flag_at(vm, "delete_protection") ? "yes, from deletion" : "no");
   const Json& lock = object_at(vm, "lock");
-  if (!lock.empty()) facts.add("Locked", fmt::format("{} (by {})", text_at(lock, "reason"), or_dash(text_at(lock, "by"))), Tone::warning);
+  if (!lock.empty()) facts.add("Locked", fmt::format("by {}{}: {}", or_dash(text_at(lock, "by")), since_text(lock), text_at(lock, "reason")), Tone::warning);
+  add_pending(facts, vm);
   const std::string last_exit = text_at(vm, "last_exit");
   if (!last_exit.empty() && last_exit != "none") facts.add("Last exit", last_exit, tone_of(last_exit));
   facts.add("UUID", text_at(vm, "uuid"));
@@ -147,6 +167,13 @@ void print_vm(Session& session, const Json& vm) {
 Result<int> show_vms(Session& session, const std::vector<std::string>& names) {
   const auto code_of = [](const Json& vm) { return text_at(vm, "state") == "unknown" ? exit_partial : 0; };
   return session.each_shown(names, Completes::vm, "/v1/vms/{name}", [&session](const Json& vm) { print_vm(session, vm); }, code_of);
+}
+
+std::string since_text(const Json& lock) {
+  if (!lock.contains("since") || !lock["since"].is_number_integer()) return {};
+  const auto then = static_cast<std::time_t>(lock["since"].get<std::int64_t>());
+  const std::string age = age_text(then, wall_seconds());
+  return fmt::format(" since {:%Y-%m-%d %H:%M:%S}{}", fmt::localtime(then), age == "unknown" ? "" : fmt::format(" ({} ago)", age));
 }
 
 Status check_one_of(std::string_view option, const std::string& value, const std::vector<std::string>& allowed) {

@@ -26,7 +26,10 @@ std::string networks_of(const Json& vm) {
 /// What a person would want to know before touching the VM.
 Cell notes_of(const Json& vm) {
   std::vector<std::string> notes;
-  if (!object_at(vm, "lock").empty()) notes.emplace_back("locked");
+  if (const Json& lock = object_at(vm, "lock"); !lock.empty()) notes.push_back(fmt::format("locked by {}: {}", text_at(lock, "by"), text_at(lock, "reason")));
+  std::string pending;
+  for (const Json& change : list_at(vm, "pending")) pending += (pending.empty() ? "" : ", ") + text_at(change, "name");
+  if (!pending.empty()) notes.push_back("pending until restart: " + pending);
   for (const Json& volume : list_at(vm, "volumes")) {
     if (flag_at(volume, "io_held")) notes.push_back(fmt::format("writes held: {} ({})", text_at(volume, "name"), hold_words(volume)));
     else if (text_at(object_at(volume, "verdict"), "kind") == "mismatch") notes.push_back("verify failed: " + text_at(volume, "name"));

@@ -13,6 +13,7 @@
 #include "cluster/core/units.h"
 #include "cluster/model/io_hold.h"
 #include "cluster/model/pool_alarm.h"
+#include "cluster/model/started_with.h"
 
 namespace mcv {
 
@@ -54,6 +55,7 @@ struct VmFacts {
   std::string hypervisor;            ///< "qemu" or "cloud-hypervisor", of the running VMM
   std::int64_t pid = 0;
   ExitReason last_exit = ExitReason::none;
+  std::optional<StartedWith> started_with = {};  ///< of the running VMM; nothing when none runs, or an older build started it
 };
 
 /// A thin pool as LVM shows it.

@@ -55,6 +55,9 @@ Result<VmFacts> vm_facts_from_json(const Json& json) {
                               {ExitReason::none, ExitReason::guest_power_off, ExitReason::stopped_by_operator,
                                ExitReason::killed_by_operator, ExitReason::crashed},
                               ExitReason::none);
+  if (const Json* started = fields.object("started_with", false)) {
+    MCV_TRY(facts.started_with, StartedWith::from_json(*started));
+  }
   MCV_CHECK(fields.finish_lenient());
   return facts;
 }
@@ -123,7 +126,9 @@ Json to_json(const VolumeFacts& facts) {
 }
 
 Json to_json(const VmFacts& facts) {
-  return {{"state", to_text(facts.state)}, {"hypervisor", facts.hypervisor}, {"pid", facts.pid}, {"last_exit", to_text(facts.last_exit)}};
+  Json json = {{"state", to_text(facts.state)}, {"hypervisor", facts.hypervisor}, {"pid", facts.pid}, {"last_exit", to_text(facts.last_exit)}};
+  if (facts.started_with) json["started_with"] = facts.started_with->to_json();
+  return json;
 }
 
 Json to_json(const NodeFacts& facts) {

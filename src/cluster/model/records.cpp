@@ -217,25 +217,28 @@ Result<HypervisorKind> hypervisor_kind_from_text(std::string_view text) {
   return Error(ErrorCode::bad_request, fmt::format("'{}' is not a hypervisor; choose auto, cloud-hypervisor or qemu", text));
 }
 
+Json to_json(const BootRecord& boot) { return {{"kernel", boot.kernel}, {"initramfs", boot.initramfs}, {"cmdline", boot.cmdline}, {"firmware", boot.firmware}}; }
+
+Json to_json(const LockRecord& lock) { return {{"by", lock.by}, {"reason", lock.reason}, {"since", lock.since}}; }
+
 Json VmRecord::to_json() const {
   Json volume_names = Json::array();
   for (const VolumeName& volume : volumes) volume_names.push_back(volume.str());
   Json nic_list = Json::array();
   for (const NicRecord& nic : nics) nic_list.push_back({{"network", nic.network.str()}, {"mac", nic.mac}});
-  Json boot_json = {{"kernel", boot.kernel}, {"initramfs", boot.initramfs}, {"cmdline", boot.cmdline}, {"firmware", boot.firmware}};
   Json json = {{"name", name.str()},
                {"uuid", uuid},
                {"cpus", cpus},
                {"memory", memory.count()},
                {"volumes", volume_names},
                {"nics", nic_list},
-               {"boot", boot_json},
+               {"boot", mcv::to_json(boot)},
                {"hypervisor", to_text(hypervisor)},
                {"owner", owner.str()},
                {"delete_protection", delete_protection},
                {"autostart", autostart},
                {"deleting", deleting}};
-  if (lock) json["lock"] = {{"by", lock->by}, {"reason", lock->reason}};
+  if (lock) json["lock"] = mcv::to_json(*lock);
   return json;
 }
 
@@ -292,7 +295,7 @@ Result<VmRecord> VmRecord::from_json(const Json& json) {
   vm.owner = read_name<NodeName>(fields, "owner");
   if (const Json* lock = fields.object("lock", false)) {
     Fields lock_fields(*lock, "vm.lock");
-    vm.lock = LockRecord{lock_fields.required<std::string>("by"), lock_fields.required<std::string>("reason")};
+    vm.lock = LockRecord{lock_fields.required<std::string>("by"), lock_fields.required<std::string>("reason"), lock_fields.optional_or<std::int64_t>("since", 0)};
     MCV_CHECK(lock_fields.finish_lenient());
   }
   vm.delete_protection = fields.optional_or("delete_protection", false);

@@ -129,12 +129,16 @@ struct BootRecord {
   std::string firmware;
   friend bool operator==(const BootRecord&, const BootRecord&) = default;
 };
+Json to_json(const BootRecord& boot);
 
+/// What it refuses: model/vm_lock.h.
 struct LockRecord {
-  std::string by;
+  std::string by;          ///< whoever set it, by the account the kernel named
   std::string reason;
+  std::int64_t since = 0;  ///< wall clock, for people; 0 = an older build set it
   friend bool operator==(const LockRecord&, const LockRecord&) = default;
 };
+Json to_json(const LockRecord& lock);
 
 struct VmRecord {
   VmName name;

@@ -70,6 +70,7 @@ Result<std::vector<NodeName>> lost_on(const AttachQuestion& question, const Volu
 
 Result<Plan> attach_disks(const AttachQuestion& question) {
   const VmRecord& vm = question.vm;
+  MCV_CHECK(check_lock(vm, VmUse::attach));
   if (vm.deleting) return refuse_attach(ErrorCode::busy, fmt::format("{} is being deleted", vm.name.str()), "hvctl op list");
   if (!question.state.is_cluster()) return refuse_attach(ErrorCode::drbd_disabled, "this node is alone: there is no second copy", "hvctl info");
   MCV_TRY(const std::vector<VolumeRecord> volumes, asked_volumes(question));

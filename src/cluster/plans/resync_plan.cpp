@@ -115,7 +115,7 @@ SourceAdvice advise_source(const ClusterState& state, const Facts& facts, const 
 
 Result<std::vector<ResyncPart>> resync_parts(const ClusterState& state, const Facts& facts, const VmRecord& vm, const requests::ResyncVm& request) {
   if (vm.deleting) return refuse(ErrorCode::busy, fmt::format("{} is being deleted", vm.name.str()), "hvctl op list");
-  if (vm.lock) return refuse(ErrorCode::vm_locked, fmt::format("{} is locked by {}: {}", vm.name.str(), vm.lock->by, vm.lock->reason), fmt::format("hvctl vm update {} --unlock", vm.name.str()));
+  if (Status lock = check_lock(vm, VmUse::resync); !lock.ok()) return std::move(lock).error().with_safe("neither copy was touched");
   if (!state.is_cluster()) return refuse(ErrorCode::drbd_disabled, "this node is alone: there is no second copy", "hvctl info");
   if (request.source && !state.node(*request.source).ok()) return refuse(ErrorCode::not_found, fmt::format("there is no node named {}", request.source->str()), "hvctl node list");
   MCV_TRY(const std::vector<VolumeRecord> volumes, wanted_volumes(state, vm, request));
@@ -181,6 +181,7 @@ Plan resync(const VmRecord& vm, const NodeName& coordinator, const std::vector<R
 }
 
 Result<Plan> follow_resync(const ClusterState& state, const VmRecord& vm, const NodeName& here) {
+  MCV_CHECK(check_lock(vm, VmUse::follow_resync));
   Plan plan;
   plan.kind = "resync-follow";
   plan.object = "vm/" + vm.name.str();

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "cluster/model/verify_policy.h"
+#include "cluster/model/vm_lock.h"
 #include "cluster/plans/steps.h"
 
 namespace mcv::plans {
@@ -79,6 +80,7 @@ Result<Plan> verify(const ClusterState& state, const NodeName& here, const reque
   if (request.all) vms = state.vms();
   for (const VmName& name : request.vms) {
     MCV_TRY(VmRecord vm, state.vm(name));
+    MCV_CHECK(check_lock(vm, VmUse::verify));
     vms.push_back(std::move(vm));
   }
   Plan plan;

@@ -20,20 +20,14 @@ Plan plan_for(const VmName& name, const char* kind, std::string summary) {
   return plan;
 }
 
-Error locked(const VmRecord& vm) {
-  return Error(ErrorCode::vm_locked, fmt::format("{} is locked by {}: {}", vm.name.str(), vm.lock->by, vm.lock->reason))
-      .with_safe(fmt::format("{} was not touched", vm.name.str()))
-      .with_next(fmt::format("hvctl vm update {} --unlock", vm.name.str()));
-}
-
 Error half_deleted(const VmRecord& vm) {
   return Error(ErrorCode::busy, fmt::format("{} is being deleted; only finishing that is possible", vm.name.str())).with_next("hvctl op list");
 }
 
-Result<VmRecord> usable_vm(const ClusterState& state, const VmName& name) {
+Result<VmRecord> usable_vm(const ClusterState& state, const VmName& name, VmUse use) {
   MCV_TRY(VmRecord vm, state.vm(name));
   if (vm.deleting) return half_deleted(vm);
-  if (vm.lock) return locked(vm);
+  MCV_CHECK(check_lock(vm, use));
   return vm;
 }
 
@@ -126,6 +120,14 @@ Mutation erase(Kind kind, std::string key) {
   mutation.kind = kind;
   mutation.key = std::move(key);
   return mutation;
+}
+
+/// The VM's record in these fields, word for word, for a change that holds only while they are that. Null is absent as well.
+Json as_seen(const ClusterState& state, const VmName& name, const std::vector<const char*>& fields) {
+  const ClusterState::Entry* entry = state.find(Kind::vm, name.str());
+  Json seen = Json::object();
+  for (const char* field : fields) seen[field] = entry == nullptr ? Json() : entry->value.value(field, Json());
+  return seen;
 }
 
 /// Taps away, disks demoted: what a stopped guest leaves behind on its node.
@@ -234,9 +236,11 @@ Result<Plan> create_vm(const ClusterState& state, const Facts& facts, const Node
 
 Result<Plan> delete_vm(const ClusterState& state, const Facts& facts, const VmName& name, const std::optional<AbsentNode>& absent) {
   MCV_TRY(VmRecord vm, state.vm(name));
-  if (vm.lock) return locked(vm);
+  MCV_CHECK(check_lock(vm, VmUse::remove));
   if (vm.delete_protection) {
-    return Error(ErrorCode::vm_locked, fmt::format("{} is protected against deletion", name.str())).with_next(fmt::format("hvctl vm update {} --delete-protection off", name.str()));
+    return Error(ErrorCode::vm_locked, fmt::format("{} is protected against deletion", name.str()))
+        .with_safe("nothing was deleted")
+        .with_next(fmt::format("hvctl vm update {} --delete-protection off", name.str()));
   }
   for (const auto& [node, node_facts] : facts) {
     const auto found = node_facts.vms.find(name.str());
@@ -250,7 +254,8 @@ Result<Plan> delete_vm(const ClusterState& state, const Facts& facts, const VmNa
   for (const NodeRecord& node : state.nodes()) {
     if (absent && vm.owner == absent->name && node.name != absent->name) coordinator = node.name;
   }
-  plan.steps.push_back(record(coordinator, {patch(Kind::vm, name.str(), {{"deleting", true}}, Json{{"owner", vm.owner.str()}})}, fmt::format("mark {} as being deleted", name.str()), /*commits=*/true));
+  // Locked or protected after this was planned, it stays. Repeated after a crash, neither can have come: what is being deleted takes no change.
+  plan.steps.push_back(record(coordinator, {patch(Kind::vm, name.str(), {{"deleting", true}}, as_seen(state, name, {"owner", "uuid", "lock", "delete_protection"}))}, fmt::format("mark {} as being deleted", name.str()), /*commits=*/true));
   std::vector<Mutation> erasures;
   for (const VolumeRecord& volume : state.volumes_of(vm)) {
     for (const NodeName& node : sides(state, volume.kind, NodeName::trusted(volume.node))) {
@@ -278,7 +283,7 @@ Result<Plan> delete_vm(const ClusterState& state, const Facts& facts, const VmNa
 }
 
 Result<Plan> start_vm(const ClusterState& state, const VmName& name, GateRule gate) {
-  MCV_TRY(const VmRecord vm, usable_vm(state, name));
+  MCV_TRY(const VmRecord vm, usable_vm(state, name, VmUse::start));
   Plan plan = plan_for(name, "vm-start", fmt::format("start {} on {}", name.str(), vm.owner.str()));
   const std::vector<VolumeRecord> volumes = state.volumes_of(vm);
   std::vector<Mutation> mutations;
@@ -295,7 +300,7 @@ Result<Plan> start_vm(const ClusterState& state, const VmName& name, GateRule ga
 }
 
 Result<Plan> stop_vm(const ClusterState& state, const VmName& name, const requests::StopVm& request) {
-  MCV_TRY(const VmRecord vm, usable_vm(state, name));
+  MCV_TRY(const VmRecord vm, usable_vm(state, name, VmUse::stop));
   Plan plan = plan_for(name, "vm-stop", fmt::format("stop {}", name.str()));
   plan.steps.push_back(guest_stop(vm.owner, name, request.timeout_seconds));
   add_release_steps(plan, state, vm, vm.owner);
@@ -303,7 +308,7 @@ Result<Plan> stop_vm(const ClusterState& state, const VmName& name, const reques
 }
 
 Result<Plan> kill_vm(const ClusterState& state, const VmName& name) {
-  MCV_TRY(const VmRecord vm, usable_vm(state, name));
+  MCV_TRY(const VmRecord vm, usable_vm(state, name, VmUse::kill));
   Plan plan = plan_for(name, "vm-kill", fmt::format("kill {}", name.str()));
   plan.steps.push_back(guest_kill(vm.owner, name));
   add_release_steps(plan, state, vm, vm.owner);
@@ -311,14 +316,14 @@ Result<Plan> kill_vm(const ClusterState& state, const VmName& name) {
 }
 
 Result<Plan> reset_vm(const ClusterState& state, const VmName& name) {
-  MCV_TRY(const VmRecord vm, usable_vm(state, name));
+  MCV_TRY(const VmRecord vm, usable_vm(state, name, VmUse::reset));
   Plan plan = plan_for(name, "vm-reset", fmt::format("reset {}", name.str()));
   plan.steps.push_back(guest_reset(vm.owner, name));
   return plan;
 }
 
 Result<Plan> take_over_vm(const ClusterState& state, const VmName& name, const NodeName& here, GateRule gate) {
-  MCV_TRY(VmRecord vm, usable_vm(state, name));
+  MCV_TRY(VmRecord vm, usable_vm(state, name, VmUse::start));
   Plan plan = plan_for(name, "vm-takeover", fmt::format("take {} over from {} and start it on {}", name.str(), vm.owner.str(), here.str()));
   const std::vector<VolumeRecord> volumes = state.volumes_of(vm);
   plan.steps.push_back(vm_take_over(here, vm, volumes));
@@ -332,9 +337,16 @@ Result<Plan> take_over_vm(const ClusterState& state, const VmName& name, const N
 
 Result<Plan> release_vm(const ClusterState& state, const VmName& name, const NodeName& where) {
   MCV_TRY(const VmRecord vm, state.vm(name));
+  MCV_CHECK(check_lock(vm, VmUse::release));
   Plan plan = plan_for(name, "vm-release", fmt::format("{} turned itself off", name.str()));
   add_release_steps(plan, state, vm, where);
   return plan;
+}
+
+VmUse use_of_retry(const std::string& kind) {
+  if (kind == "vm-release") return VmUse::release;
+  if (kind == "vm-lost") return VmUse::end_lost;
+  return kind == "resync-follow" ? VmUse::follow_resync : VmUse::retry;
 }
 
 bool releases_guest(const std::string& kind) {
@@ -344,6 +356,7 @@ bool releases_guest(const std::string& kind) {
 
 Result<Plan> end_lost_vm(const ClusterState& state, const VmName& name, const NodeName& where) {
   MCV_TRY(const VmRecord vm, state.vm(name));
+  MCV_CHECK(check_lock(vm, VmUse::end_lost));
   Plan plan = plan_for(name, "vm-lost", fmt::format("end {} on {}: {} took it over", name.str(), where.str(), vm.owner.str()));
   plan.steps.push_back(guest_kill(where, name));
   add_release_steps(plan, state, vm, where);
@@ -352,26 +365,61 @@ Result<Plan> end_lost_vm(const ClusterState& state, const VmName& name, const No
 
 Result<Plan> stop_for_leave(const ClusterState& state, const VmName& name, const NodeName& where, std::optional<std::uint32_t> patience_seconds) {
   MCV_TRY(const VmRecord vm, state.vm(name));
+  MCV_CHECK(check_lock(vm, VmUse::leave));
   Plan plan = plan_for(name, patience_seconds ? "vm-stop" : "vm-kill", fmt::format("stop {}: {} is shut down", name.str(), where.str()));
   plan.steps.push_back(patience_seconds ? guest_stop(where, name, *patience_seconds) : guest_kill(where, name));
   add_release_steps(plan, state, vm, where);
   return plan;
 }
 
-Result<Mutation> update_vm(const ClusterState& state, const VmName& name, const requests::UpdateVm& request, const std::string& user) {
-  MCV_TRY(VmRecord vm, state.vm(name));
-  if (vm.deleting) return half_deleted(vm);
-  if (request.unlock) vm.lock.reset();
-  if (vm.lock) return locked(vm);
-  if (request.lock_reason) vm.lock = LockRecord{user, *request.lock_reason};
-  if (request.cpus) vm.cpus = *request.cpus;
-  if (request.memory) vm.memory = *request.memory;
-  if (request.autostart) vm.autostart = *request.autostart;
-  if (request.delete_protection) vm.delete_protection = *request.delete_protection;
+bool breaks_lock(const VmRecord& vm, const requests::UpdateVm& request, const std::string& user) { return request.unlock && vm.lock && vm.lock->by != user; }
+
+std::string update_summary(const VmRecord& before, const requests::UpdateVm& request) {
+  std::vector<std::string> words;
+  const auto on_off = [](bool value) { return value ? "on" : "off"; };
+  if (request.unlock) words.push_back(before.lock ? fmt::format("lock of {} taken off ({})", before.lock->by, before.lock->reason) : "was not locked");
+  if (request.cpus) words.push_back(fmt::format("cpus {} -> {}", before.cpus, *request.cpus));
+  if (request.memory) words.push_back(fmt::format("memory {} -> {}", before.memory.to_text(), request.memory->to_text()));
+  if (request.autostart) words.push_back(fmt::format("autostart {}", on_off(*request.autostart)));
+  if (request.delete_protection) words.push_back(fmt::format("delete protection {}", on_off(*request.delete_protection)));
   if (request.boot) {
-    MCV_TRY(vm.boot, requests::changed(vm.boot, *request.boot));
+    const std::pair<const char*, bool> files[] = {{"kernel", request.boot->kernel.has_value()},
+                                                  {"initramfs", request.boot->initramfs.has_value()},
+                                                  {"cmdline", request.boot->cmdline.has_value()},
+                                                  {"firmware", request.boot->firmware.has_value()}};
+    for (const auto& [name, is_named] : files) {
+      if (is_named) words.push_back(fmt::format("another {}", name));
+    }
   }
-  return put_at(state, vm);
+  if (request.lock_reason) words.push_back(fmt::format("locked ({})", *request.lock_reason));
+  return fmt::format("{} updated: {}", before.name.str(), words.empty() ? "nothing" : fmt::format("{}", fmt::join(words, ", ")));
+}
+
+Result<Mutation> update_vm(const ClusterState& state, const VmName& name, const requests::UpdateVm& request, const Updater& by) {
+  MCV_TRY(const VmRecord vm, state.vm(name));
+  if (vm.deleting) return half_deleted(vm);
+  MCV_CHECK(check_lock(vm, request.unlock ? VmUse::unlock : VmUse::update));
+  if (breaks_lock(vm, request, by.user) && request.lock_owner != vm.lock->by) {
+    return Error(ErrorCode::not_confirmed, lock_text(vm))
+        .with_safe(fmt::format("{} stays locked; nothing was changed", name.str()))
+        .with_next(fmt::format("hvctl vm update {} --unlock asks to type whose lock it is", name.str()));
+  }
+  // What a lock refuses, a lock that came meanwhile refuses, too.
+  std::vector<const char*> unchanged = {"uuid", "deleting", "lock"};
+  Json fields = Json::object();
+  if (request.unlock) fields["lock"] = nullptr;
+  if (request.lock_reason) fields["lock"] = to_json(LockRecord{by.user, *request.lock_reason, by.wall_seconds});
+  if (request.cpus) fields["cpus"] = *request.cpus;
+  if (request.memory) fields["memory"] = request.memory->count();
+  if (request.autostart) fields["autostart"] = *request.autostart;
+  if (request.delete_protection) fields["delete_protection"] = *request.delete_protection;
+  if (request.boot) {
+    MCV_TRY(const BootRecord boot, requests::changed(vm.boot, *request.boot));
+    // What may go together was asked of all of them.
+    unchanged.push_back("boot");
+    fields["boot"] = to_json(boot);
+  }
+  return patch(Kind::vm, name.str(), std::move(fields), as_seen(state, name, unchanged));
 }
 
 }  // namespace mcv::plans

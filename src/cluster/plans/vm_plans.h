@@ -10,6 +10,7 @@
 
 #include "cluster/model/cluster_state.h"
 #include "cluster/model/observation.h"
+#include "cluster/model/vm_lock.h"
 #include "cluster/plan/plan.h"
 #include "cluster/plans/gate_rule.h"
 #include "cluster/requests/requests.h"
@@ -52,6 +53,8 @@ Result<Plan> reset_vm(const ClusterState& state, const VmName& name);
 Result<Plan> take_over_vm(const ClusterState& state, const VmName& name, const NodeName& here, GateRule gate = GateRule::holds);
 /// After a guest turned itself off on `where`: taps removed, volumes demoted there.
 Result<Plan> release_vm(const ClusterState& state, const VmName& name, const NodeName& where);
+/// What it is to a lock that a person begins a failed operation of this kind again: what only clears away is not held up.
+VmUse use_of_retry(const std::string& kind);
 /// Whether a plan of this kind releases the guest's disks and taps as steps of its own.
 bool releases_guest(const std::string& kind);
 /// A guest that runs on `where` although the other node took the VM over: ended, released.
@@ -59,7 +62,18 @@ Result<Plan> end_lost_vm(const ClusterState& state, const VmName& name, const No
 /// The machine of `where` is being shut down: asked to stop within `patience_seconds`, or with nothing its power cut. A lock
 /// holds a person off, not a shutdown.
 Result<Plan> stop_for_leave(const ClusterState& state, const VmName& name, const NodeName& where, std::optional<std::uint32_t> patience_seconds);
-/// The change a `vm update` makes. `vm_locked` unless it unlocks.
-Result<Mutation> update_vm(const ClusterState& state, const VmName& name, const requests::UpdateVm& request, const std::string& user);
+
+/// Who changes a VM, as the kernel named the account, and when.
+struct Updater {
+  std::string user;
+  std::int64_t wall_seconds = 0;  ///< since when a lock is there; for people
+};
+/// Whether the request takes off a lock that another set, which takes its own permission.
+bool breaks_lock(const VmRecord& vm, const requests::UpdateVm& request, const std::string& user);
+/// What a `vm update` changes, as its audit says it.
+std::string update_summary(const VmRecord& before, const requests::UpdateVm& request);
+/// The change a `vm update` makes: of the named fields alone, so that of two at once neither undoes the other. `vm_locked` unless
+/// it unlocks; `not_confirmed` when it takes off another's lock without naming whose.
+Result<Mutation> update_vm(const ClusterState& state, const VmName& name, const requests::UpdateVm& request, const Updater& by);
 
 }  // namespace mcv::plans

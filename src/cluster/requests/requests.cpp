@@ -70,6 +70,14 @@ Result<BootChange> boot_change_from(const Json& json) {
   return change;
 }
 
+/// A sentence of a person, printed on one line of a list.
+void check_reason(Fields& fields, const std::string& reason) {
+  constexpr std::size_t limit = 400;
+  const bool is_line = std::none_of(reason.begin(), reason.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; });
+  const bool is_blank = reason.find_first_not_of(' ') == std::string::npos;
+  if (is_blank || reason.size() > limit || !is_line) fields.fail(Error(ErrorCode::bad_request, fmt::format("a lock needs a reason: one line of at most {} bytes", limit)));
+}
+
 void check_bridge(Fields& fields, const std::string& bridge) {
   // IFNAMSIZ is 16 with the terminating zero.
   const auto status = check_name("bridge name", bridge, 15);
@@ -170,8 +178,11 @@ Result<UpdateVm> update_vm(const Json& body) {
   if (const Json* lock = fields.object("lock", false)) {
     Fields lock_fields(*lock, "vm.lock");
     request.lock_reason = lock_fields.required<std::string>("reason");
+    check_reason(lock_fields, *request.lock_reason);
     MCV_CHECK(lock_fields.finish());
   }
+  request.lock_owner = fields.optional<std::string>("lock_owner");
+  if (request.lock_owner && !request.unlock) fields.fail(Error(ErrorCode::bad_request, "lock_owner says whose lock is taken off, and goes with \"lock\": null alone"));
   MCV_CHECK(fields.finish());
   return request;
 }

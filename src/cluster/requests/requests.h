@@ -49,6 +49,7 @@ struct UpdateVm {
   std::optional<bool> delete_protection;
   std::optional<BootChange> boot;
   bool unlock = false;
+  std::optional<std::string> lock_owner;  ///< with unlock: whose lock it is, typed by a person who takes off another's
   std::optional<std::string> lock_reason;
 };
 Result<UpdateVm> update_vm(const Json& body);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cluster/authority/leave.h"
+#include "cluster/plans/vm_plans.h"
 #include "daemon/node/node.h"
 #include "daemon/routes/api.h"
 #include "daemon/routes/dry_run.h"
@@ -42,6 +43,15 @@ Status may_end_or_go_on(const Node& node, api::ApiCall& call, Permission permiss
   const auto plan = node.operations.plan_of(id);
   if (plan.ok()) return require_like(node, call, permission, *plan);
   return require(node, call, permission, access::Scope::cluster());
+}
+
+/// The VM an operation is about may be locked since.
+Status check_lock_of(const Node& node, const OperationId& id, VmUse use) {
+  const auto plan = node.operations.plan_of(id);
+  if (!plan.ok() || !plan->object.starts_with("vm/")) return success();
+  const auto vm = node.shared.current().vm(VmName::trusted(plan->object.substr(3)));
+  if (!vm.ok()) return success();
+  return check_lock(*vm, use == VmUse::retry ? plans::use_of_retry(plan->kind) : use);
 }
 
 Json versioned(const OperationView& view) {
@@ -199,6 +209,7 @@ asio::awaitable<api::ApiReply> cancel(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const OperationId id, id_of(call));
   if (const auto other = elsewhere(node, id)) co_return co_await forward(node, *other, std::move(call), PeerClient::quick);
   MCV_CO_CHECK(may_end_or_go_on(node, call, Permission::operation_cancel, id));
+  MCV_CO_CHECK(check_lock_of(node, id, VmUse::cancel));
   if (dry_run) {
     MCV_CO_TRY(const OperationView seen, node.operations.get(id));
     co_return would_cancel(node, seen);
@@ -215,6 +226,7 @@ asio::awaitable<api::ApiReply> retry(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const OperationId id, id_of(call));
   if (const auto other = elsewhere(node, id)) co_return co_await forward(node, *other, std::move(call), PeerClient::quick);
   MCV_CO_CHECK(may_end_or_go_on(node, call, Permission::operation_retry, id));
+  MCV_CO_CHECK(check_lock_of(node, id, VmUse::retry));
   if (dry_run) {
     MCV_CO_TRY(const OperationView seen, node.operations.get(id));
     co_return would_retry(seen);

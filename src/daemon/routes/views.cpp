@@ -204,6 +204,17 @@ Json drbd(const Node& node, const access::Sight& sight) {
 
 namespace {
 
+/// What the guest does not have yet; null where it is not known what its VMM was started with.
+Json pending_json(const VmRecord& record, const VmFacts& guest) {
+  if (guest.state == RunState::stopped) return Json::array();
+  if (!guest.started_with) return {};
+  Json list = Json::array();
+  for (const PendingChange& change : pending_until_restart(record, *guest.started_with)) {
+    list.push_back({{"name", change.name}, {"running", change.running}, {"configured", change.configured}});
+  }
+  return list;
+}
+
 Json vm_json(const Node& node, const AloneView& alone, const VmRecord& record, const plans::Facts& facts) {
   const ClusterState& state = node.shared.current();
   const VmFacts guest = guest_facts(record, facts);
@@ -217,6 +228,8 @@ Json vm_json(const Node& node, const AloneView& alone, const VmRecord& record, c
   json["last_exit"] = to_text(guest.last_exit);
   json.erase("deleting");
   if (!record.lock) json["lock"] = nullptr;
+  else if (record.lock->since == 0) json["lock"]["since"] = nullptr;
+  json["pending"] = pending_json(record, guest);
   Json warnings = Json::array();
   for (const VolumeRecord& volume : state.volumes_of(record)) {
     if (const auto said = volume.kind == VolumeKind::drbd ? alone.text(volume, seen_on(node.self(), volume.name, facts)) : std::nullopt) warnings.push_back(said->text + "; " + said->next);

@@ -103,8 +103,12 @@ asio::awaitable<api::ApiReply> update(Node& node, api::ApiCall call) {
       MCV_CO_CHECK(require(node, call, Permission::vm_boot_files, access::Scope::vm(vm.name)));
     }
   }
-  auto mutation = plans::update_vm(node.shared.current(), vm.name, request, api::who(call.caller));
-  std::string summary = fmt::format("{} updated", vm.name.str());
+  const plans::Updater by{api::who(call.caller), node.host.clock.wall_seconds()};
+  if (plans::breaks_lock(vm, request, by.user)) {
+    MCV_CO_CHECK(require(node, call, Permission::vm_break_lock, access::Scope::vm(vm.name)));
+  }
+  auto mutation = plans::update_vm(node.shared.current(), vm.name, request, by);
+  std::string summary = plans::update_summary(vm, request);
   co_return co_await run_change(node, std::move(call), std::move(summary), std::move(mutation));
 }
 
@@ -286,6 +290,7 @@ asio::awaitable<api::ApiReply> migrate(Node& node, api::ApiCall call) {
 asio::awaitable<api::ApiReply> console(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({"replay"}));
   MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
+  MCV_CO_CHECK(check_lock(vm, VmUse::console));
   if (call.upgrade != console_protocol) {
     co_return Error(ErrorCode::bad_request, fmt::format("the console needs a client that upgrades to {}", console_protocol)).with_next("hvctl vm console NAME");
   }

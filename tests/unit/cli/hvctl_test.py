@@ -26,7 +26,7 @@ def vm(name, state="running", **changes):
     view = {"name": name, "uuid": "11111111-2222-4333-8444-555555555555", "owner": "A", "state": state, "hypervisor": "qemu", "cpus": 2, "memory": GIB,
             "volumes": [volume], "nics": [{"network": "lan", "mac": "52:54:00:00:00:01"}],
             "boot": {"kernel": "/srv/vmlinuz", "initramfs": "", "cmdline": "console=ttyS0", "firmware": ""}, "lock": None, "delete_protection": False,
-            "autostart": False, "last_exit": "none", "configured_hypervisor": "auto", "warnings": []}
+            "autostart": False, "pending": [], "last_exit": "none", "configured_hypervisor": "auto", "warnings": []}
     return {**view, **changes}
 
 
@@ -56,12 +56,12 @@ class Case(unittest.TestCase):
 
 class Lists(Case):
     def test_a_table_for_people_and_the_document_for_scripts(self):
-        answer = {"vms": [vm("vm1"), vm("vm2", "stopped", owner="B", lock={"by": "root", "reason": "x"})]}
+        answer = {"vms": [vm("vm1"), vm("vm2", "stopped", owner="B", lock={"by": "root", "reason": "x", "since": 1700000000})]}
         self.serve({"GET /v1/vms": Answer(body=answer)})
         lines = self.run_hvctl("vm", "list").stdout.splitlines()
         self.assertEqual(lines[0].split(), ["VM", "STATE", "NODE", "CPUS", "MEMORY", "DISKS", "NETWORKS", "NOTES"])
         self.assertEqual(lines[1].split("  ")[0], "vm1")
-        self.assertIn("locked", lines[2])
+        self.assertIn("locked by root: x", lines[2])
         self.assertEqual(json.loads(self.run_hvctl("vm", "ls", "-o", "json").stdout), answer)
         self.assertEqual(self.run_hvctl("-q", "list").stdout, "vm1\nvm2\n")
 
@@ -334,9 +334,48 @@ class Requests(Case):
 
     def test_update_names_only_what_changes(self):
         self.serve({"PATCH /v1/vms/vm1": Answer(body={"result": {}})})
-        self.run_hvctl("vm", "update", "vm1", "--memory", "2G", "--autostart", "on", "--unlock")
-        self.assertEqual(self.fake.bodies("PATCH", "/v1/vms/vm1"), [{"memory": 2 * GIB, "autostart": True, "lock": None}])
+        self.run_hvctl("vm", "update", "vm1", "--memory", "2G", "--autostart", "on")
+        self.assertEqual(self.fake.bodies("PATCH", "/v1/vms/vm1"), [{"memory": 2 * GIB, "autostart": True}])
         self.run_hvctl("vm", "update", "vm1", expect=2)
+
+    def test_ones_own_lock_goes_without_a_question(self):
+        me = {"name": "alice", "uid": 1000, "node": "A", "root": False, "user": True, "roles": []}
+        lock = {"by": "alice", "reason": "disk check", "since": 1700000000}
+        self.serve({"GET /v1/whoami": Answer(body=me), "GET /v1/vms/vm1": Answer(body=vm("vm1", lock=lock)), "GET /v1/vms/vm2": Answer(body=vm("vm2")),
+                    "PATCH /v1/vms/vm1": Answer(body={"result": {}}), "PATCH /v1/vms/vm2": Answer(body={"result": {}})})
+        self.run_hvctl("vm", "update", "vm1", "vm2", "--unlock", "--cpus", "3")
+        for name in ("vm1", "vm2"):
+            self.assertEqual(self.fake.bodies("PATCH", f"/v1/vms/{name}"), [{"cpus": 3, "lock": None}])
+
+    def test_anothers_lock_goes_by_typing_whose_it_is(self):
+        me = {"name": "root", "uid": 0, "node": "A", "root": True, "user": True, "roles": []}
+        lock = {"by": "alice", "reason": "disk check", "since": 1700000000}
+        self.serve({"GET /v1/whoami": Answer(body=me), "GET /v1/vms/vm1": Answer(body=vm("vm1", lock=lock)), "PATCH /v1/vms/vm1": Answer(body={"result": {}})})
+        refused = self.run_hvctl("vm", "update", "vm1", "--unlock", expect=11)
+        self.assertIn("alice locked vm1 since 2023-11-1", refused.stderr)
+        self.assertIn("disk check", refused.stderr)
+        self.assertEqual(self.fake.bodies("PATCH", "/v1/vms/vm1"), [])
+        self.run_hvctl("vm", "update", "vm1", "--unlock", "--yes")
+        self.assertEqual(self.fake.bodies("PATCH", "/v1/vms/vm1"), [{"lock": None, "lock_owner": "alice"}])
+
+    def test_delete_protection_is_turned_off_by_typing_the_name(self):
+        self.serve({"PATCH /v1/vms/vm1": Answer(body={"result": {}})})
+        self.run_hvctl("vm", "update", "vm1", "--delete-protection", "on")
+        self.assertIn("needs a confirmation", self.run_hvctl("vm", "update", "vm1", "--delete-protection", "off", expect=11).stderr)
+        self.assertEqual(self.fake.bodies("PATCH", "/v1/vms/vm1"), [{"delete_protection": True}])
+        self.run_hvctl("vm", "update", "vm1", "--delete-protection", "off", "--yes")
+        self.assertEqual(self.fake.bodies("PATCH", "/v1/vms/vm1")[-1], {"delete_protection": False})
+
+    def test_what_is_pending_and_who_locked_is_shown(self):
+        pending = [{"name": "memory", "running": GIB, "configured": 2 * GIB}, {"name": "initramfs", "running": "/i", "configured": ""}]
+        shown = vm("vm1", pending=pending, lock={"by": "alice", "reason": "disk check", "since": None})
+        self.serve({"GET /v1/vms/vm1": [Answer(body=shown), Answer(body=vm("vm1", pending=None))], "GET /v1/vms": Answer(body={"vms": [shown]})})
+        text = " ".join(self.run_hvctl("vm", "info", "vm1").stdout.split())
+        self.assertIn("memory: runs with 1 GiB, configured 2 GiB; applies after hvctl vm stop vm1 and hvctl vm start vm1", text)
+        self.assertIn("initramfs: runs with /i, configured none;", text)
+        self.assertIn("Locked by alice: disk check", text)
+        self.assertIn("unknown: an older mcvd started this guest", self.run_hvctl("vm", "info", "vm1").stdout)
+        self.assertIn("pending until restart: memory, initramfs", " ".join(self.run_hvctl("vm", "list").stdout.split()))
 
     def test_whatever_is_missing_is_named_with_the_nearest_one(self):
         def missing(what):

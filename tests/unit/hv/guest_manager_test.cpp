@@ -155,6 +155,32 @@ TEST_F(GuestManagerTest, AStartCutOffIsUndoneAlsoWhenTheVmmSaysSoOnlyLater) {
   }
 }
 
+TEST_F(GuestManagerTest, SaysWhatTheRunningVmmWasStartedWithAlsoAfterARestartOfTheDaemon) {
+  EXPECT_EQ(manager_->facts(vm_).started_with, std::nullopt);
+  ASSERT_TRUE(start().ok());
+  const StartedWith expected{1, Bytes::mib(128), {"/boot/vmlinux", "", "mcv.vm=vm1 ", ""}};
+  EXPECT_EQ(manager_->facts(vm_).started_with, expected);
+  end();
+  begin();
+  EXPECT_EQ(manager_->facts(vm_).started_with, expected);
+  ASSERT_TRUE(run(manager_->reset(vm_)).ok());
+  EXPECT_EQ(manager_->facts(vm_).started_with, expected) << "a reset keeps the VMM";
+  ASSERT_TRUE(run(manager_->kill(vm_)).ok());
+  EXPECT_EQ(manager_->facts(vm_).started_with, std::nullopt);
+  end();
+  begin();
+  EXPECT_EQ(manager_->facts(vm_).started_with, std::nullopt);
+}
+
+TEST_F(GuestManagerTest, ARecordOfAnOlderBuildDoesNotSayWhatTheVmmWasStartedWith) {
+  ASSERT_TRUE(start().ok());
+  end();
+  node_.files.texts["/run/mcv/runs/vm1.json"] = RunRecord{"qemu", true, Wish::run, ExitReason::none}.to_text();
+  begin();
+  EXPECT_EQ(state(), RunState::running);
+  EXPECT_EQ(manager_->facts(vm_).started_with, std::nullopt);
+}
+
 TEST_F(GuestManagerTest, AdoptsWithoutARecordByTheMonitorThatAnswers) {
   ASSERT_TRUE(start(HypervisorKind::cloud_hypervisor).ok());
   end();

@@ -138,6 +138,11 @@ const Case cases[] = {
     {"stopped VMs do not count", "cpu-count", fine, [](World& w) { w.other.cpus = 100; }},
     {"not enough memory free", "memory", refused, [](World& w) { w.here.memory_available = Bytes::mib(600); }},
     {"memory promised to another", "memory", refused, [](World& w) { w.other.memory = Bytes::mib(3500); run_on(w.here, "vm2", RunState::running); }},
+    {"memory of a guest that was started with more than is configured now", "memory", refused, [](World& w) {
+       w.other.memory = Bytes::mib(64);
+       run_on(w.here, "vm2", RunState::running);
+       w.here.vms["vm2"].started_with = StartedWith{1, Bytes::mib(3500), {}};
+     }},
     {"memory just enough", "memory", fine, [](World& w) { w.here.memory_available = Bytes::mib(512 + 48 + 256); }},
     {"kernel missing", "kernel-present", refused, [](World& w) { w.here.files_sha256.erase("/boot/k"); }},
     {"kernel missing at the peer", "kernel-present", warned, [](World& w) { w.peer.files_sha256.erase("/boot/k"); }},
@@ -191,7 +196,7 @@ TEST(StartChecks, OneReasonHasItsOwnCodeAndManyHaveOne) {
   locked.vm.lock = LockRecord{"root", "backup"};
   Status status = to_status(locked.vm.name, locked.checks());
   EXPECT_EQ(status.error().code(), ErrorCode::vm_locked);
-  EXPECT_EQ(status.error().next(), "hvctl vm update vm1 --unlock");
+  EXPECT_EQ(status.error().next(), "root or an administrator types: hvctl vm update vm1 --unlock");
   locked.here.kvm = false;
   status = to_status(locked.vm.name, locked.checks());
   EXPECT_EQ(status.error().code(), ErrorCode::start_refused);

@@ -163,19 +163,150 @@ TEST(StopVm, LeavesNothingPromotedBehind) {
   EXPECT_THAT(shape(*plans::kill_vm(test::with_vm1(), vm1)), ElementsAre("guest.kill@A", "guest.release@A", "volume.secondary@A"));
 }
 
+const plans::Updater root{"root", 1'700'000'000};
+
+/// What is left of vm1 in the configuration when these were made from the same state and came one after the other.
+Result<VmRecord> after(const VmRecord& before, const std::vector<requests::UpdateVm>& updates, const plans::Updater& by = root) {
+  const ClusterState seen = test::with_vm1(before);
+  ClusterState state = seen;
+  for (const requests::UpdateVm& update : updates) {
+    MCV_TRY(Mutation mutation, plans::update_vm(seen, vm1, update, by));
+    const Change change{"c", "update", {std::move(mutation)}};
+    MCV_CHECK(state.apply(change, 2));
+  }
+  return state.vm(vm1);
+}
+
 TEST(UpdateVm, ChangesOnlyWhatWasNamedAndHonoursTheLock) {
   requests::UpdateVm update;
   update.cpus = 3;
-  const auto mutation = plans::update_vm(test::with_vm1(), vm1, update, "root");
-  ASSERT_TRUE(mutation.ok());
-  const auto vm = VmRecord::from_json(*mutation->value);
-  EXPECT_EQ(vm->cpus, 3u);
-  EXPECT_EQ(vm->memory, Bytes::mib(128));
+  const auto vm = after(test::vm1(), {update});
+  ASSERT_TRUE(vm.ok());
+  VmRecord expected = test::vm1();
+  expected.cpus = 3;
+  EXPECT_EQ(*vm, expected);
   VmRecord locked = test::vm1();
   locked.lock = LockRecord{"root", "audit"};
-  EXPECT_EQ(plans::update_vm(test::with_vm1(locked), vm1, update, "root").error().code(), ErrorCode::vm_locked);
+  EXPECT_EQ(plans::update_vm(test::with_vm1(locked), vm1, update, root).error().code(), ErrorCode::vm_locked) << "its owner as well";
   update.unlock = true;
-  EXPECT_TRUE(plans::update_vm(test::with_vm1(locked), vm1, update, "root").ok());
+  EXPECT_EQ(*after(locked, {update}), expected);
+}
+
+TEST(UpdateVm, OfTwoAtOnceNeitherUndoesTheOther) {
+  requests::UpdateVm memory, cpus, protection;
+  memory.memory = Bytes::mib(256);
+  cpus.cpus = 3;
+  protection.delete_protection = true;
+  VmRecord expected = test::vm1();
+  expected.memory = Bytes::mib(256);
+  expected.cpus = 3;
+  expected.delete_protection = true;
+  const auto vm = after(test::vm1(), {memory, cpus, protection});
+  ASSERT_TRUE(vm.ok()) << vm.error().to_text();
+  EXPECT_EQ(*vm, expected);
+}
+
+TEST(UpdateVm, ALockThatCameMeanwhileRefuses) {
+  requests::UpdateVm lock, cpus;
+  lock.lock_reason = "audit";
+  cpus.cpus = 3;
+  EXPECT_EQ(after(test::vm1(), {lock, cpus}).error().code(), ErrorCode::revision_conflict);
+  EXPECT_EQ(after(test::vm1(), {lock, lock}).error().code(), ErrorCode::revision_conflict) << "two owners of one lock";
+}
+
+TEST(UpdateVm, PartsOfTheBootThatWereChangedMeanwhileAreNotMixed) {
+  requests::UpdateVm kernel, cmdline;
+  kernel.boot = requests::BootChange{.kernel = "/boot/newer"};
+  cmdline.boot = requests::BootChange{.cmdline = "quiet"};
+  EXPECT_EQ(after(test::vm1(), {kernel, cmdline}).error().code(), ErrorCode::revision_conflict);
+}
+
+TEST(UpdateVm, AnotherVmOfTheNameIsNotChanged) {
+  requests::UpdateVm cpus;
+  cpus.cpus = 3;
+  auto mutation = plans::update_vm(test::with_vm1(), vm1, cpus, root);
+  ASSERT_TRUE(mutation.ok());
+  VmRecord other = test::vm1();
+  other.uuid = "00000000-0000-4000-8000-000000000002";
+  ClusterState state = test::with_vm1(other);
+  const Change change{"c", "update", {std::move(*mutation)}};
+  EXPECT_EQ(state.apply(change, 2).error().code(), ErrorCode::revision_conflict);
+}
+
+TEST(UpdateVm, ALockIsOfWhoeverSetIt) {
+  requests::UpdateVm lock;
+  lock.lock_reason = "audit";
+  const auto vm = after(test::vm1(), {lock}, {"alice", 1'700'000'000});
+  ASSERT_TRUE(vm.ok());
+  EXPECT_EQ(vm->lock, (LockRecord{"alice", "audit", 1'700'000'000}));
+}
+
+TEST(UpdateVm, AnothersLockIsTakenOffOnlyByNamingItsOwner) {
+  VmRecord locked = test::vm1();
+  locked.lock = LockRecord{"alice", "audit", 1'700'000'000};
+  requests::UpdateVm unlock;
+  unlock.unlock = true;
+  EXPECT_TRUE(plans::breaks_lock(locked, unlock, "root"));
+  EXPECT_FALSE(plans::breaks_lock(locked, unlock, "alice"));
+  EXPECT_FALSE(plans::breaks_lock(test::vm1(), unlock, "root")) << "there is none";
+  EXPECT_EQ(after(locked, {unlock}).error().code(), ErrorCode::not_confirmed);
+  unlock.lock_owner = "bob";
+  EXPECT_EQ(after(locked, {unlock}).error().code(), ErrorCode::not_confirmed) << "the lock changed hands while it was typed";
+  unlock.lock_owner = "alice";
+  EXPECT_EQ(*after(locked, {unlock}), test::vm1());
+  unlock.lock_owner.reset();
+  EXPECT_EQ(*after(locked, {unlock}, {"alice", 0}), test::vm1()) << "her own";
+  EXPECT_EQ(*after(test::vm1(), {unlock}), test::vm1()) << "a script may say so twice";
+}
+
+TEST(UpdateVm, ItsAuditSaysWhatChanges) {
+  requests::UpdateVm update;
+  update.memory = Bytes::mib(256);
+  update.delete_protection = false;
+  update.boot = requests::BootChange{.cmdline = "quiet"};
+  update.lock_reason = "audit";
+  EXPECT_EQ(plans::update_summary(test::vm1(), update), "vm1 updated: memory 128 MiB -> 256 MiB, delete protection off, another cmdline, locked (audit)");
+  VmRecord locked = test::vm1();
+  locked.lock = LockRecord{"alice", "audit"};
+  requests::UpdateVm unlock;
+  unlock.unlock = true;
+  EXPECT_EQ(plans::update_summary(locked, unlock), "vm1 updated: lock of alice taken off (audit)");
+  EXPECT_EQ(plans::update_summary(test::vm1(), unlock), "vm1 updated: was not locked");
+}
+
+TEST(Lock, HoldsUpEveryPlanThatChangesTheVmAndNoOther) {
+  VmRecord locked = test::vm1();
+  locked.lock = LockRecord{"alice", "audit"};
+  const ClusterState state = test::with_vm1(locked);
+  EXPECT_EQ(plans::start_vm(state, vm1).error().code(), ErrorCode::vm_locked);
+  EXPECT_EQ(plans::stop_vm(state, vm1, {}).error().code(), ErrorCode::vm_locked);
+  EXPECT_EQ(plans::kill_vm(state, vm1).error().code(), ErrorCode::vm_locked);
+  EXPECT_EQ(plans::reset_vm(state, vm1).error().code(), ErrorCode::vm_locked);
+  EXPECT_TRUE(plans::release_vm(state, vm1, a).ok());
+  EXPECT_TRUE(plans::end_lost_vm(state, vm1, a).ok());
+  EXPECT_TRUE(plans::stop_for_leave(state, vm1, a, 60).ok());
+  EXPECT_EQ(plans::use_of_retry("vm-release"), VmUse::release);
+  EXPECT_EQ(plans::use_of_retry("vm-lost"), VmUse::end_lost);
+  EXPECT_EQ(plans::use_of_retry("resync-follow"), VmUse::follow_resync);
+  EXPECT_EQ(plans::use_of_retry("vm-migrate"), VmUse::retry);
+}
+
+/// What a delete planned of `vm` finds once the VM is `meanwhile`.
+Status marks_as_deleting(const VmRecord& vm, const VmRecord& meanwhile) {
+  MCV_TRY(const Plan plan, plans::delete_vm(test::with_vm1(vm), both(), vm1));
+  MCV_TRY(Mutation mutation, Mutation::from_json(plan.steps.front().params.at("mutations").at(0)));
+  ClusterState state = test::with_vm1(meanwhile);
+  return state.apply({"c", "delete", {std::move(mutation)}}, 2);
+}
+
+TEST(DeleteVm, IsRefusedByALockOrAProtectionThatCameMeanwhile) {
+  EXPECT_TRUE(marks_as_deleting(test::vm1(), test::vm1()).ok());
+  VmRecord locked = test::vm1();
+  locked.lock = LockRecord{"alice", "audit"};
+  EXPECT_EQ(marks_as_deleting(test::vm1(), locked).error().code(), ErrorCode::revision_conflict);
+  VmRecord kept = test::vm1();
+  kept.delete_protection = true;
+  EXPECT_EQ(marks_as_deleting(test::vm1(), kept).error().code(), ErrorCode::revision_conflict);
 }
 
 TEST(UpdateVm, ChangesOnlyThePartsOfTheBootThatWereNamed) {
@@ -184,9 +315,8 @@ TEST(UpdateVm, ChangesOnlyThePartsOfTheBootThatWereNamed) {
   const auto boot_after = [&vm](const requests::BootChange& change) -> Result<BootRecord> {
     requests::UpdateVm update;
     update.boot = change;
-    MCV_TRY(const Mutation mutation, plans::update_vm(test::with_vm1(vm), vm1, update, "root"));
-    MCV_TRY(const VmRecord after, VmRecord::from_json(*mutation.value));
-    return after.boot;
+    MCV_TRY(const VmRecord changed, after(vm, {update}));
+    return changed.boot;
   };
   EXPECT_EQ(*boot_after({.kernel = "/srv/newer"}), (BootRecord{"/srv/newer", "/srv/initrd", "console=ttyS0", ""}));
   EXPECT_EQ(*boot_after({.cmdline = "quiet"}), (BootRecord{"/srv/vmlinuz", "/srv/initrd", "quiet", ""}));

@@ -85,7 +85,7 @@ TEST_F(Audit, AChangeCarriesItsRow) {
     EXPECT_EQ(row.at("entered"), "B");
     EXPECT_EQ(row.at("action"), "vm.update");
     EXPECT_EQ(row.at("vms"), Json::array({"vm1"}));
-    EXPECT_EQ(row.at("text"), "vm1 updated");
+    EXPECT_EQ(row.at("text"), "vm1 updated: cpus 1 -> 2");
     EXPECT_EQ(row.at("result"), "done");
     EXPECT_EQ(stored_of(node, "vm.update"), 1u);
   }

@@ -196,6 +196,9 @@ TEST_F(ResyncTest, ASnapshotIsDeletedByNameFromEitherNodeAndWithItsVm) {
     copied();
     const std::string name = snapshots(typed_on).at(0).at("name").get<std::string>();
     if (typed_on == a) {
+      nodes.must(a, "PATCH", vm, {{"lock", {{"reason", "what was overwritten is looked at"}}}});
+      for (const std::size_t node : TwoNodes::both) EXPECT_EQ(nodes.ask(node, "DELETE", "/v1/snapshots/" + name).error->code(), ErrorCode::vm_locked);
+      nodes.must(a, "PATCH", vm, {{"lock", nullptr}});
       ASSERT_TRUE(nodes.ask(a, "DELETE", "/v1/snapshots/" + name).ok());
       EXPECT_TRUE(snapshots(a).empty());
     }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/core/error.h"
 #include "cluster/core/json.h"
 #include "cluster/core/names.h"
 #include "cluster/core/units.h"
@@ -76,6 +77,7 @@ struct NodeFacts {
   Bytes memory_available;
   std::vector<std::string> bridges;
   std::map<std::string, Bytes> volume_group_free;             ///< by VG name
+  std::optional<Error> volume_groups_unknown = {};            ///< why LVM could not say which there are
   std::map<std::string, std::string> files_sha256;            ///< path -> hash; absent path = file missing
   std::vector<std::string> hypervisors;                       ///< installed: "qemu", "cloud-hypervisor"
   bool kvm = false;

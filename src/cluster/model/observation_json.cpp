@@ -140,7 +140,7 @@ Json to_json(const NodeFacts& facts) {
   for (const auto& [name, pool] : facts.pools) pools[name] = to_json(pool);
   Json thin_pools = Json::object();
   for (const auto& [place, pool] : facts.thin_pools) thin_pools[place] = to_json(pool);
-  return {{"name", facts.name.str()},
+  Json json = {{"name", facts.name.str()},
           {"cpus", facts.cpus},
           {"memory_total", facts.memory_total.count()},
           {"memory_available", facts.memory_available.count()},
@@ -155,6 +155,11 @@ Json to_json(const NodeFacts& facts) {
           {"written", sizes_to_json(facts.written)},
           {"thin_pools", std::move(thin_pools)},
           {"pools", pools}};
+  if (facts.volume_groups_unknown) {
+    const Error& why = *facts.volume_groups_unknown;
+    json["volume_groups_unknown"] = {{"code", to_text(why.code())}, {"text", why.message()}, {"next", why.next()}};
+  }
+  return json;
 }
 
 Result<NodeFacts> node_facts_from_json(const Json& json) {
@@ -175,6 +180,12 @@ Result<NodeFacts> node_facts_from_json(const Json& json) {
   MCV_CHECK(read_map(fields, "written", facts.written, bytes_from_json));
   MCV_CHECK(read_map(fields, "thin_pools", facts.thin_pools, thin_pool_from_json));
   MCV_CHECK(read_map(fields, "pools", facts.pools, pool_facts_from_json));
+  if (const Json* unknown = fields.object("volume_groups_unknown", false)) {
+    Fields why(*unknown, "facts");
+    const ErrorCode code = error_code_from_text(why.required<std::string>("code"));
+    facts.volume_groups_unknown = Error(code, why.required<std::string>("text")).with_next(why.optional_or<std::string>("next", ""));
+    MCV_CHECK(why.finish_lenient());
+  }
   MCV_CHECK(fields.finish_lenient());
   return facts;
 }

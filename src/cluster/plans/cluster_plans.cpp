@@ -53,9 +53,7 @@ Result<Plan> create_pool(const ClusterState& state, const Facts& facts, const No
     if (found == facts.end()) return silent_node(node.name);
     const std::string& vg = pool.volume_group_on(node.name);
     if (pool.kind != PoolKind::directory && !found->second.volume_group_free.contains(vg)) {
-      return Error(ErrorCode::pool_missing, fmt::format("there is no volume group {} on {}", vg, node.name.str()))
-          .with_safe("nothing was changed")
-          .with_next(fmt::format("on {}: vgcreate {} DEVICE, or give that node another one: --node-vg {}=VG", node.name.str(), vg, node.name.str()));
+      return no_volume_group(found->second, vg, fmt::format("on {}: vgcreate {} DEVICE, or give that node another one: --node-vg {}=VG", node.name.str(), vg, node.name.str()));
     }
     MCV_CHECK(check_not_waiting(found->second, pool));
     plan.steps.push_back(pool_create(node.name, pool, request.size));

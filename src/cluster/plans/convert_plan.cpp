@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "cluster/model/copy_room.h"
+#include "cluster/model/vm_lock.h"
 
 namespace mcv::plans {
 namespace {
@@ -15,7 +16,7 @@ Status check_vm(const ConvertQuestion& question) {
   const VmRecord& vm = question.vm;
   const std::string& name = vm.name.str();
   if (vm.deleting) return unchanged(ErrorCode::busy, fmt::format("{} is being deleted", name), "hvctl op list");
-  if (vm.lock) return unchanged(ErrorCode::vm_locked, fmt::format("{} is locked by {}: {}", name, vm.lock->by, vm.lock->reason), fmt::format("hvctl vm update {} --unlock", name));
+  MCV_CHECK(check_lock(vm, VmUse::update));
   for (const auto& [node, there] : question.facts) {
     const auto guest = there.vms.find(name);
     if (guest == there.vms.end() || guest->second.state == RunState::stopped) continue;

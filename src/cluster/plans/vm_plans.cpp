@@ -71,9 +71,7 @@ Status check_sides(const PoolRecord& pool, const Facts& facts, const std::vector
     if (pool.kind == PoolKind::directory) continue;
     const std::string& vg = pool.volume_group_on(node);
     if (!found->second.volume_group_free.contains(vg)) {
-      return Error(ErrorCode::pool_missing, fmt::format("the volume group {} of pool {} is not on {}", vg, pool.name.str(), node.str()))
-          .with_safe("nothing was changed")
-          .with_next(fmt::format("on {}: vgs; hvctl storage list", node.str()));
+      return no_volume_group(found->second, vg, fmt::format("on {}: vgs; hvctl storage list", node.str())).with_context(fmt::format("the pool {}", pool.name.str()));
     }
   }
   return success();
@@ -181,6 +179,18 @@ Status check_numbers_are_free(const ClusterState& state, const Facts& facts) {
         .with_next("hvctl storage list-orphans shows what it waits for; else the same command again in a minute");
   }
   return success();
+}
+
+Error no_volume_group(const NodeFacts& facts, const std::string& volume_group, std::string next) {
+  const std::string& node = facts.name.str();
+  if (!facts.volume_groups_unknown) {
+    return Error(ErrorCode::pool_missing, fmt::format("there is no volume group {} on {}", volume_group, node)).with_safe("nothing was changed").with_next(std::move(next));
+  }
+  const Error& why = *facts.volume_groups_unknown;
+  const std::string help = why.next().empty() ? "vgs" : why.next();
+  return Error(why.code(), fmt::format("LVM on {} does not say whether there is a volume group {}: {}", node, volume_group, why.message()))
+      .with_safe("nothing was changed")
+      .with_next(fmt::format("on {}: {}; then the same command again", node, help));
 }
 
 Result<Plan> create_vm(const ClusterState& state, const Facts& facts, const NodeName& here, const requests::CreateVm& request, const VmIdentity& identity) {

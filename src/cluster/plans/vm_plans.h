@@ -27,6 +27,8 @@ struct VmIdentity {
   std::int64_t wall_seconds = 0;  ///< when: a disk that is never verified has an age, too
 };
 
+/// Why a volume group is not among what was seen of a node.
+Error no_volume_group(const NodeFacts& facts, const std::string& volume_group, std::string next);
 Result<Plan> create_vm(const ClusterState& state, const Facts& facts, const NodeName& here, const requests::CreateVm& request, const VmIdentity& identity);
 /// Refused where a node still has a copy under that name of a disk that was deleted without it (`in_use`).
 Status check_no_remains(const ClusterState& state, const std::vector<VolumeRecord>& volumes);

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/host/packages.h"
 #include "daemon/host/descriptor.h"
 
 namespace mcv::host {
@@ -36,14 +37,10 @@ Result<Pipe> make_pipe() {
   return pipe;
 }
 
-Error missing(const std::string& name, std::string_view why) {
-  return Error(ErrorCode::command_missing, fmt::format("the program '{}' {}", name, why));
-}
-
 Result<std::string> find_program(const std::string& name, const std::string& search_path) {
-  if (name.empty()) return missing(name, "has no name");
+  if (name.empty()) return program_missing(name, "has no name");
   if (name.front() == '/') return name;
-  if (name.find('/') != std::string::npos) return missing(name, "is given by a relative path");
+  if (name.find('/') != std::string::npos) return program_missing(name, "is given by a relative path");
   std::size_t begin = 0;
   while (begin <= search_path.size()) {
     const std::size_t end = std::min(search_path.find(':', begin), search_path.size());
@@ -51,7 +48,7 @@ Result<std::string> find_program(const std::string& name, const std::string& sea
     if (::access(candidate.c_str(), X_OK) == 0) return candidate;
     begin = end + 1;
   }
-  return missing(name, fmt::format("is not installed (looked in {})", search_path));
+  return program_missing(name, fmt::format("is not installed (looked in {})", search_path));
 }
 
 /// posix_spawn's two objects, freed on every path.
@@ -125,7 +122,7 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::start(asio::any_io_executor 
   setup.prepare(in.read_end.get(), out.write_end.get(), err.write_end.get());
   pid_t pid = -1;
   const int failure = ::posix_spawn(&pid, program.c_str(), &setup.actions, &setup.attributes, words.data(), environment.data());
-  if (failure == ENOENT || failure == EACCES || failure == ENOEXEC || failure == ENOTDIR) return missing(argv.front(), std::strerror(failure));
+  if (failure == ENOENT || failure == EACCES || failure == ENOEXEC || failure == ENOTDIR) return program_missing(argv.front(), std::strerror(failure));
   if (failure != 0) return Error(ErrorCode::io_error, fmt::format("start {}: {}", argv.front(), std::strerror(failure)));
 
   std::unique_ptr<ChildProcess> child(new ChildProcess(loop));

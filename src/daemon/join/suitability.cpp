@@ -223,6 +223,12 @@ void check_pools(Table& table, const ClusterState& state, const JoinFacts& here,
     if (!pool.ok() || pool->kind == PoolKind::directory) continue;
     const std::string& vg = pool->volume_group_on(there.node.name);
     const auto found = there.facts.volume_group_free.find(vg);
+    if (there.facts.volume_groups_unknown) {
+      const Error& why = *there.facts.volume_groups_unknown;
+      table.fail("pool-" + key, why.code(), fmt::format("pool {} needs the volume group {}, and LVM there does not say whether there is one: {}", key, vg, why.message()),
+                 fmt::format("on {}: {}", there.node.name.str(), why.next().empty() ? "vgs" : why.next()));
+      continue;
+    }
     if (found == there.facts.volume_group_free.end()) {
       table.fail("pool-" + key, ErrorCode::pool_missing, fmt::format("pool {} needs the volume group {}, which is not there", key, vg),
                  fmt::format("on {}: vgcreate {} DEVICE", there.node.name.str(), vg));

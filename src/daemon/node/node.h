@@ -80,6 +80,9 @@ class Node {
 
   /// Facts of this node, and of the peer if it answers within its bound.
   boost::asio::awaitable<plans::Facts> look_everywhere(Look wanted);
+  /// The same for what needs every node that answers: what fails here, or there with an answer, is the error, and not a node
+  /// that is not there.
+  boost::asio::awaitable<Result<plans::Facts>> look_to_change(Look wanted);
   boost::asio::awaitable<Result<NodeFacts>> look_at_peer(Look wanted);
   boost::asio::awaitable<Result<join::JoinFacts>> join_facts();
 

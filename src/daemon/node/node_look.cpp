@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Facts of both nodes. Every command that plans waits for them, so the nodes look at the same time.
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "daemon/node/node.h"
@@ -10,12 +11,18 @@ namespace asio = boost::asio;
 
 namespace {
 
+/// Of the other node: what it sees, or why nobody knows.
 struct PeersLook {
   explicit PeersLook(asio::any_io_executor executor) : changed(std::move(executor)) {}
   std::optional<NodeFacts> facts;
+  std::optional<Error> error;
   bool ended = false;
   ChangeSignal changed;
 };
+
+bool did_not_answer(const Error& error) {
+  return error.code() == ErrorCode::peer_unreachable || error.code() == ErrorCode::timed_out || error.code() == ErrorCode::outcome_unknown;
+}
 
 }  // namespace
 
@@ -35,30 +42,63 @@ asio::awaitable<Result<NodeFacts>> Node::look_at_peer(Look wanted) {
   co_return node_facts_from_json(*answer);
 }
 
-asio::awaitable<plans::Facts> Node::look_everywhere(Look wanted) {
-  const auto theirs = std::make_shared<PeersLook>(host.executor);
-  if (peer_record()) {
+namespace {
+
+struct BothLooks {
+  Result<NodeFacts> ours;
+  std::shared_ptr<PeersLook> theirs;
+
+  plans::Facts facts(const NodeName& self) const {
+    plans::Facts seen;
+    if (ours.ok()) seen[self.str()] = *ours;
+    if (theirs->facts) seen[theirs->facts->name.str()] = *theirs->facts;
+    return seen;
+  }
+};
+
+asio::awaitable<BothLooks> look_at_both(Node& node, Look wanted) {
+  const auto theirs = std::make_shared<PeersLook>(node.host.executor);
+  if (node.peer_record()) {
     // Given back when the task ends, however it ends.
     std::shared_ptr<void> ticket(nullptr, [theirs](void*) {
       theirs->ended = true;
       theirs->changed.notify_all();
     });
     Look there = wanted;
-    auto look = [](Node* node, Look what, std::shared_ptr<PeersLook> into, std::shared_ptr<void>) -> asio::awaitable<void> {
-      auto seen = co_await node->look_at_peer(std::move(what));
+    auto look = [](Node* asking, Look what, std::shared_ptr<PeersLook> into, std::shared_ptr<void>) -> asio::awaitable<void> {
+      auto seen = co_await asking->look_at_peer(std::move(what));
       if (seen.ok()) into->facts = std::move(*seen);
+      else into->error = std::move(seen).error();
     };
-    tasks.spawn(look(this, std::move(there), theirs, std::move(ticket)));
+    node.tasks.spawn(look(&node, std::move(there), theirs, std::move(ticket)));
   } else {
     theirs->ended = true;
   }
-  plans::Facts facts;
-  auto ours = co_await observer.look(std::move(wanted));
-  if (ours.ok()) facts[self_.str()] = std::move(*ours);
-  else spdlog::error("cannot look at this node: {}", ours.error().to_text());
+  auto ours = co_await node.observer.look(std::move(wanted));
+  if (!ours.ok()) spdlog::error("cannot look at this node: {}", ours.error().to_text());
   while (!theirs->ended) co_await theirs->changed.wait();
-  if (theirs->facts) facts[theirs->facts->name.str()] = *theirs->facts;
-  co_return facts;
+  BothLooks looks{std::move(ours), theirs};
+  co_return looks;
+}
+
+}  // namespace
+
+asio::awaitable<plans::Facts> Node::look_everywhere(Look wanted) {
+  const BothLooks looks = co_await look_at_both(*this, std::move(wanted));
+  co_return looks.facts(self_);
+}
+
+asio::awaitable<Result<plans::Facts>> Node::look_to_change(Look wanted) {
+  const BothLooks looks = co_await look_at_both(*this, std::move(wanted));
+  if (!looks.ours.ok()) {
+    Error own = looks.ours.error();
+    co_return std::move(own).with_context(fmt::format("looking at {}", self_.str())).with_safe("nothing was changed");
+  }
+  if (looks.theirs->error && !did_not_answer(*looks.theirs->error)) {
+    Error other = *looks.theirs->error;
+    co_return std::move(other).with_context("looking at the other node").with_safe("nothing was changed");
+  }
+  co_return looks.facts(self_);
 }
 
 }  // namespace mcv

@@ -17,9 +17,11 @@ asio::awaitable<Result<NodeFacts>> Observer::look(Look wanted) {
   facts.name = self_;
   MCV_CO_CHECK(co_await look_at_machine(facts));
   if (wanted.volume_groups) {
-    MCV_CO_CHECK(co_await look_at_storage(facts));
+    // A node without LVM is there all the same, and has none.
+    Status seen = co_await look_at_storage(facts);
+    if (!seen.ok()) facts.volume_groups_unknown = std::move(seen).error();
   }
-  if (wanted.room) {
+  if (wanted.room && !facts.volume_groups_unknown) {
     MCV_CO_CHECK(co_await look_at_room(facts));
   }
   for (const std::string& path : wanted.files) {

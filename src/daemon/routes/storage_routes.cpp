@@ -26,7 +26,7 @@ asio::awaitable<api::ApiReply> create_network(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const requests::CreateNetwork request, requests::create_network(body));
   Look wanted;
-  const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
+  MCV_CO_TRY(const plans::Facts facts, co_await node.look_to_change(std::move(wanted)));
   auto mutation = plans::create_network(node.shared.current(), facts, request);
   std::string summary = fmt::format("network {} on bridge {}", request.name.str(), request.bridge);
   co_return co_await run_change(node, std::move(call), std::move(summary), std::move(mutation));
@@ -52,9 +52,9 @@ asio::awaitable<api::ApiReply> create_pool(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const Json body, call.json());
   MCV_CO_TRY(const requests::CreatePool request, requests::create_pool(body));
   Look wanted;
-  wanted.volume_groups = true;
-  wanted.room = true;
-  const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
+  wanted.volume_groups = request.kind != PoolKind::directory;
+  wanted.room = wanted.volume_groups;
+  MCV_CO_TRY(const plans::Facts facts, co_await node.look_to_change(std::move(wanted)));
   auto plan = plans::create_pool(node.shared.current(), facts, node.self(), request);
   co_return co_await run_plan(node, std::move(call), std::move(plan));
 }

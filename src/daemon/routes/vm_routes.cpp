@@ -86,8 +86,8 @@ asio::awaitable<api::ApiReply> create(Node& node, api::ApiCall call) {
   }
   Look wanted;
   wanted.files = boot_files(request.boot);
-  wanted.volume_groups = true;
-  const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
+  wanted.volume_groups = !request.disks.empty();
+  MCV_CO_TRY(const plans::Facts facts, co_await node.look_to_change(std::move(wanted)));
   MCV_CO_TRY(const plans::VmIdentity identity, new_identity(node, request.networks.size()));
   auto plan = plans::create_vm(node.shared.current(), facts, node.self(), request, identity);
   co_return co_await run_plan(node, std::move(call), std::move(plan));
@@ -131,7 +131,7 @@ asio::awaitable<api::ApiReply> remove(Node& node, api::ApiCall call) {
   const bool decides_alone = authority::may_act_alone(node.authority.standpoint());
   if (vm.owner != node.self() && !decides_alone) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
   Look wanted;
-  const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
+  MCV_CO_TRY(const plans::Facts facts, co_await node.look_to_change(std::move(wanted)));
   if (vm.owner != node.self() && facts.contains(vm.owner.str())) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
   const auto peer = node.peer_record();
   std::optional<plans::AbsentNode> absent;
@@ -148,7 +148,7 @@ asio::awaitable<api::ApiReply> change_storage_type(Node& node, api::ApiCall call
   Look wanted;
   wanted.volume_groups = true;
   wanted.room = true;
-  const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
+  MCV_CO_TRY(const plans::Facts facts, co_await node.look_to_change(std::move(wanted)));
   plans::ConvertQuestion question{node.shared.current(), facts, vm, kind, node.verify_gate.suspects()};
   Result<Plan> plan = plans::convert_vm(question);
   co_return co_await run_plan(node, std::move(call), std::move(plan));

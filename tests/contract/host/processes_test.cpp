@@ -64,6 +64,7 @@ TEST_F(RealProcessesTest, AMissingProgramIsNamed) {
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().code(), ErrorCode::command_missing);
   EXPECT_NE(result.error().message().find("mcv-no-such-tool"), std::string::npos);
+  EXPECT_EQ(result.error().next(), "") << "no package is known";
   EXPECT_EQ(run(command({"/nonexistent/tool"})).error().code(), ErrorCode::command_missing);
   EXPECT_EQ(run(command({"./tool"})).error().code(), ErrorCode::command_missing);
   EXPECT_EQ(run(command({"/etc/passwd"})).error().code(), ErrorCode::command_missing);

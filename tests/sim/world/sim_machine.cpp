@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "cluster/core/json.h"
+#include "cluster/host/packages.h"
 
 namespace mcv::sim {
 
@@ -70,6 +71,7 @@ std::optional<std::string> SimMachine::made_up(const std::string& path) const {
 }
 
 ToolAnswer SimMachine::run(const std::vector<std::string>& argv) {
+  if (removed_packages.contains(std::string(host::package_of(argv.front())))) return ToolAnswer{127, "", argv.front() + ": not found\n"};
   if (const auto answer = lvm.run(argv)) return *answer;
   if (const auto answer = drbd_->run(node_, argv)) return *answer;
   const std::string& tool = argv.front();

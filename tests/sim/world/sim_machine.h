@@ -88,6 +88,7 @@ class SimMachine {
   std::set<std::string> timers;  ///< started
   std::map<std::uint32_t, std::string> accounts;  ///< beside root
   std::set<std::string> hanging_tools;            ///< do nothing and do not end
+  std::set<std::string> removed_packages;         ///< their tools are not there
   std::map<std::string, std::unique_ptr<SimVmm>> vmms;  ///< by unit
   const std::string& name() const { return name_; }
   std::size_t node() const { return node_; }

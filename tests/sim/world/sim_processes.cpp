@@ -5,6 +5,8 @@
 #include <deque>
 #include <fmt/format.h>
 
+#include "cluster/host/packages.h"
+
 namespace mcv::sim {
 
 using namespace std::chrono_literals;
@@ -142,7 +144,7 @@ boost::asio::awaitable<Result<host::ProcessResult>> SimProcesses::run(host::Comm
     SimMachine& machine = machine_;
     Scheduler& scheduler = scheduler_;
     auto answer = std::make_shared<std::optional<ToolAnswer>>();
-    const auto ended = [reply, fails, answer]() {
+    const auto ended = [reply, fails, answer, tool = command.argv.front()]() {
       host::ProcessResult result;
       if (answer->has_value()) {
         result.exit_code = (*answer)->exit_code;
@@ -154,7 +156,7 @@ boost::asio::awaitable<Result<host::ProcessResult>> SimProcesses::run(host::Comm
         result.out.clear();
         result.err = "injected";
       }
-      if (result.exit_code == 127) reply(Error(ErrorCode::command_missing, result.err));
+      if (result.exit_code == 127) reply(host::program_missing(tool, "is not installed"));
       else reply(result);
     };
     // The tool is a process of the machine: it goes on without the daemon.

@@ -267,6 +267,22 @@ TEST(Suitability, AThinPoolThereThatLetsWritesWaitIsRefusedUnlessItIsOurs) {
   EXPECT_EQ(pool_room(Bytes::gib(1), with_pool<0, true, true>).status, CheckStatus::pass) << "the join sets it right";
 }
 
+TEST(Suitability, ANodeWhoseLvmDoesNotAnswerIsToldWhatIsMissing) {
+  ClusterState state;
+  PoolRecord pool{PoolName::trusted("fast"), PoolKind::thin, "vg0", "mcv-fast", "", {}};
+  ASSERT_TRUE(state.apply({"c", "", {put_new(pool)}}, 1).ok());
+  JoinFacts there = healthy("B", "10.77.0.12", 1);
+  there.facts.volume_group_free.clear();
+  there.facts.volume_groups_unknown = Error(ErrorCode::command_missing, "the program 'vgs' is not installed").with_next("apt install lvm2");
+  for (const SuitabilityRow& row : suitability(state, a, there, "", "")) {
+    if (row.check != "pool-fast") continue;
+    EXPECT_EQ(row.code, ErrorCode::command_missing);
+    EXPECT_EQ(row.fix, "on B: apt install lvm2");
+    return;
+  }
+  ADD_FAILURE() << "no such row";
+}
+
 /// Of the row "pool-size-fast", where A's thin pool has 40 GiB.
 SuitabilityRow pool_size(void (*change)(JoinFacts& there)) {
   ClusterState state;

@@ -2,8 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cluster/host/packages.h"
 #include "cluster/model/access_records.h"
 #include "cluster/model/pending_delete.h"
+#include "cluster/plans/cluster_plans.h"
 #include "fixture.h"
 
 namespace mcv::vm_plans_test {
@@ -125,6 +127,38 @@ TEST(DeleteVm, RefusesARunningLockedOrProtectedVm) {
   VmRecord kept = test::vm1();
   kept.delete_protection = true;
   EXPECT_EQ(plans::delete_vm(test::with_vm1(kept), both(), vm1).error().code(), ErrorCode::vm_locked);
+}
+
+TEST(CreatePool, SaysOfWhichNodeWhatIsMissingAndWhatToType) {
+  requests::CreatePool pool;
+  pool.name = PoolName::trusted("other");
+  pool.kind = PoolKind::thin;
+  pool.volume_group = "vg0";
+  auto facts = both();
+  EXPECT_TRUE(plans::create_pool(test::pair_state(), facts, a, pool).ok());
+  facts.at("A").volume_group_free.clear();
+  EXPECT_EQ(plans::create_pool(test::pair_state(), facts, a, pool).error().code(), ErrorCode::pool_missing);
+  facts.at("A").volume_groups_unknown = host::program_missing("vgs", "is not installed");
+  const auto refused = plans::create_pool(test::pair_state(), facts, a, pool);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), ErrorCode::command_missing);
+  EXPECT_EQ(refused.error().message(), "LVM on A does not say whether there is a volume group vg0: the program 'vgs' is not installed");
+  EXPECT_EQ(refused.error().next(), "on A: apt install lvm2; then the same command again");
+  // A directory needs none of it.
+  pool.kind = PoolKind::directory;
+  pool.path = "/srv/vm";
+  EXPECT_TRUE(plans::create_pool(test::pair_state(), facts, a, pool).ok());
+}
+
+TEST(CreateVm, OnANodeWithoutLvmSaysSo) {
+  auto facts = both();
+  facts.at("B").volume_group_free.clear();
+  facts.at("B").volume_groups_unknown = Error(ErrorCode::command_failed, "vgs: exit 5: a device is missing");
+  const auto refused = plans::create_vm(test::pair_state(), facts, a, request(), {"uuid", {"52:54:00:00:00:02"}});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), ErrorCode::command_failed);
+  EXPECT_NE(refused.error().message().find("LVM on B"), std::string::npos) << refused.error().message();
+  EXPECT_EQ(refused.error().next(), "on B: vgs; then the same command again");
 }
 
 TEST(StartVm, RecordsTheLastPrimaryBeforeThePromotion) {

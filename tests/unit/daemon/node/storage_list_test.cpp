@@ -40,6 +40,31 @@ TEST_F(StorageList, ShowsBothNodesFromEither) {
   }
 }
 
+TEST_F(StorageList, AMachineWithoutLvmIsThereAndSaysWhatIsMissing) {
+  TwoNodes alone;
+  alone.initialise(a);
+  const Json pool = {{"name", "slow"}, {"vg", "vg0"}, {"thin", true}};
+  alone.machine(a).removed_packages = {"lvm2"};
+  const auto refused = alone.ask(a, "POST", "/v1/storage", pool);
+  ASSERT_TRUE(refused.error.has_value());
+  EXPECT_EQ(refused.error->code(), ErrorCode::command_missing) << refused.error->to_text();
+  EXPECT_NE(refused.error->message().find("'vgs' is not installed"), std::string::npos) << refused.error->message();
+  EXPECT_EQ(refused.error->next(), "on A: apt install lvm2; then the same command again");
+  EXPECT_EQ(alone.ask(a, "GET", "/v1/nodes").body.at("nodes").at(0).at("status"), "online");
+  alone.must(a, "POST", "/v1/storage", {{"name", "files"}, {"dir", "/srv/vm"}});
+  alone.machine(a).removed_packages.clear();
+  alone.must(a, "POST", "/v1/storage", pool);
+}
+
+TEST_F(StorageList, TheOtherNodesMissingToolIsNamedWithThatNode) {
+  nodes_.machine(b).removed_packages = {"lvm2"};
+  const auto refused = nodes_.ask(a, "POST", "/v1/storage", {{"name", "slow"}, {"vg", "vg0"}});
+  ASSERT_TRUE(refused.error.has_value());
+  EXPECT_EQ(refused.error->code(), ErrorCode::command_missing) << refused.error->to_text();
+  EXPECT_EQ(refused.error->next(), "on B: apt install lvm2; then the same command again");
+  for (const Json& node : nodes_.ask(a, "GET", "/v1/nodes").body.at("nodes")) EXPECT_EQ(node.at("status"), "online");
+}
+
 TEST_F(StorageList, ANodeThatDoesNotAnswerIsNotEmpty) {
   nodes_.end_daemon(a);
   const Json seen = place(b, "A");

@@ -124,7 +124,10 @@ Json volume_json(const Node& node, const AloneView& alone, const VolumeRecord& v
 
 /// What a list shows of a disk: what is in order is left out.
 Json brief_volume_json(const Node& node, const AloneView& alone, const VolumeRecord& volume, const VmRecord& vm, const plans::Facts& facts) {
-  Json json = {{"name", volume.name.str()}, {"kind", to_text(volume.kind)}, {"size", volume.size.count()}};
+  Json json = Json::object();
+  json["name"] = volume.name.str();
+  json["kind"] = to_text(volume.kind);
+  json["size"] = volume.size.count();
   if (volume.kind == VolumeKind::local) return json;
   if (volume.verdict.kind == VerdictKind::mismatch) json["verdict"] = {{"kind", to_text(volume.verdict.kind)}};
   else if (node.verify_gate.find(volume.name)) json["verdict"] = {{"kind", "suspect"}};
@@ -264,20 +267,19 @@ Json vms(const Node& node, const plans::Facts& facts, const access::Sight& sight
 
 namespace {
 
+/// Field by field: a list of a thousand is made for whoever types `vm list`, and a braced list is built twice.
 Json brief_vm_json(const Node& node, const AloneView& alone, const VmRecord& record, const plans::Facts& facts) {
   const VmFacts guest = guest_facts(record, facts);
-  Json volumes = Json::array();
+  Json json = Json::object();
+  json["name"] = record.name.str();
+  json["owner"] = record.owner.str();
+  json["state"] = state_text(record, guest);
+  json["cpus"] = record.cpus;
+  json["memory"] = record.memory.count();
+  Json& volumes = json["volumes"] = Json::array();
   for (const VolumeRecord& volume : node.shared.current().volumes_of(record)) volumes.push_back(brief_volume_json(node, alone, volume, record, facts));
-  Json nics = Json::array();
-  for (const NicRecord& nic : record.nics) nics.push_back({{"network", nic.network.str()}});
-  Json json = {{"name", record.name.str()},
-               {"owner", record.owner.str()},
-               {"state", state_text(record, guest)},
-               {"cpus", record.cpus},
-               {"memory", record.memory.count()},
-               {"last_exit", to_text(guest.last_exit)},
-               {"volumes", std::move(volumes)},
-               {"nics", std::move(nics)}};
+  for (const NicRecord& nic : record.nics) json["nics"].push_back({{"network", nic.network.str()}});
+  if (guest.last_exit == ExitReason::crashed) json["last_exit"] = to_text(guest.last_exit);
   if (record.lock) json["lock"] = {{"by", record.lock->by}, {"reason", record.lock->reason}};
   return json;
 }

@@ -151,7 +151,11 @@ void LateDeleteSchedule::delete_alone(std::size_t survivor, const std::string& v
 void LateDeleteSchedule::others_meanwhile(std::size_t survivor, bool apart) {
   if (well() && !knows(survivor, "vm3")) create("vm3", survivor);
   if (!well()) return;
-  if (!apart) return create("vm1", survivor);
+  if (!apart) {
+    // What a guest of that name was told belonged to disks that were deleted.
+    acknowledged_.erase("vm1");
+    return create("vm1", survivor);
+  }
   const Answer taken = call(survivor, "POST", "/v1/vms", one_vm("vm1"), false);
   if (!taken.error || taken.error->code() != ErrorCode::in_use) violation("the name of a disk that is kept is used again");
 }

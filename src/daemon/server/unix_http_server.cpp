@@ -26,6 +26,7 @@ using Local = asio::local::stream_protocol;
 namespace {
 
 constexpr std::chrono::milliseconds http_accept_pause{100};
+constexpr int http_accept_batch = 64;
 
 Error failure(std::string_view what, const std::string& path, int code) {
   return Error(ErrorCode::io_error, fmt::format("{} {}: {}", what, path, std::strerror(code)));
@@ -78,6 +79,7 @@ Status UnixHttpServer::start() {
   if (!code) acceptor_.bind(Local::endpoint(options_.path), code);
   if (!code && ::chmod(options_.path.c_str(), options_.mode) != 0) return failure("chmod", options_.path, errno);
   if (!code) acceptor_.listen(static_cast<int>(options_.connection_limit), code);
+  if (!code) acceptor_.non_blocking(true, code);
   if (code) return failure("listen on", options_.path, code.value());
   tasks_.spawn(accept_all());
   return success();
@@ -95,9 +97,26 @@ asio::awaitable<void> UnixHttpServer::accept_all() {
       co_await pause.async_wait(asio::use_awaitable);
       continue;
     }
-    if (!has_room_for(caller_of(socket.native_handle()).uid)) refuse_politely(std::move(socket));
-    else tasks_.spawn(serve(std::move(socket)));
+    take(std::move(socket));
+    accept_waiting();
   }
+}
+
+/// One connection a turn of the loop would let those who are served keep out the others: a turn lasts as long as there are answers to make.
+void UnixHttpServer::accept_waiting() {
+  for (int taken = 0; taken < http_accept_batch; ++taken) {
+    Local::socket socket(loop_);
+    boost::system::error_code code;
+    acceptor_.accept(socket, code);
+    if (code) return;  // nobody waits; anything else the next turn meets again
+    take(std::move(socket));
+  }
+}
+
+void UnixHttpServer::take(Local::socket socket) {
+  if (!has_room_for(caller_of(socket.native_handle()).uid)) return refuse_politely(std::move(socket));
+  // Counted from here on, not only when its task begins.
+  tasks_.spawn(serve(std::make_unique<ClientConnection>(*this, std::move(socket))));
 }
 
 bool UnixHttpServer::has_room_for(uid_t uid) const {
@@ -112,10 +131,7 @@ bool UnixHttpServer::has_room_for(uid_t uid) const {
   return others < options_.shared_limit() && own < options_.per_user_limit;
 }
 
-asio::awaitable<void> UnixHttpServer::serve(Local::socket socket) {
-  ClientConnection connection(*this, std::move(socket));
-  co_await connection.run();
-}
+asio::awaitable<void> UnixHttpServer::serve(std::unique_ptr<ClientConnection> connection) { co_await connection->run(); }
 
 asio::awaitable<void> UnixHttpServer::stop(std::chrono::milliseconds grace) {
   stopping_ = true;

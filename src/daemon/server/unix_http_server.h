@@ -51,7 +51,9 @@ class UnixHttpServer {
  private:
   friend class ClientConnection;
   boost::asio::awaitable<void> accept_all();
-  boost::asio::awaitable<void> serve(boost::asio::local::stream_protocol::socket socket);
+  void accept_waiting();
+  void take(boost::asio::local::stream_protocol::socket socket);
+  static boost::asio::awaitable<void> serve(std::unique_ptr<ClientConnection> connection);
   bool has_room_for(uid_t uid) const;
 
   boost::asio::any_io_executor loop_;

@@ -158,7 +158,15 @@ class UnixHttpServerTest : public ::testing::Test {
     co_return api::reply(std::move(answer));
   }
 
+  /// How many connections there were when the first was answered.
+  static asio::awaitable<api::ApiReply> count(UnixHttpServerTest* test) {
+    if (test->at_first_answer_ == 0) test->at_first_answer_ = test->server_->connections();
+    Json answer = Json::object();
+    co_return api::reply(std::move(answer));
+  }
+
   void start() {
+    router_.add("GET", "/v1/count", access::Permission::self_show, api::Reach::some, [this](api::ApiCall) { return count(this); });
     router_.add("POST", "/v1/echo/{name}", access::Permission::self_show, api::Reach::some, [](api::ApiCall call) { return echo(std::move(call)); });
     router_.add("GET", "/v1/lines", access::Permission::self_show, api::Reach::some, [this](api::ApiCall) { return lines(this, 3); });
     router_.add("GET", "/v1/endless", access::Permission::self_show, api::Reach::some, [this](api::ApiCall) { return lines(this, -1); });
@@ -208,6 +216,7 @@ class UnixHttpServerTest : public ::testing::Test {
   std::thread thread_;
   std::atomic<int> alive_{0};
   std::atomic<int> slow_calls_{0};
+  std::size_t at_first_answer_ = 0;
 };
 
 TEST_F(UnixHttpServerTest, AnswersAndKnowsWhoAsks) {
@@ -322,6 +331,21 @@ TEST_F(UnixHttpServerTest, AClientThatDoesNotReadIsDropped) {
   EXPECT_TRUE(eventually([&]() { return RawClient(options_.path).ask(post("/v1/echo/a", "{}")).find("200 OK") != std::string::npos; }));
   const auto before = std::chrono::steady_clock::now();
   EXPECT_LT(stop(milliseconds(20'000)), milliseconds(10'000)) << std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
+}
+
+/// Otherwise each would wait until those before it have had all their answers.
+TEST_F(UnixHttpServerTest, WhoeverConnectedIsTakenBeforeAnybodyIsAnswered) {
+  start();
+  std::promise<void> all_there;
+  asio::post(loop_, [gone = all_there.get_future().share()] { gone.wait(); });
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 40; ++i) {
+    clients.push_back(std::make_unique<RawClient>(options_.path));
+    clients.back()->send("GET /v1/count HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  }
+  all_there.set_value();
+  for (const auto& client : clients) EXPECT_NE(client->receive().find("200 OK"), std::string::npos);
+  EXPECT_EQ(at_first_answer_, 40u);
 }
 
 TEST_F(UnixHttpServerTest, ThousandsOfConnectionsAreBounded) {

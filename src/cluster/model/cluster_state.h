@@ -90,10 +90,10 @@ class ClusterState {
   std::vector<VolumeRecord> volumes_;
 };
 
-/// Convenience for planners.
 /// In the configuration, and with two copies or one leg of DRBD's: a volume that became local is not.
 bool is_replicated(const ClusterState& state, const VolumeName& volume);
 
+/// Convenience for planners.
 Mutation put_new(const VmRecord& vm);
 Mutation put_new(const VolumeRecord& volume);
 Mutation put_new(const PoolRecord& pool);

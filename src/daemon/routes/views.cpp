@@ -218,6 +218,13 @@ Json pending_json(const VmRecord& record, const VmFacts& guest) {
   return list;
 }
 
+Json lock_json(const VmRecord& record) {
+  if (!record.lock) return {};
+  Json json = {{"by", record.lock->by}, {"reason", record.lock->reason}, {"since", nullptr}};
+  if (record.lock->since != 0) json["since"] = record.lock->since;
+  return json;
+}
+
 Json vm_json(const Node& node, const AloneView& alone, const VmRecord& record, const plans::Facts& facts) {
   const ClusterState& state = node.shared.current();
   const VmFacts guest = guest_facts(record, facts);
@@ -230,8 +237,7 @@ Json vm_json(const Node& node, const AloneView& alone, const VmRecord& record, c
   json["state"] = state_text(record, guest);
   json["last_exit"] = to_text(guest.last_exit);
   json.erase("deleting");
-  if (!record.lock) json["lock"] = nullptr;
-  else if (record.lock->since == 0) json["lock"]["since"] = nullptr;
+  json["lock"] = lock_json(record);
   json["pending"] = pending_json(record, guest);
   Json warnings = Json::array();
   for (const VolumeRecord& volume : state.volumes_of(record)) {
@@ -280,7 +286,8 @@ Json brief_vm_json(const Node& node, const AloneView& alone, const VmRecord& rec
   for (const VolumeRecord& volume : node.shared.current().volumes_of(record)) volumes.push_back(brief_volume_json(node, alone, volume, record, facts));
   for (const NicRecord& nic : record.nics) json["nics"].push_back({{"network", nic.network.str()}});
   if (guest.last_exit == ExitReason::crashed) json["last_exit"] = to_text(guest.last_exit);
-  if (record.lock) json["lock"] = {{"by", record.lock->by}, {"reason", record.lock->reason}};
+  if (record.lock) json["lock"] = lock_json(record);
+  if (Json pending = pending_json(record, guest); !pending.empty()) json["pending"] = std::move(pending);
   return json;
 }
 

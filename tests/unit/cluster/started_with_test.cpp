@@ -4,7 +4,7 @@
 #include "cluster/model/observation.h"
 #include "cluster/model/started_with.h"
 
-namespace mcv::test {
+namespace mcv::test::started_with_test {
 namespace {
 
 VmRecord configured() {
@@ -60,4 +60,4 @@ TEST(StartedWith, TravelsWithTheFactsOfANode) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::started_with_test

@@ -3,7 +3,7 @@
 
 #include "cluster/model/vm_lock.h"
 
-namespace mcv::test {
+namespace mcv::test::vm_lock_test {
 namespace {
 
 VmRecord locked_vm() {
@@ -56,4 +56,4 @@ TEST(VmLock, SurvivesItsRecordAndAnOlderOneIsRead) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::vm_lock_test

@@ -3,7 +3,7 @@
 
 #include "storage/drbd/tool_errors.h"
 
-namespace mcv::drbd {
+namespace mcv::drbd::tool_errors_test {
 namespace {
 
 TEST(ToolErrors, TheSecretOfAConnectionIsInNoError) {
@@ -21,4 +21,4 @@ TEST(ToolErrors, TheSecretOfAConnectionIsInNoError) {
 }
 
 }  // namespace
-}  // namespace mcv::drbd
+}  // namespace mcv::drbd::tool_errors_test

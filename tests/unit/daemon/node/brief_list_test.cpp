@@ -41,6 +41,7 @@ class BriefListTest : public testing::Test {
     nodes.create_vm("vm1");
     nodes.create_vm("vm2");
     nodes.must(a, "POST", "/v1/vms/vm1/start", Json::object());
+    nodes.must(a, "PATCH", "/v1/vms/vm1", {{"cpus", 2}});
     nodes.must(a, "PATCH", "/v1/vms/vm2", {{"lock", {{"reason", "being looked at"}}}});
   }
 
@@ -56,6 +57,8 @@ class BriefListTest : public testing::Test {
       EXPECT_EQ(brief[i].contains("last_exit"), whole[i].at("last_exit") == "crashed");
       EXPECT_EQ(brief[i].value("nics", Json::array()).size(), whole[i].at("nics").size());
       EXPECT_EQ(brief[i].value("lock", Json()), whole[i].at("lock"));
+      const Json waits = whole[i].at("pending").is_null() ? Json::array() : whole[i].at("pending");
+      EXPECT_EQ(brief[i].value("pending", Json::array()), waits);
       EXPECT_EQ(brief[i].at("volumes").size(), whole[i].at("volumes").size());
       for (std::size_t disk = 0; disk < whole[i].at("volumes").size(); ++disk) EXPECT_EQ(brief[i].at("volumes").at(disk), expected(whole[i].at("volumes").at(disk)));
     }

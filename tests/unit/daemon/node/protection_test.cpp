@@ -8,7 +8,7 @@
 
 #include "two_nodes.h"
 
-namespace mcv::test {
+namespace mcv::test::protection_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -248,4 +248,4 @@ TEST_F(Protection, WhatTheGuestDoesNotHaveYetIsPendingUntilItIsStartedAnew) {
 }
 
 }  // namespace
-}  // namespace mcv::test
+}  // namespace mcv::test::protection_test

@@ -34,8 +34,9 @@ Result<RunRecord> RunRecord::parse(std::string_view text) {
   record.booted = fields.required<bool>("booted");
   const std::string wish_text = fields.required<std::string>("wish");
   const std::string exit_text = fields.required<std::string>("last_exit");
-  if (const Json* started = fields.object("started_with", false)) {
-    MCV_TRY(record.started_with, StartedWith::from_json(*started));
+  // Not known is better than no record: the rest decides how an end is told.
+  if (const auto started = json.find("started_with"); started != json.end()) {
+    if (auto read = StartedWith::from_json(*started); read.ok()) record.started_with = std::move(*read);
   }
   MCV_CHECK(fields.finish_lenient());
   bool known_wish = false;

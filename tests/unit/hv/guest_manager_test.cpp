@@ -175,10 +175,17 @@ TEST_F(GuestManagerTest, SaysWhatTheRunningVmmWasStartedWithAlsoAfterARestartOfT
 TEST_F(GuestManagerTest, ARecordOfAnOlderBuildDoesNotSayWhatTheVmmWasStartedWith) {
   ASSERT_TRUE(start().ok());
   end();
-  node_.files.texts["/run/mcv/runs/vm1.json"] = RunRecord{"qemu", true, Wish::run, ExitReason::none}.to_text();
+  const std::string older = RunRecord{"qemu", true, Wish::run, ExitReason::crashed}.to_text();
+  const std::string other = older.substr(0, older.rfind('}')) + ",\"started_with\":{\"cpus\":\"many\"}}";
+  for (const std::string& text : {older, other}) {
+    node_.files.texts["/run/mcv/runs/vm1.json"] = text;
+    begin();
+    EXPECT_EQ(state(), RunState::running);
+    EXPECT_EQ(manager_->facts(vm_).started_with, std::nullopt) << text;
+    EXPECT_EQ(manager_->facts(vm_).last_exit, ExitReason::crashed) << "the rest of the record is read: " << text;
+    end();
+  }
   begin();
-  EXPECT_EQ(state(), RunState::running);
-  EXPECT_EQ(manager_->facts(vm_).started_with, std::nullopt);
 }
 
 TEST_F(GuestManagerTest, AdoptsWithoutARecordByTheMonitorThatAnswers) {

@@ -65,7 +65,7 @@ TEST(HostileInput, SpoiledTextsAreReadOrRefused) {
   const std::string events = data("ch/events_power_off.txt");
   const std::string info = data("ch/vm_info_running.json");
   const std::string qmp = data("qmp/session.txt");
-  const std::string record = RunRecord{"qemu", true, Wish::stop, ExitReason::crashed}.to_text();
+  const std::string record = RunRecord{"qemu", true, Wish::stop, ExitReason::crashed, StartedWith{2, Bytes::mib(512), {"/boot/k", "", "quiet", ""}}}.to_text();
   const std::string unit = "LoadState=loaded\nActiveState=active\nSubState=running\nResult=success\nMainPID=4242\nExecMainCode=0\nExecMainStatus=0\nInvocationID=abc\n";
   for (int round = 0; round < 1000; ++round) {
     const std::string spoiled_events = spoiler.spoil(events);

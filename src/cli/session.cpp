@@ -52,14 +52,14 @@ bool runs_tools(std::string_view path) {
 
 NameSource source_of(Completes kind) {
   switch (kind) {
-    case Completes::vm: return {"/v1/vms", "vms"};
+    case Completes::vm: return {"/v1/vms?view=brief", "vms"};
     case Completes::node: return {"/v1/nodes", "nodes"};
     case Completes::network: return {"/v1/networks", "networks"};
     case Completes::pool: return {"/v1/storage", "pools"};
     case Completes::operation: return {"/v1/operations?local=true", "operations"};  // waits for nobody
     case Completes::user: return {"/v1/users", "users"};
     case Completes::group: return {"/v1/groups", "groups"};
-    case Completes::disk: return {"/v1/vms", "vms"};
+    case Completes::disk: return {"/v1/vms?view=brief", "vms"};
     case Completes::snapshot: return {"/v1/snapshots", "snapshots"};
     case Completes::quarantined: return {"/v1/quarantine", "copies"};
     case Completes::nothing:

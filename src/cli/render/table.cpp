@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "cli/render/columns.h"
+
 namespace mcv::cli {
 namespace {
 
@@ -23,7 +25,30 @@ std::size_t longest_word(std::string_view text) {
   return longest;
 }
 
+/// A row in which nothing wraps, as nearly all are. False, and nothing is appended, for another.
+bool append_line(std::string& text, const std::vector<Cell>& row, const std::vector<std::size_t>& widths, bool colour) {
+  const std::size_t begin = text.size();
+  std::size_t pending = 0;  // spaces owed before the next word, so that no line ends in spaces
+  for (std::size_t i = 0; i < widths.size() && i < row.size(); ++i) {
+    const std::string& cell = row[i].text;
+    if (cell.size() > widths[i] || !is_plain(cell) || cell.starts_with(' ') || cell.ends_with(' ')) {
+      text.resize(begin);
+      return false;
+    }
+    if (!cell.empty()) {
+      text.append(pending, ' ');
+      if (colour) text += paint(row[i].tone, cell, colour);
+      else text += cell;
+      pending = 0;
+    }
+    pending += widths[i] - cell.size() + gap;
+  }
+  text += '\n';
+  return true;
+}
+
 void append_row(std::string& text, const std::vector<Cell>& row, const std::vector<std::size_t>& widths, bool colour) {
+  if (append_line(text, row, widths, colour)) return;
   std::vector<std::vector<std::string>> cells;
   std::size_t height = 1;
   for (std::size_t i = 0; i < widths.size(); ++i) {

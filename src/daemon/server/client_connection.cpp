@@ -79,6 +79,8 @@ asio::awaitable<bool> ClientConnection::one_request() {
 asio::awaitable<bool> ClientConnection::send_reply(api::ApiReply reply, bool keep_alive) {
   if (auto* json = std::get_if<api::JsonReply>(&reply)) {
     std::string body = dump(json->body);
+    // Many times the size of its text, and a client may take half a minute to read that.
+    json->body = Json();
     std::string type = "application/json";
     co_return co_await send_json(json->status, std::move(type), std::move(body), keep_alive);
   }
@@ -98,6 +100,7 @@ asio::awaitable<bool> ClientConnection::send_json(int status, std::string conten
   head.content_type = content_type;
   head.keep_alive = keep_alive;
   std::string text = host::response_text(head, body);
+  std::string().swap(body);  // an assignment would keep its memory
   const bool written = co_await write(std::move(text));
   co_return written && keep_alive;
 }

@@ -3,6 +3,7 @@
 #include "daemon/server/unix_http_server.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -165,7 +166,16 @@ class UnixHttpServerTest : public ::testing::Test {
     co_return api::reply(std::move(answer));
   }
 
+  /// A document of 1.5 MiB in memory and 0.6 MiB of text: more than a socket's buffer holds.
+  static asio::awaitable<api::ApiReply> big(UnixHttpServerTest* test) {
+    ++test->slow_calls_;
+    Json answer = Json::array();
+    for (int number = 0; number < 100'000; ++number) answer.push_back(number);
+    co_return api::reply(std::move(answer));
+  }
+
   void start() {
+    router_.add("GET", "/v1/big", access::Permission::self_show, api::Reach::some, [this](api::ApiCall) { return big(this); });
     router_.add("GET", "/v1/count", access::Permission::self_show, api::Reach::some, [this](api::ApiCall) { return count(this); });
     router_.add("POST", "/v1/echo/{name}", access::Permission::self_show, api::Reach::some, [](api::ApiCall call) { return echo(std::move(call)); });
     router_.add("GET", "/v1/lines", access::Permission::self_show, api::Reach::some, [this](api::ApiCall) { return lines(this, 3); });
@@ -331,6 +341,22 @@ TEST_F(UnixHttpServerTest, AClientThatDoesNotReadIsDropped) {
   EXPECT_TRUE(eventually([&]() { return RawClient(options_.path).ask(post("/v1/echo/a", "{}")).find("200 OK") != std::string::npos; }));
   const auto before = std::chrono::steady_clock::now();
   EXPECT_LT(stop(milliseconds(20'000)), milliseconds(10'000)) << std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
+}
+
+TEST_F(UnixHttpServerTest, WhoDoesNotReadCostsTheTextAndNotTheDocument) {
+  start();
+  const std::size_t before = ::mallinfo2().uordblks + ::mallinfo2().hblkhd;
+  if (before == 0) GTEST_SKIP() << "a sanitizer's allocator does not count";
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 20; ++i) {
+    clients.push_back(std::make_unique<RawClient>(options_.path));
+    clients.back()->send("GET /v1/big HTTP/1.1\r\nHost: x\r\n\r\n");
+  }
+  ASSERT_TRUE(eventually([&]() { return slow_calls_ == 20; }));
+  // Its answer comes after theirs were made.
+  EXPECT_NE(ask(post("/v1/echo/a", "{}")).find("200 OK"), std::string::npos);
+  const std::size_t after = ::mallinfo2().uordblks + ::mallinfo2().hblkhd;
+  EXPECT_LT(after - std::min(before, after), std::size_t{20} << 20U);
 }
 
 /// Otherwise each would wait until those before it have had all their answers.

@@ -106,6 +106,7 @@ TEST_F(Protection, ALockIsTakenOffByItsOwnerOrByAnAdministratorWhoNamesThem) {
     lock_as_alice(a);
   }
   EXPECT_EQ(code(alice_uid, b, "PATCH", vm1, unlock), "ok") << "whichever node it is typed on";
+  nodes.pass(1s);  // the answer came when it was durable on both; the other node shows it a moment later
   EXPECT_EQ(code(0, a, "PATCH", vm1, {{"lock", {{"reason", "audit"}}}}), "ok");
   EXPECT_EQ(code(alice_uid, a, "PATCH", vm1, naming("root")), "permission-denied");
   EXPECT_EQ(code(0, b, "PATCH", vm1, {{"lock", nullptr}, {"cpus", 2}}), "ok");

@@ -37,7 +37,7 @@ class Formats(RunningPair):
         self.are_one()
         for node in ("A", "B"):
             type(self).number += 1
-            self.job.hvctl(node, "vm", "update", "vm1", "--delete-protection", "on" if self.number % 2 else "off")
+            self.job.hvctl(node, "vm", "update", "vm1", "--delete-protection", "on" if self.number % 2 else "off", "--yes")
             self.are_equal()
 
     def entries(self, node):

@@ -62,7 +62,8 @@ TEST_F(StorageList, TheOtherNodesMissingToolIsNamedWithThatNode) {
   ASSERT_TRUE(refused.error.has_value());
   EXPECT_EQ(refused.error->code(), ErrorCode::command_missing) << refused.error->to_text();
   EXPECT_EQ(refused.error->next(), "on B: apt install lvm2; then the same command again");
-  for (const Json& node : nodes_.ask(a, "GET", "/v1/nodes").body.at("nodes")) EXPECT_EQ(node.at("status"), "online");
+  const Json seen = nodes_.ask(a, "GET", "/v1/nodes").body.at("nodes");
+  for (const Json& node : seen) EXPECT_EQ(node.at("status"), "online");
 }
 
 TEST_F(StorageList, ANodeThatDoesNotAnswerIsNotEmpty) {

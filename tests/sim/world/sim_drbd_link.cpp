@@ -150,9 +150,12 @@ void SimDrbd::establish(const std::string& resource) {
 }
 
 void SimDrbd::begin_sync(const std::string& resource, std::size_t source) {
+  Leg* leg = find(1 - source, resource);
+  DrbdMeta* target = leg == nullptr ? nullptr : meta_of(1 - source, *leg);
+  // The other node lost its power or its disk, and this kernel has not noticed yet: what is marked is copied at the next connect.
+  if (target == nullptr) return;
   Leg& from = *find(source, resource);
-  Leg& to = *find(1 - source, resource);
-  DrbdMeta* target = meta_of(1 - source, to);
+  Leg& to = *leg;
   DrbdMeta* origin = meta_of(source, from);
   if (origin->bitmap == 0 && origin->current != target->current) origin->bitmap = target->current;
   target->consistent = false;

@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/error.hpp>
 
+#include "cluster/core/utf8.h"
 #include "daemon/api/problem.h"
 #include "daemon/api/target.h"
 #include "daemon/config.h"
@@ -91,7 +92,7 @@ void request_targets_of_http(std::string_view text) {
 void problems(std::string_view text) {
   const Error error = api::error_from_reply(500, text);
   must(parse_json(api::to_client_problem(error).dump()).ok(), "a problem can always be sent on");
-  must(api::valid_utf8(api::valid_utf8(text)) == api::valid_utf8(text), "what is UTF-8 stays as it is");
+  must(valid_utf8(valid_utf8(text)) == valid_utf8(text), "what is UTF-8 stays as it is");
 }
 
 void config_file(std::string_view text) {

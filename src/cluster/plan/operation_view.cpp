@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/plan/operation_view.h"
 
+#include <fmt/format.h>
+
 #include "cluster/plan/problem.h"
 
 namespace mcv {
@@ -42,7 +44,12 @@ Json OperationView::to_json() const {
                {"result", result},
                {"error", nullptr}};
   if (percent) json["progress"]["percent"] = *percent;
-  if (error) json["error"] = to_problem(*error);
+  if (error) {
+    // Whoever reads it hears what is safe and what to type, also where the step that failed had nothing to say of it.
+    Json& problem = json["error"] = to_problem(*error);
+    if (!problem.contains("safe")) problem["safe"] = fmt::format("every step of it is as hvctl op show {} lists it", id.str());
+    if (!problem.contains("next")) problem["next"] = fmt::format("hvctl op show {}", id.str());
+  }
   return json;
 }
 

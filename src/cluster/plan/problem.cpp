@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "cluster/core/utf8.h"
+
 namespace mcv {
 namespace {
 
@@ -17,10 +19,10 @@ Json to_problem(const Error& error) {
   Json problem = {{"type", fmt::format("urn:mcv:error:{}", to_text(error.code()))},
                   {"title", to_text(error.kind())},
                   {"status", http_status_of(error.kind())},
-                  {"detail", error.message()},
+                  {"detail", valid_utf8(error.message())},
                   {"code", to_text(error.code())}};
-  if (!error.safe().empty()) problem["safe"] = error.safe();
-  if (!error.next().empty()) problem["next"] = error.next();
+  if (!error.safe().empty()) problem["safe"] = valid_utf8(error.safe());
+  if (!error.next().empty()) problem["next"] = valid_utf8(error.next());
   return problem;
 }
 

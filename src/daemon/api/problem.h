@@ -24,7 +24,4 @@ Error from_problem(const Json& problem);
 /// The body of a reply that was not a success; text that is no problem object becomes `bad_output`.
 Error error_from_reply(int status, std::string_view body);
 
-/// `text` with every byte sequence that is not UTF-8 replaced by U+FFFD.
-std::string valid_utf8(std::string_view text);
-
 }  // namespace mcv::api

@@ -5,6 +5,7 @@
 
 #include <stdexcept>
 
+#include "cluster/core/utf8.h"
 #include "daemon/api/problem.h"
 
 namespace mcv::api {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "cluster/core/utf8.h"
 #include "daemon/api/problem.h"
 
 namespace mcv::api {

@@ -5,6 +5,7 @@
 
 #include <variant>
 
+#include "cluster/core/utf8.h"
 #include "daemon/api/problem.h"
 #include "daemon/api/target.h"
 
@@ -61,9 +62,9 @@ Asked asked_of(const api::ApiCall& call, const std::string& target) {
 
 LogEvent command_event(const NodeName& self, const Asked& asked, const api::ApiReply& reply) {
   const Ending ending = ending_of(reply);
-  const std::string request = api::valid_utf8(asked.method + " " + asked.target.substr(0, longest_target));
+  const std::string request = valid_utf8(asked.method + " " + asked.target.substr(0, longest_target));
   const std::string pid = asked.forwarded ? std::string() : std::to_string(asked.caller.pid);
-  const std::string named = asked.caller.name.empty() ? std::string() : fmt::format(" ({})", api::valid_utf8(asked.caller.name));
+  const std::string named = asked.caller.name.empty() ? std::string() : fmt::format(" ({})", valid_utf8(asked.caller.name));
   const std::string who = asked.forwarded ? fmt::format("uid {}{} on the other node", asked.caller.uid, named) : fmt::format("uid {}{} pid {}", asked.caller.uid, named, pid);
   LogEvent event;
   event.level = asked.method != "GET" || asked.opens_stream ? LogLevel::info : LogLevel::debug;
@@ -72,7 +73,7 @@ LogEvent command_event(const NodeName& self, const Asked& asked, const api::ApiR
   if (!ending.text.empty()) event.message += ": " + ending.text;
   event.fields = {{log_fields::node, self.str()},
                   {log_fields::uid, std::to_string(asked.caller.uid)},
-                  {log_fields::user, api::valid_utf8(asked.caller.name)},
+                  {log_fields::user, valid_utf8(asked.caller.name)},
                   {log_fields::pid, pid},
                   {log_fields::request, request},
                   {log_fields::vm, vm_in(asked.target)},

@@ -61,6 +61,25 @@ TEST(Problem, ReadsBackAndSurvivesGarbage) {
   EXPECT_EQ(error_from_problem(Json("what")).code(), ErrorCode::internal);
 }
 
+TEST(Problem, CanAlwaysBeSent) {
+  const Error error = Error(ErrorCode::command_failed, "lvcreate: exit 5: \xff\xc3(").with_safe("a\x80").with_next("b\xe2\x82");
+  const Json problem = to_problem(error);
+  EXPECT_EQ(problem.at("detail"), "lvcreate: exit 5: \uFFFD\uFFFD(");
+  EXPECT_NO_THROW(static_cast<void>(problem.dump()));
+}
+
+TEST(OperationView, AnErrorAlwaysSaysWhatIsSafeAndWhatToType) {
+  OperationView view;
+  view.id = OperationId::trusted("A-7");
+  view.error = Error(ErrorCode::command_failed, "lvcreate: exit 5");
+  const Json silent = view.to_json().at("error");
+  EXPECT_NE(silent.at("safe"), "");
+  EXPECT_EQ(silent.at("next"), "hvctl op show A-7");
+  view.error = Error(ErrorCode::command_failed, "lvcreate: exit 5").with_safe("nothing was changed").with_next("vgs");
+  EXPECT_EQ(view.to_json().at("error").at("safe"), "nothing was changed");
+  EXPECT_EQ(view.to_json().at("error").at("next"), "vgs");
+}
+
 TEST(StepCall, ReadsBackFromItsJson) {
   StepCall call;
   call.operation = OperationId::trusted("A-1");

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "cluster/core/utf8.h"
+
 namespace mcv::api {
 namespace {
 

@@ -257,6 +257,10 @@ asio::awaitable<Status> GuestManager::start(VmLaunch launch, HypervisorKind wish
   MCV_CO_TRY(const bool there, co_await adopt(vm));
   if (there) {
     if (guest->facts.state == RunState::running || guest->facts.state == RunState::paused) co_return success();
+    // One that does not answer mostly waits for a held disk, and answers when that goes on: whoever has to start it waits as well.
+    if (guest->facts.state == RunState::unknown) {
+      co_return Error(ErrorCode::timed_out, fmt::format("{} has a VMM that does not answer", vm.str())).with_safe("it was left alone").with_next("hvctl vm info " + vm.str());
+    }
     co_return Error(ErrorCode::guest_running, fmt::format("{} has a VMM that is {}", vm.str(), mcv::to_text(guest->facts.state)))
         .with_safe("nothing was changed")
         .with_next("hvctl vm info " + vm.str());

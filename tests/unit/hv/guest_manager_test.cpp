@@ -327,6 +327,19 @@ TEST_F(GuestManagerTest, AVmThatCannotBeJudgedIsUnknownUntilItCan) {
   ASSERT_TRUE(run(manager_->stop(vm_, 60s)).ok());
 }
 
+TEST_F(GuestManagerTest, WhoeverHasToStartOneThatDoesNotAnswerWaits) {
+  ASSERT_TRUE(start().ok());
+  end();
+  node_.monitors_are_silent = true;
+  begin();
+  ASSERT_EQ(state(), RunState::unknown);
+  EXPECT_EQ(start().error().kind(), ErrorKind::timed_out) << "an operation that is committed asks again, as long as it takes";
+  node_.monitors_are_silent = false;
+  ASSERT_TRUE(reaches(RunState::running));
+  EXPECT_TRUE(start().ok());
+  EXPECT_EQ(node_.vmms.size(), 1u);
+}
+
 TEST_F(GuestManagerTest, AVmmThatWasInstalledLaterOrWasTooSlowToAnswerIsOffered) {
   node_.is_too_busy = true;
   end();

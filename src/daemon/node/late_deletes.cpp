@@ -23,7 +23,12 @@ constexpr host::Duration late_pause = 60s;
 
 }  // namespace
 
-void LateDeletes::begin() { node_.tasks.spawn(watch()); }
+LateDeletes::LateDeletes(Node& node) : node_(node), wakeup_(node.host.executor) {}
+
+void LateDeletes::begin() {
+  node_.shared.on_link([this](const Link&) { wakeup_.notify(); });
+  node_.tasks.spawn(watch());
+}
 
 std::string LateDeletes::problem(const VolumeName& volume) const {
   const auto tried = tried_.find(volume);
@@ -34,8 +39,9 @@ std::string LateDeletes::problem(const VolumeName& volume) const {
 
 asio::awaitable<void> LateDeletes::watch() {
   for (;;) {
+    auto changed = wakeup_.wait_for(node_.host.clock, late_pause);  // counts from here: a meeting while it looks is not missed
     co_await look();
-    co_await node_.host.clock.sleep_for(late_pause);
+    co_await std::move(changed);
   }
 }
 

@@ -8,6 +8,7 @@
 #include "cluster/core/names.h"
 #include "cluster/host/host.h"
 #include "cluster/model/pending_delete.h"
+#include "hv/wakeup.h"
 
 namespace mcv {
 
@@ -15,7 +16,7 @@ class Node;
 
 class LateDeletes {
  public:
-  explicit LateDeletes(Node& node) : node_(node) {}
+  explicit LateDeletes(Node& node);
 
   /// After the operations were resumed.
   void begin();
@@ -28,6 +29,7 @@ class LateDeletes {
   boost::asio::awaitable<bool> has_data(PendingDelete pending);
 
   Node& node_;
+  hv::Wakeup wakeup_;
   std::map<VolumeName, OperationId> tried_;
 };
 

@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include "cluster/core/json.h"
+#include "cluster/model/removal.h"
 #include "daemon/actions/actions.h"
 #include "daemon/node/node_events.h"
 #include "daemon/node/paths.h"
@@ -96,7 +97,9 @@ std::optional<NodeRecord> Node::peer_record() const {
 Result<NodeRecord> Node::member(const NodeName& name) const { return shared.current().node(name); }
 
 Status Node::listen_for_peer() {
-  const auto record = shared.current().node(self_);
+  auto record = shared.current().node(self_);
+  // One whose removal is in its own log is where it was: the node that stays may not have it committed yet, and asks.
+  if (const auto removed = removed_by_key(shared.current(), host.peers.own_fingerprint()); !record.ok() && removed) record = removed->node;
   if (!record.ok() || record->cluster_address.empty()) return success();
   auto handler = [this](host::KeyFingerprint caller, host::HttpRequest request) { return serve_peer(*this, std::move(caller), std::move(request)); };
   return host.peers.listen(record->cluster_address, record->peer_port, std::move(handler));

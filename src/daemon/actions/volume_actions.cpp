@@ -174,8 +174,7 @@ asio::awaitable<Result<Json>> identical(Node& node, StepContext context) {
   const VolumeName name = step.volume.name;
   MCV_CO_CHECK(co_await still_up(node, step));
   MCV_CO_CHECK(co_await drbd::wait_connected(node.drbd, name, seconds(60)));
-  const drbd::ResourceFacts* seen = node.drbd.find(name);
-  if (seen != nullptr && seen->facts.redundant()) co_return Json();
+  // Both know what to do when the two are equal already; an attempt that was cut off may have left it open.
   if (both_provably_zero(context, name, node.shared.current().nodes().size())) {
     MCV_CO_CHECK(co_await drbd::mark_identical(node.host, node.drbd, name, true));
   } else {

@@ -89,7 +89,7 @@ simulation() {
     failed=0
     for pid in $pids; do wait "$pid" || failed=1; done
     if [ $failed != 0 ]; then
-        grep -h -A 60 '^FAILED' build-release/simulation-*.log | head -300
+        grep -h -E -A 60 '^(FAILED|CRASHED)' build-release/simulation-*.log | head -300
         echo "the traces are in build-release/simulation-*.log" >&2
     fi
     tail -q -n 2 build-release/simulation-*.log

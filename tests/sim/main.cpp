@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/last_words.h"
 #include "world/schedule.h"
 
 namespace {
@@ -89,6 +90,7 @@ struct Totals {
 };
 
 void run_one(const std::string& kind, const Schedule& schedule, std::uint64_t seed, const Options& options, Totals& totals) {
+  set_last_words(fmt::format("CRASHED in {} seed {}\n  again: mcv_sim --kind {} --seed {} --schedules 1 --trace", kind, seed, kind, seed));
   ScheduleReport report = schedule(seed, options.trace);
   if (options.replay) {
     const ScheduleReport again = schedule(seed, false);

@@ -29,6 +29,8 @@ class AloneSchedule : public NodeWorld {
   const ClusterState& state(std::size_t node) { return daemon(node).shared.current(); }
   std::size_t owner(std::size_t asked, const VmName& vm) { return state(asked).vm(vm)->owner.str() == "A" ? 0 : 1; }
   bool runs_on(std::size_t node, const VmName& vm) { return up(node) && daemon(node).guests.facts(vm).state == RunState::running; }
+  /// A VMM that waits for its held disk does not answer: a daemon that has just begun cannot tell.
+  bool may_run_on(std::size_t node, const VmName& vm) { return runs_on(node, vm) || (up(node) && daemon(node).guests.facts(vm).state == RunState::unknown); }
   bool runs_at_all(std::size_t node) { return runs_on(node, guests[0]) || runs_on(node, guests[1]); }
   std::uint64_t highest(const VmName& vm);
   static std::string path(const VmName& vm) { return "/v1/vms/" + vm.str(); }

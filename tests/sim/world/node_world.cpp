@@ -68,7 +68,9 @@ NodeWorld::NodeWorld(std::uint64_t seed, bool print) : scheduler_(seed), corosyn
   drbd_ = std::make_unique<SimDrbd>(scheduler_, drbd_nodes);
   for (const std::size_t node : both) machines_[node]->attach(*drbd_);
   drbd_->fence_peer = [this](std::size_t node, const std::string& resource, SimDrbd::ExitCode done) { run_helper(node, resource, std::move(done)); };
+  watch_secrets();
   tool_faults_.seen = [this](const host::Argv& argv, const std::string& fault) {
+    secrets_.heard("a command line of " + argv.front(), host::to_shell_line(argv));
     if (fault == "ok") return;
     std::string tool = argv.front();
     if ((tool == "drbdadm" || tool == "drbdsetup" || tool == "systemctl") && argv.size() > 1) tool += " " + (tool == "drbdadm" && argv.size() > 3 ? argv[3] : argv[1]);
@@ -177,7 +179,18 @@ void NodeWorld::keep_alive(std::size_t node) {
   }
 }
 
+void NodeWorld::watch_secrets() {
+  log_.on_line = [this](std::string_view line) { secrets_.heard("the log", line); };
+  for (const std::size_t node : both) {
+    disks_[node].files.on_write = [this](const std::string& path, const std::string& text, unsigned mode) { secrets_.written(path, text, mode); };
+    disks_[node].store.on_commit = [this](const host::StoreBatch& batch) {
+      for (const host::StoreBatch::Put& put : batch.puts) secrets_.heard("table " + put.table + " of the store", put.value);
+    };
+  }
+}
+
 void NodeWorld::audit() {
+  if (auto found = secrets_.finding()) violation(std::move(*found));
   std::map<std::string, int> executing;
   for (const std::size_t node : both) {
     for (const auto& [unit, vmm] : machines_[node]->vmms) {
@@ -240,6 +253,7 @@ NodeWorld::Answer NodeWorld::call(std::size_t node, const std::string& method, c
     scheduler_.say(fmt::format("  refused: {}: {}", to_text(error->code()), error->message()));
   }
   if (const auto* json = std::get_if<api::JsonReply>(&**reply)) answer.body = json->body;
+  secrets_.heard(fmt::format("the answer to {} {}", method, target), answer.error ? answer.error->to_text() : answer.body.dump());
   return answer;
 }
 
@@ -437,9 +451,18 @@ void NodeWorld::wait_idle() {
         if (retried->has_value() && (*retried)->ok()) failed = fmt::format("{} ({}): {}", view.id.str(), view.kind, why);
       }
     }
-    if (failed.empty()) return;
+    if (failed.empty()) return look_as_an_operator();
   }
   if (well()) violation("I6: an operation fails again and again in a healthy world: " + failed);
+}
+
+void NodeWorld::look_as_an_operator() {
+  for (const std::size_t node : both) {
+    for (const char* target : {"/v1/operations", "/v1/info", "/v1/vms"}) {
+      const Answer answer = call(node, "GET", target, Json(), false);
+      if (answer.error) violation(fmt::format("GET {} on {}: {}", target, node_name(node), answer.error->message()));
+    }
+  }
 }
 
 void NodeWorld::look_for_orphans() {

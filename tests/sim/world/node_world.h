@@ -13,6 +13,7 @@
 #include "daemon/routes/api.h"
 #include "engine/run.h"
 #include "world/schedule.h"
+#include "world/secret_watch.h"
 #include "world/sim_host.h"
 #include "world/sim_log.h"
 #include "world/sim_machine.h"
@@ -132,6 +133,8 @@ class NodeWorld {
   void heal_node(std::size_t node);
   /// Operations that need a person are retried, as one would.
   void wait_idle();
+  /// What happened is looked at on both nodes; the answers are held against the contract of the API (call()).
+  void look_as_an_operator();
   /// Nothing of any VM may be left on either machine.
   void look_for_orphans();
   void check_configuration();
@@ -143,6 +146,7 @@ class NodeWorld {
   SimCorosync corosync_;
   SimPeerWorld network_;
   std::array<NodeDisk, 2> disks_;
+  SecretWatch secrets_{{&disks_[0].files, &disks_[1].files}, std::string(state_directory) + "/secrets.json"};
   std::array<std::unique_ptr<SimMachine>, 2> machines_;
   std::unique_ptr<SimDrbd> drbd_;
   ToolFaults tool_faults_;
@@ -170,6 +174,7 @@ class NodeWorld {
   void connect_helper(std::size_t node, VolumeName volume, std::function<void(int)> once, Time until, std::function<bool()> same_kernel);
   void notice_end(Owner life, std::function<void(int)> once, Time until);
   void audit_open(SimMachine& machine, SimVmm& vmm);
+  void watch_secrets();
 };
 
 }  // namespace mcv::sim

@@ -25,7 +25,7 @@ void AloneSchedule::set_policy(const char* policy) {
 
 /// No hold is longer than its bound, although nobody decided anything.
 void AloneSchedule::must_go_on_alone(std::size_t node, const VmName& vm, Time bound) {
-  if (!well() || !runs_on(node, vm)) return;
+  if (!well() || !may_run_on(node, vm)) return;
   const std::uint64_t before = highest(vm);
   if (!run_events([&] { return highest(vm) > before + 1; }, bound) && well()) violation(fmt::format("I4: {} is held on {} although the policy is run-alone", vm.str(), node_name(node)));
   ++report_.covered[fmt::format("goes on by policy × {}", fault_)];

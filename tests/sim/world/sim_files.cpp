@@ -61,7 +61,8 @@ boost::asio::awaitable<Result<std::string>> SimFiles::read(std::string path) {
   co_return found->second.text;
 }
 
-boost::asio::awaitable<Status> SimFiles::write_durably(std::string path, std::string text, unsigned) {
+boost::asio::awaitable<Status> SimFiles::write_durably(std::string path, std::string text, unsigned mode) {
+  if (disk_.on_write) disk_.on_write(path, text, mode);
   std::function<Status()> effect = [this, path, text]() -> Status {
     if (disk_.full && !volatile_path(path)) return Error(ErrorCode::disk_full, path + ": no space left");
     disk_.put(path, text, true);
@@ -70,7 +71,8 @@ boost::asio::awaitable<Status> SimFiles::write_durably(std::string path, std::st
   co_return co_await change(std::move(effect));
 }
 
-boost::asio::awaitable<Status> SimFiles::append(std::string path, std::string text, unsigned) {
+boost::asio::awaitable<Status> SimFiles::append(std::string path, std::string text, unsigned mode) {
+  if (disk_.on_write) disk_.on_write(path, text, mode);
   std::function<Status()> effect = [this, path, text]() -> Status {
     disk_.put(path, disk_.files[path].text + text, false);
     return success();

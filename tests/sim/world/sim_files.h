@@ -22,6 +22,8 @@ struct FileDisk {
   bool full = false;
   /// /proc, /sys and everything else the machine makes up: asked first.
   std::function<std::optional<std::string>(const std::string& path)> made_up;
+  /// Whoever writes one, with open(2)'s mode.
+  std::function<void(const std::string& path, const std::string& text, unsigned mode)> on_write;
 
   void power_cut();
   bool there(const std::string& path) const;

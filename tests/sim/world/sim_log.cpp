@@ -17,7 +17,9 @@ class TraceSink final : public spdlog::sinks::base_sink<spdlog::details::null_mu
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
     const auto level = spdlog::level::to_string_view(message.level);
-    scheduler_.say(fmt::format("{} {}: {}", log_.speaker(), std::string_view(level.data(), level.size()), std::string_view(message.payload.data(), message.payload.size())));
+    const std::string_view line(message.payload.data(), message.payload.size());
+    scheduler_.say(fmt::format("{} {}: {}", log_.speaker(), std::string_view(level.data(), level.size()), line));
+    if (log_.on_line) log_.on_line(line);
   }
   void flush_() override {}
 

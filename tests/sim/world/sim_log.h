@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "engine/scheduler.h"
 
@@ -23,6 +25,8 @@ class SimLog {
   SimLog& operator=(const SimLog&) = delete;
 
   void name(Owner life, std::string node) { nodes_[life] = std::move(node); }
+  /// Hears every line as well.
+  std::function<void(std::string_view line)> on_line;
   /// Whose job runs now.
   std::string speaker() const;
 

@@ -166,6 +166,7 @@ ToolAnswer SimMachine::systemd_run(const std::vector<std::string>& argv) {
     if (link == links.end() || !link->second.tap || !link->second.open_by.empty()) trouble = "could not configure /dev/net/tun (" + tap + ")";
     else link->second.open_by = unit;
   }
+  vmm->stalls_when_held = scheduler_.chance().one_in(2);
   SimVmm& started = *vmm;
   vmms.emplace(unit, std::move(vmm));
   files_.put(std::string(slice) + unit + "/cgroup.procs", "", false);
@@ -366,7 +367,36 @@ SimVmm* SimMachine::vmm_at(const std::string& socket_path) {
   return nullptr;
 }
 
+/// What came while it stood still is done, in its order, when the disk goes on.
+void SimMachine::go_on(const std::string& unit, std::int64_t pid) {
+  scheduler_.after(0, 50ms, [this, unit, pid]() {
+    const auto found = vmms.find(unit);
+    if (found == vmms.end() || found->second->pid != pid) return;
+    if (held(*found->second)) return go_on(unit, pid);
+    for (const auto& action : std::exchange(found->second->postponed, {})) {
+      const auto there = vmms.find(unit);
+      if (there != vmms.end() && there->second->pid == pid) action(*there->second);
+    }
+  });
+}
+
+void SimMachine::when_it_goes_on(SimVmm& vmm, std::function<void(SimVmm&)> action) {
+  if (!vmm.stalls_when_held || !held(vmm)) return action(vmm);
+  if (vmm.postponed.empty()) go_on(vmm.unit, vmm.pid);
+  vmm.postponed.push_back(std::move(action));
+}
+
+void SimMachine::monitor_greets(SimVmm& vmm) {
+  when_it_goes_on(vmm, [](SimVmm& now) {
+    if (now.to_client) now.to_client("{\"QMP\":{\"version\":{\"qemu\":{\"micro\":9,\"minor\":2,\"major\":7},\"package\":\"\"},\"capabilities\":[]}}\n");
+  });
+}
+
 void SimMachine::monitor_says(SimVmm& vmm, const std::string& line) {
+  when_it_goes_on(vmm, [this, line](SimVmm& now) { monitor_answers(now, line); });
+}
+
+void SimMachine::monitor_answers(SimVmm& vmm, const std::string& line) {
   const auto json = parse_json(line);
   if (!json.ok() || !vmm.to_client) return;
   const std::string command = json->value("execute", "");

@@ -2,6 +2,7 @@
 // One node's machine: what answers the argv the daemon runs. Survives the daemon; its volatile part ends with the power.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -32,6 +33,9 @@ struct SimVmm {
   std::uint64_t life = 0;                    ///< of the guest: ends at each boot, reset and power-off
   bool booted = false;
   std::function<void(const std::string&)> to_client;  ///< the monitor's one client
+  /// Its main loop waits for a held disk, as QEMU's does once a flush is under way: the monitor answers when the disk goes on.
+  bool stalls_when_held = false;
+  std::deque<std::function<void(SimVmm&)>> postponed;  ///< what it has to do then
   Owner client = 0;                                   ///< the daemon's life it belongs to: the kernel closes what a dead process held
   std::function<void(const std::string&)> to_console; ///< the serial console's one client
   std::string typed;                                  ///< what came by the console
@@ -64,6 +68,7 @@ class SimMachine {
   /// At once; the caller takes care of latency. 127 for tools that are not there.
   ToolAnswer run(const std::vector<std::string>& argv);
   SimVmm* vmm_at(const std::string& socket_path);
+  void monitor_greets(SimVmm& vmm);                         ///< its new client
   void monitor_says(SimVmm& vmm, const std::string& line);  ///< a line from the client
   /// The guest turns itself off in a while; false while it is not up.
   bool power_down(SimVmm& vmm);
@@ -111,6 +116,9 @@ class SimMachine {
   void signal(const std::string& unit, const std::string& signal);
   void end_vmm(const std::string& unit, const std::string& result, int code, int status);
   void kill_when_possible(const std::string& unit);
+  void go_on(const std::string& unit, std::int64_t pid);
+  void when_it_goes_on(SimVmm& vmm, std::function<void(SimVmm&)> action);
+  void monitor_answers(SimVmm& vmm, const std::string& line);
   void start_guest(SimVmm& vmm);
   void guest_writes(const std::string& unit, std::uint64_t life);
   std::optional<std::string> made_up(const std::string& path) const;

@@ -83,12 +83,13 @@ class SimStream final : public host::ByteStream {
     // QEMU serves one client; a second one hears nothing until the first has gone.
     if (vmm.to_client && scheduler.alive(vmm.client)) return;
     vmm.client = owner;
+    vmm.postponed.clear();  // what an earlier client said and was not read is gone with its connection
     vmm.to_client = [queue](const std::string& bytes) {
       queue->items.push_back(bytes);
       queue->wake();
     };
     client_ = true;
-    vmm.to_client("{\"QMP\":{\"version\":{\"qemu\":{\"micro\":9,\"minor\":2,\"major\":7},\"package\":\"\"},\"capabilities\":[]}}\n");
+    machine_.monitor_greets(vmm);
   }
   ~SimStream() override { close(); }
   boost::asio::awaitable<Result<std::string>> read_some() override {
@@ -107,7 +108,10 @@ class SimStream final : public host::ByteStream {
   }
   void close() override {
     SimVmm* vmm = find();
-    if (client_ && vmm != nullptr && vmm->client == owner_) vmm->to_client = nullptr;
+    if (client_ && vmm != nullptr && vmm->client == owner_) {
+      vmm->to_client = nullptr;
+      vmm->postponed.clear();
+    }
     client_ = false;
     queue_->ended = true;
     queue_->wake();

@@ -23,6 +23,7 @@ boost::asio::awaitable<Status> SimStore::commit(host::StoreBatch batch) {
   std::function<void(StatusReply)> begin = [this, batch = std::move(batch)](StatusReply reply) {
     Chance& chance = scheduler_.chance();
     const Time now = scheduler_.now();
+    if (disk_.on_commit) disk_.on_commit(batch);
     disk_.last_durable = std::max(now, disk_.last_durable) + microseconds(chance.between(50, 3000));
     disk_.last_known = std::max(disk_.last_durable + microseconds(chance.between(1, 500)), disk_.last_known);
     const Time until_durable = disk_.last_durable - now;

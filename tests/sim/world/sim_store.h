@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -16,6 +17,7 @@ struct StoreDisk {
   bool reserve_used = false;  ///< none does
   unsigned io_error_percent = 0;  ///< of commits: an error, and the batch may be there or not
   std::uint64_t commits = 0;
+  std::function<void(const host::StoreBatch& batch)> on_commit;
   Time last_durable{0}, last_known{0};  ///< of the commits so far: one thread does them in order, and tells of them in order
 
   void apply(const host::StoreBatch& batch);

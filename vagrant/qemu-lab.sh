@@ -49,8 +49,9 @@ pid_of() {
     [ -r "/proc/${pid:-none}/cmdline" ] && tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qxF "$2" && echo "$pid"
 }
 node_pid() { pid_of "$lab/$1/pid" "mcv-lab-$1"; }
-# A zombie is gone for us; its parent may take its time.
-is_alive() { [ -d "/proc/$1" ] && ! grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null; }
+# A zombie is gone for us; its parent may take its time. But each thread has to be one: while a single one ends, the files, and
+# QEMU's locks on its images, are open.
+is_alive() { grep -hs '^State:' "/proc/$1"/task/*/status | grep -qv '^State:[[:space:]]*Z'; }
 end_process() {
     kill "-$2" "$1" 2>/dev/null || return 0
     tries=0

@@ -5,8 +5,8 @@ finished or undone without a person, and nothing is left behind.
 
 The steps are those the planners return (--dry-run), the moments are before a step's effect and before its outcome is journaled. By
 itself it runs a few cells chosen by the commit's hash; with LAB_STEPS=all (tests/run.sh lab-steps) every step of creating and moving
-a VM and a sample of the other operations. LAB_STEPS=vm-create:power,add-node*4, for example, runs the cells of one operation and
-blow, and four of another.
+a VM and a sample of the other operations. LAB_STEPS=vm-create:power,vm-migrate:kill@6,add-node*4, for example, runs the cells of one
+operation and blow, those of one step, and four of another operation.
 """
 
 import dataclasses
@@ -296,8 +296,9 @@ class StepCrash(LabTest):
         chosen = {}
         for part in wanted.split(","):
             words, _, count = part.partition("*")
+            words, _, at = words.partition("@")
             name, _, blow = words.partition(":")
-            fitting = [cell for cell in cells[name] if blow in ("", cell.blow)]
+            fitting = [cell for cell in cells[name] if blow in ("", cell.blow) and at in ("", str(cell.step.index + 1))]
             chosen[name] = chosen.get(name, []) + (sample(fitting, int(count), seed) if count else fitting)
         return chosen
 

@@ -463,6 +463,10 @@ void NodeWorld::look_as_an_operator() {
       if (answer.error) violation(fmt::format("GET {} on {}: {}", target, node_name(node), answer.error->message()));
     }
   }
+  // One may have failed meanwhile, by a commit that was begun before the faults ended: systemd starts it again.
+  for (const std::size_t node : both) {
+    if (up(node) && lives_[node]->failed) keep_alive(node);
+  }
 }
 
 void NodeWorld::look_for_orphans() {

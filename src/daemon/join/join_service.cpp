@@ -109,8 +109,8 @@ asio::awaitable<Result<Json>> serve_pool(Node& node, Json body) {
   MCV_CO_TRY(const PoolRecord record, PoolRecord::from_json(*pool_json));
   const lvm::Pool pool = lvm::pool_on(record, node.self());
   if (remove) {
-    // A pool of this node's own configuration was here before the join.
-    const bool own = !node.shared.current().is_cluster() && node.shared.current().pool(record.name).ok();
+    // A pool of this node's configuration was here before the join, or is of one that was committed since: an undo that comes late.
+    const bool own = node.shared.current().pool(record.name).ok();
     if (own) co_return Json::object();
     const Status removed = co_await lvm::remove_pool(node.host, pool);
     // Nothing of a join is in it yet: a pool that holds something, copies in quarantine say, was here before.

@@ -84,7 +84,7 @@ Host *
   StrictHostKeyChecking no
   UserKnownHostsFile /dev/null
   LogLevel ERROR
-  ConnectTimeout 4
+  ConnectTimeout 60
   ServerAliveInterval 10
   ServerAliveCountMax 6
   ControlMaster auto
@@ -248,7 +248,7 @@ wait_ssh() {
     node=$1
     deadline=$(($(date +%s) + timeout))
     close_ssh "$node"
-    until to_node "$node" true </dev/null >/dev/null 2>&1; do
+    until to_node -o ConnectTimeout=4 "$node" true </dev/null >/dev/null 2>&1; do
         node_pid "$node" >/dev/null || { tail -n 20 "$lab/$node/console.log" >&2; fail "$node died while booting"; }
         [ "$(date +%s)" -lt "$deadline" ] || { tail -n 20 "$lab/$node/console.log" >&2; fail "$node: no ssh after $timeout s"; }
         sleep 0.2

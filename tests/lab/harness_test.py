@@ -1,16 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The lab's own tools, without a lab: a crashed kernel ends waits and commands at once, and is told once; what hvctl prints is held
-against the contract."""
+"""The lab's own tools, without a lab: a crashed kernel ends waits and commands at once, and is told once; a node that hangs is told
+from one that is slow, off or paused; what hvctl prints is held against the contract."""
 
+import contextlib
+import json
 import pathlib
+import socket
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from harness import Lab, contract, crash, wait_until  # noqa: E402
+from harness import Lab, contract, crash, hang, wait_until  # noqa: E402
+from run import kernel_crash  # noqa: E402
 
 PANIC = "[  42.1] Kernel panic - not syncing: corrupted stack end detected inside scheduler\n"
 
@@ -81,6 +86,83 @@ class Crash(unittest.TestCase):
         self.addCleanup(setattr, crash, "LOOK_EVERY", before)
         self.lab.ssh_words = lambda node: ["sh", "-c", "sleep 1; wc -c; true"]
         self.assertEqual("300000", self.lab.text("A", "", stdin="x" * 300_000))
+
+
+def answering(server, answer):
+    """Serves every connection to server with answer(connection) in a thread, until the server is closed."""
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                with connection, contextlib.suppress(OSError, ValueError):
+                    answer(connection)
+
+    threading.Thread(target=serve, daemon=True).start()
+
+
+class Hang(unittest.TestCase):
+    """A node without a node: its QEMU's monitor and its sshd are played here."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="mcv-harness-")
+        self.addCleanup(directory.cleanup)
+        self.lab = Lab(directory.name)
+        self.node = pathlib.Path(directory.name, "A")
+        self.node.mkdir()
+        (self.node / "console.log").write_text("[   0.0] Linux version 6.1\nDebian GNU/Linux 12 A ttyS0\n")
+        self.status = "running"
+        self.greeting = None
+        monitor = socket.socket(socket.AF_UNIX)
+        monitor.bind(str(self.node / "qmp.sock"))
+        sshd = socket.create_server(("127.0.0.1", 0))
+        (self.node / "port").write_text(str(sshd.getsockname()[1]))
+        for server, answer in ((monitor, self.monitor), (sshd, self.sshd)):
+            server.listen()
+            self.addCleanup(server.close)
+            answering(server, answer)
+
+    def monitor(self, connection):
+        stream = connection.makefile("rw")
+        stream.write("{}\n")
+        stream.flush()
+        for line in stream:
+            command = json.loads(line)["execute"]
+            answer = {"query-status": {"status": self.status}, "human-monitor-command": "CPU#0\r\nRIP=ffffffff81000000 RFL=00000046 [---Z-P-] HLT=1\r\n"}.get(command, {})
+            stream.write(json.dumps({"return": answer}) + "\n")
+            stream.flush()
+
+    def sshd(self, connection):
+        if self.greeting:
+            connection.sendall(self.greeting)
+        else:
+            connection.recv(1)  # until the other side has had enough
+
+    def test_no_greeting_of_a_node_that_runs(self):
+        self.assertRegex(hang.hung(self.node, 0.2), "no greeting .*CPU#0; RIP=ffffffff81000000; RFL=00000046; HLT=1; .*ttyS0")
+
+    def test_one_that_greets_lives(self):
+        self.greeting = b"SSH-2.0-OpenSSH_9.2p1\r\n"
+        self.assertIsNone(hang.hung(self.node, 20))
+
+    def test_one_that_is_paused_or_off_does_not_hang(self):
+        self.status = "paused"
+        self.assertIsNone(hang.hung(self.node, 0.2))
+        (self.node / "qmp.sock").unlink()
+        self.assertIsNone(hang.hung(self.node, 0.2))
+
+    def test_a_wait_whose_time_is_up_tells_it_and_evidence_keeps_it(self):
+        hang.GREETING_WITHIN, before = 0.1, hang.GREETING_WITHIN
+        self.addCleanup(setattr, hang, "GREETING_WITHIN", before)
+        self.lab.status = lambda: ""
+        crash.watch(self.lab._crashes)
+        self.addCleanup(crash.unwatch, self.lab._crashes)
+        with self.assertRaisesRegex(crash.NodeCrashed, "A: hangs"):
+            wait_until(lambda: False, 0, "what never comes")
+        with self.assertRaises(AssertionError):  # told once
+            wait_until(lambda: False, 0, "what never comes")
+        evidence = self.lab.collect(self.lab.directory / "evidence")
+        self.assertRegex(kernel_crash(evidence), "^A hangs")
 
 
 class Contract(unittest.TestCase):

@@ -4,8 +4,9 @@
 
     tests/lab/run.py tests/lab/main_job_test.py...
 
-A test is run a second time only when the kernel of an emulated node crashed under it: QEMU's emulation of nested SVM is not
-perfect (vagrant/README.md), and such a crash says nothing about mcv. It is told loudly, with the kernel's words.
+A test is run a second time only when the kernel of an emulated node crashed or hung under it (harness/crash.py, hang.py): QEMU's
+emulation of nested SVM is not perfect (vagrant/README.md), and such a crash says nothing about mcv. It is told loudly, with the
+kernel's words.
 """
 
 import os
@@ -20,7 +21,9 @@ from harness.crash import crash_line  # noqa: E402
 
 
 def kernel_crash(evidence):
-    """What a node's kernel said when it crashed, or None."""
+    """What a node's kernel said when it crashed, or what is known of a node that hung, or None."""
+    for hung in sorted(evidence.rglob("*.hung")):
+        return f"{hung.stem} {hung.read_text().strip()}"
     for console in sorted(evidence.rglob("*.console")):
         line = crash_line(console.read_text(errors="replace"))
         if line:

@@ -8,12 +8,14 @@ runs watches the consoles of its nodes; every wait and every command on a node e
 import re
 import time
 
+from . import hang
+
 CRASH = re.compile(r"Kernel panic|double fault|BUG: scheduling while atomic|Oops: |timer doesn't work|general protection fault.*kvm")
 LOOK_EVERY = 2.0  # seconds between two looks at the consoles
 
 
 class NodeCrashed(Exception):
-    """Told once for each crash; then evidence can be collected from the other node."""
+    """A node crashed, or hangs for good. Told once for each; then evidence can be collected from the other node."""
 
 
 def crash_line(console):
@@ -32,6 +34,7 @@ class CrashWatch:
         self._seen = {}
         self._last = 0.0
         self._crashed = set()
+        self.hung = {}  # name of a node: what is known of it
 
     def look(self):
         """Raises NodeCrashed. Cheap: call it as often as you like."""
@@ -51,6 +54,16 @@ class CrashWatch:
                 raise NodeCrashed(f"{console.parent.name}: {line}")
 
 
+    def look_for_hangs(self, slow):
+        """Raises NodeCrashed if a node hangs. Dear (hang.py): for when something took too long already."""
+        for node in sorted(self._directory.glob("*/qmp.sock")):
+            name = node.parent.name
+            what = None if name in self.hung else hang.hung(node.parent, hang.GREETING_WITHIN * slow)
+            if what:
+                self.hung[name] = what
+                raise NodeCrashed(f"{name}: {what}")
+
+
 _watches = []
 
 
@@ -67,3 +80,9 @@ def look():
     """Raises NodeCrashed if a node of a running lab said that its kernel crashed."""
     for crash_watch in _watches:
         crash_watch.look()
+
+
+def give_up(slow):
+    """Called when time is up: raises NodeCrashed if a node of a running lab hangs, for then time says nothing."""
+    for crash_watch in _watches:
+        crash_watch.look_for_hangs(slow)

@@ -155,6 +155,8 @@ class Lab:
         destination.mkdir(parents=True, exist_ok=True)
         (destination / "status").write_text(self.status())
         self.save_consoles(destination)
+        for node, what in self._crashes.hung.items():
+            (destination / f"{node}.hung").write_text(what + "\n")
         for node in self.nodes:
             for name, command in EVIDENCE.items():
                 try:
@@ -187,6 +189,7 @@ class Lab:
                         except subprocess.TimeoutExpired:
                             crash.look()
                             if time.monotonic() >= deadline:
+                                crash.give_up(SLOW)
                                 raise
                 except BaseException:
                     process.kill()

@@ -17,6 +17,7 @@ def wait_until(condition, timeout, what, interval=0.2):
     """Calls condition() until it returns something true, and returns that. timeout in seconds, before scaling.
 
     An exception of the condition counts as "not yet" and is told when time is up. Ends at once when the kernel of a node crashed.
+    NodeCrashed also when time is up and a node hangs.
     """
     deadline = time.monotonic() + timeout * SLOW
     while True:
@@ -32,5 +33,6 @@ def wait_until(condition, timeout, what, interval=0.2):
             error = exception
         crash.look()
         if time.monotonic() >= deadline:
+            crash.give_up(SLOW)
             raise TimedOut(f"after {timeout * SLOW:.0f} s still not: {what}; last seen: {error or value!r}") from error
         time.sleep(interval)

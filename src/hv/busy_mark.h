@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "hv/wakeup.h"
+#include "cluster/host/wakeup.h"
 
 namespace mcv::hv {
 
@@ -9,7 +9,7 @@ namespace mcv::hv {
 /// when whoever was at it was cancelled.
 class BusyMark {
  public:
-  BusyMark(bool& busy, Wakeup& changed) : busy_(busy), changed_(changed) { busy_ = true; }
+  BusyMark(bool& busy, host::Wakeup& changed) : busy_(busy), changed_(changed) { busy_ = true; }
   ~BusyMark() {
     busy_ = false;
     changed_.notify();
@@ -19,7 +19,7 @@ class BusyMark {
 
  private:
   bool& busy_;
-  Wakeup& changed_;
+  host::Wakeup& changed_;
 };
 
 }  // namespace mcv::hv

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "cluster/core/task_group.h"
+#include "cluster/host/wakeup.h"
 #include "hv/console.h"
-#include "hv/wakeup.h"
 
 namespace mcv::hv {
 
@@ -57,8 +57,8 @@ struct Console {
   const ConsoleLimits limits;
 
   ConsoleRing ring;
-  Wakeup changed;  ///< output, connection or the end of a run
-  Wakeup typed;
+  host::Wakeup changed;  ///< output, connection or the end of a run
+  host::Wakeup typed;
   ConsoleSource source;
   bool open = false;
   bool connected = false;

@@ -5,11 +5,11 @@
 #include <fmt/format.h>
 #include <utility>
 
+#include "cluster/host/wakeup.h"
 #include "hv/busy_mark.h"
 #include "hv/cloud_hypervisor/cloud_hypervisor.h"
 #include "hv/qemu/qemu.h"
 #include "hv/vmm_unit.h"
-#include "hv/wakeup.h"
 
 namespace mcv::hv {
 
@@ -57,7 +57,7 @@ struct GuestManager::Guest {
   bool adopting = false;  ///< one at a time: two would watch it twice
   bool ending = false;   ///< the guest is over, its VMM is being cleared away
   bool panicked = false;
-  Wakeup changed;
+  host::Wakeup changed;
 };
 
 GuestManager::GuestManager(GuestServices host, GuestConfig config) : GuestManager(std::move(host), std::move(config), std::vector<Hypervisor*>()) {
@@ -141,7 +141,7 @@ asio::awaitable<Result<std::vector<std::string>>> GuestManager::adopt_all(std::v
   struct Waiting {
     explicit Waiting(asio::any_io_executor executor) : changed(std::move(executor)) {}
     std::size_t left = 0;
-    Wakeup changed;
+    host::Wakeup changed;
   };
   const auto waiting = std::make_shared<Waiting>(host_.executor);
   waiting->left = known.size();
@@ -257,12 +257,12 @@ asio::awaitable<Status> GuestManager::start(VmLaunch launch, HypervisorKind wish
   MCV_CO_TRY(const bool there, co_await adopt(vm));
   if (there) {
     if (guest->facts.state == RunState::running || guest->facts.state == RunState::paused) co_return success();
-    // One that does not answer mostly waits for a held disk, and answers when that goes on: whoever has to start it waits as well.
-    if (guest->facts.state == RunState::unknown) {
-      co_return Error(ErrorCode::timed_out, fmt::format("{} has a VMM that does not answer", vm.str())).with_safe("it was left alone").with_next("hvctl vm info " + vm.str());
-    }
-    co_return Error(ErrorCode::guest_running, fmt::format("{} has a VMM that is {}", vm.str(), mcv::to_text(guest->facts.state)))
-        .with_safe("nothing was changed")
+    // Each of these passes: one that does not answer mostly waits for a held disk, one that is stopping is over soon or goes on. So
+    // whoever has to start it waits as well.
+    const bool is_silent = guest->facts.state == RunState::unknown;
+    const std::string what = is_silent ? "that does not answer" : fmt::format("that is {}", mcv::to_text(guest->facts.state));
+    co_return Error(is_silent ? ErrorCode::timed_out : ErrorCode::guest_still_running, fmt::format("{} has a VMM {}", vm.str(), what))
+        .with_safe("it was left alone")
         .with_next("hvctl vm info " + vm.str());
   }
   if (!choose_hypervisor(wished, launch.boot, installed_).ok()) co_await refresh_installed();

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <utility>
 
-#include "cluster/plan/change_signal.h"
+#include "cluster/host/wakeup.h"
 
 namespace mcv {
 
@@ -27,7 +27,7 @@ struct LocalSteps::Work {
   std::string text;
   std::optional<Result<Json>> ran;
   std::optional<Status> undid;
-  ChangeSignal ended;
+  host::Wakeup ended;
 };
 
 struct LocalSteps::Operation {
@@ -93,7 +93,7 @@ StepContext LocalSteps::context_of(const StepCall& call, std::shared_ptr<Work> w
 
 void LocalSteps::finish(const std::shared_ptr<Work>& work) {
   operations_[work->operation].work.reset();
-  work->ended.notify_all();
+  work->ended.notify();
 }
 
 asio::awaitable<void> LocalSteps::run_action(std::shared_ptr<Work> work, StepContext context, Action* action) {

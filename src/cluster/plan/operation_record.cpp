@@ -21,7 +21,7 @@ OperationView OperationRecord::view() const {
 
 void OperationRecord::changed() {
   ++version_;
-  changed_.notify_all();
+  changed_.notify();
 }
 
 void OperationRecord::report(std::optional<int> percent, std::string text) {
@@ -60,7 +60,7 @@ asio::awaitable<Result<std::size_t>> OperationRecord::append(std::vector<Journal
   writing_ = true;
   const Status durable = co_await journal_.write(std::move(lines));
   writing_ = false;
-  written_.notify_all();
+  written_.notify();
   if (!durable.ok()) co_return durable.error();
   state_ = std::move(after);
   changed();

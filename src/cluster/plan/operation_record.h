@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "cluster/plan/change_signal.h"
+#include "cluster/host/wakeup.h"
 #include "cluster/plan/journal.h"
 #include "cluster/plan/operation_view.h"
 
@@ -50,8 +50,8 @@ class OperationRecord {
   std::uint64_t version_ = 1;
   std::uint64_t calls_ = 0;
   bool writing_ = false;
-  ChangeSignal written_;
-  ChangeSignal changed_;
+  host::Wakeup written_;
+  host::Wakeup changed_;
 };
 
 }  // namespace mcv

@@ -16,11 +16,11 @@ struct Operations::Ticket {
   explicit Ticket(asio::any_io_executor executor) : answered(executor) {}
   Plan plan;
   std::optional<Result<OperationId>> answer;
-  ChangeSignal answered;
+  host::Wakeup answered;
 
   void reply(Result<OperationId> value) {
     answer = std::move(value);
-    answered.notify_all();
+    answered.notify();
   }
 };
 

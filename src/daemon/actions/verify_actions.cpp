@@ -6,7 +6,8 @@
 #include <memory>
 #include <spdlog/spdlog.h>
 
-#include "cluster/plan/change_signal.h"
+#include "cluster/host/race.h"
+#include "cluster/host/wakeup.h"
 #include "cluster/plans/verify_plan.h"
 #include "daemon/actions/actions.h"
 #include "daemon/node/node.h"
@@ -142,9 +143,23 @@ asio::awaitable<Ended> compare(Node& node, VolumeRecord volume, std::function<bo
   co_return ended;
 }
 
+/// For a run that is made anew: mcvd was not there, often with its machine, and the copies need a moment until both are current again.
+asio::awaitable<void> wait_for_redundancy(Node& node, VolumeName volume, std::function<bool()> interrupted, Tell tell) {
+  constexpr std::chrono::seconds at_most{60};
+  constexpr std::chrono::seconds between_questions{2};  // of a cancellation, which is not told
+  const host::Instant deadline = node.host.clock.now() + at_most;
+  while (!interrupted() && node.host.clock.now() < deadline) {
+    tell(0, fmt::format("waiting until both copies of {} are current", volume.str()));
+    drbd::Condition is_redundant = [](const drbd::ResourceFacts* seen) { return seen != nullptr && seen->facts.redundant(); };
+    const auto seen = co_await node.drbd.wait_until(volume, std::move(is_redundant), between_questions, "redundant");
+    if (seen.ok()) co_return;
+  }
+}
+
 /// One volume, with what becomes of it in the history. Never fails: one that cannot be compared must not keep the others from it.
 asio::awaitable<Json> verify_volume(Node& node, VolumeRecord volume, std::string operation, std::string asked_by, std::function<bool()> interrupted, Tell tell) {
   VerifyHistory::Begun begun = co_await node.verify_history.begin(volume, std::move(operation), std::move(asked_by));
+  if (begun.is_anew) co_await wait_for_redundancy(node, volume.name, interrupted, tell);
   const Ended ended = co_await compare(node, volume, std::move(interrupted), std::move(tell));
   begun.run.end = ended.end;
   begun.run.text = ended.text;
@@ -155,6 +170,8 @@ asio::awaitable<Json> verify_volume(Node& node, VolumeRecord volume, std::string
   co_return result;
 }
 
+asio::awaitable<void> until_end(Operations& operations, OperationId other) { co_await operations.wait_end(std::move(other)); }
+
 /// Verifies go one after the other, in the order they came. False when the operation was cancelled meanwhile.
 asio::awaitable<bool> wait_for_turn(Node& node, OperationId own, Progress progress, std::function<bool()> interrupted) {
   for (;;) {
@@ -162,7 +179,10 @@ asio::awaitable<bool> wait_for_turn(Node& node, OperationId own, Progress progre
     if (!before) co_return true;
     if (interrupted()) co_return false;
     progress(std::nullopt, fmt::format("waiting for the verify {}, which came first", before->str()));
-    co_await node.host.clock.sleep_for(std::chrono::seconds(1));
+    // A cancellation is not told: it is asked for now and then.
+    auto their_end = until_end(node.operations, *before);
+    auto pause = node.host.clock.sleep_for(std::chrono::seconds(1));
+    co_await host::race(std::move(their_end), std::move(pause));
   }
 }
 
@@ -171,7 +191,7 @@ Error cancelled_while_waiting() { return Error(ErrorCode::cancelled, "it was can
 /// Several runs, each a task of its own.
 struct Together {
   explicit Together(asio::any_io_executor executor) : changed(std::move(executor)) {}
-  ChangeSignal changed;
+  host::Wakeup changed;
   std::size_t open = 0;
   Json results = Json::array();
   std::vector<int> percents;
@@ -188,7 +208,7 @@ asio::awaitable<void> verify_one_of(Node& node, std::shared_ptr<Together> togeth
   together->results[place] = std::move(result);
   together->percents[place] = 100;
   --together->open;
-  together->changed.notify_all();
+  together->changed.notify();
 }
 
 asio::awaitable<Result<Json>> verify_volume(Node& node, StepContext context) {

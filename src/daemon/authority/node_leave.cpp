@@ -36,7 +36,7 @@ constexpr std::chrono::milliseconds systemd_bound = 10s;
 struct NodeLeave::Phase {
   explicit Phase(asio::any_io_executor executor) : changed(std::move(executor)) {}
   std::size_t running = 0;
-  hv::Wakeup changed;
+  host::Wakeup changed;
 
   static Ticket enter(std::shared_ptr<Phase> phase) {
     ++phase->running;

@@ -12,7 +12,7 @@
 
 #include "cluster/authority/leave.h"
 #include "cluster/host/host.h"
-#include "hv/wakeup.h"
+#include "cluster/host/wakeup.h"
 
 namespace mcv {
 
@@ -60,7 +60,7 @@ class NodeLeave {
   bool leaving_ = false;      ///< from the request on
   bool under_way_ = false;
   std::shared_ptr<Phase> starts_;  ///< tickets that are out
-  hv::Wakeup changed_;
+  host::Wakeup changed_;
   Report report_;
 };
 

@@ -7,8 +7,8 @@
 
 #include "cluster/core/names.h"
 #include "cluster/host/host.h"
+#include "cluster/host/wakeup.h"
 #include "cluster/model/pending_delete.h"
-#include "hv/wakeup.h"
 
 namespace mcv {
 
@@ -29,7 +29,7 @@ class LateDeletes {
   boost::asio::awaitable<bool> has_data(PendingDelete pending);
 
   Node& node_;
-  hv::Wakeup wakeup_;
+  host::Wakeup wakeup_;
   std::map<VolumeName, OperationId> tried_;
 };
 

@@ -13,8 +13,8 @@
 
 #include "cluster/core/task_group.h"
 #include "cluster/host/host.h"
+#include "cluster/host/wakeup.h"
 #include "cluster/plan/action_table.h"
-#include "cluster/plan/change_signal.h"
 #include "cluster/plan/local_steps.h"
 #include "cluster/plan/operations.h"
 #include "cluster/plans/vm_plans.h"
@@ -44,7 +44,6 @@
 #include "daemon/peer/step_router.h"
 #include "daemon/removal/departure.h"
 #include "hv/guest_manager.h"
-#include "hv/wakeup.h"
 #include "storage/drbd/monitor.h"
 
 namespace mcv {
@@ -175,8 +174,8 @@ class Node {
   bool finishing_start_ = false;
   std::set<std::string> bridges_realised_;             ///< those that were wanted when they were last made
   std::multiset<VolumeName> being_brought_up_;
-  ChangeSignal brought_up_;
-  hv::Wakeup committed_;  ///< after every change of the shared configuration
+  host::Wakeup brought_up_;
+  host::Wakeup committed_;  ///< after every change of the shared configuration
   bool takes_operations_ = false;                      ///< the journals were read
   std::set<VmName> ended_while_away_;                  ///< to be released then
   std::set<VolumeName> volumes_to_bring_up_;           ///< as of the start; nothing replicated survives a reboot in the kernel

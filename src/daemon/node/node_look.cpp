@@ -17,7 +17,7 @@ struct PeersLook {
   std::optional<NodeFacts> facts;
   std::optional<Error> error;
   bool ended = false;
-  ChangeSignal changed;
+  host::Wakeup changed;
 };
 
 bool did_not_answer(const Error& error) {
@@ -62,7 +62,7 @@ asio::awaitable<BothLooks> look_at_both(Node& node, Look wanted) {
     // Given back when the task ends, however it ends.
     std::shared_ptr<void> ticket(nullptr, [theirs](void*) {
       theirs->ended = true;
-      theirs->changed.notify_all();
+      theirs->changed.notify();
     });
     Look there = wanted;
     auto look = [](Node* asking, Look what, std::shared_ptr<PeersLook> into, std::shared_ptr<void>) -> asio::awaitable<void> {

@@ -219,7 +219,7 @@ asio::awaitable<Status> Node::bring_up(VolumeRecord volume) {
   being_brought_up_.insert(name);
   const Status up = co_await attach_and_connect(std::move(volume));
   being_brought_up_.erase(being_brought_up_.find(name));
-  brought_up_.notify_all();
+  brought_up_.notify();
   co_return up;
 }
 

@@ -70,6 +70,8 @@ asio::awaitable<VerifyHistory::Begun> VerifyHistory::begin(VolumeRecord volume, 
   run.began_wall = clock_.wall_seconds();
   run.at = stamp_of(shared_.position());
   begun.since = clock_.now();
+  const std::vector<VerifyRun> earlier = of(volume);
+  begun.is_anew = std::any_of(earlier.begin(), earlier.end(), [&run](const VerifyRun& other) { return other.operation == run.operation; });
   VerifyRun record = run;
   static_cast<void>(co_await append(std::move(record)));
   co_return begun;

@@ -20,6 +20,7 @@ class VerifyHistory {
   struct Begun {
     VerifyRun run;
     host::Instant since;
+    bool is_anew = false;  ///< this operation had begun it before, and mcvd ended in the middle
   };
 
   /// Of runs of an earlier life of this daemon: they were cut off. Before the operations go on.

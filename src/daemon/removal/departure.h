@@ -10,8 +10,8 @@
 
 #include "cluster/core/json.h"
 #include "cluster/host/peer_network.h"
+#include "cluster/host/wakeup.h"
 #include "cluster/model/removal.h"
-#include "hv/wakeup.h"
 
 namespace mcv {
 
@@ -53,7 +53,7 @@ class Departure {
   std::optional<RemovedNode> told_;   ///< written down
   bool under_way_ = false;
   std::string said_;
-  hv::Wakeup wakeup_;
+  host::Wakeup wakeup_;
 };
 
 }  // namespace mcv

@@ -26,7 +26,7 @@ struct QemuHypervisor::Monitor {
   std::int64_t pid = 0;
   std::uint32_t resets = 0;
   bool panicked = false;
-  Wakeup changed;
+  host::Wakeup changed;
 };
 
 QemuHypervisor::QemuHypervisor(asio::any_io_executor executor, host::Clock& clock, host::UnixSockets& sockets, VmmUnits units, std::string binary)

@@ -13,8 +13,8 @@
 #include "cluster/core/task_group.h"
 #include "cluster/host/clock.h"
 #include "cluster/host/streams.h"
+#include "cluster/host/wakeup.h"
 #include "hv/qemu/qmp_message.h"
-#include "hv/wakeup.h"
 
 namespace mcv::hv::qemu {
 
@@ -48,7 +48,7 @@ class QmpConnection : public std::enable_shared_from_this<QmpConnection> {
   bool greeted_ = false;
   std::uint64_t next_id_ = 1;
   std::map<std::uint64_t, std::optional<Result<Json>>> answers_;  ///< one entry per command that waits
-  Wakeup changed_;
+  host::Wakeup changed_;
   TaskGroup tasks_;
 };
 

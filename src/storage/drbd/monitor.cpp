@@ -60,8 +60,9 @@ std::map<std::string, VolumeFacts> DrbdMonitor::volumes() const {
 }
 
 asio::awaitable<bool> DrbdMonitor::wait_for_change(host::Duration bound) {
-  const bool changed = co_await changes_.wait_beyond(changes_.count(), host_.clock, bound);
-  co_return changed;
+  const std::uint64_t seen = changes_.count();
+  co_await changes_.wait_beyond(seen, host_.clock, bound);
+  co_return changes_.count() > seen;
 }
 
 asio::awaitable<Result<ResourceFacts>> DrbdMonitor::wait_until(VolumeName volume, Condition condition, host::Duration bound, std::string what) {

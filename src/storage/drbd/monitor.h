@@ -12,7 +12,7 @@
 #include "cluster/core/names.h"
 #include "cluster/core/result.h"
 #include "cluster/host/host.h"
-#include "storage/drbd/change_signal.h"
+#include "cluster/host/wakeup.h"
 #include "storage/drbd/events.h"
 
 namespace mcv::drbd {
@@ -49,7 +49,7 @@ class DrbdMonitor {
 
   host::Host& host_;
   EventTable table_;
-  ChangeSignal changes_;
+  host::Wakeup changes_;
   std::uint64_t dumps_ = 0;
 };
 

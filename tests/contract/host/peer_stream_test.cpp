@@ -7,10 +7,10 @@
 #include <optional>
 
 #include "cluster/core/sha256.h"
+#include "cluster/host/wakeup.h"
 #include "daemon/host/node_key.h"
 #include "daemon/host/peer_listener.h"
 #include "daemon/host/real_peer_network.h"
-#include "hv/wakeup.h"
 #include "loopback.h"
 #include "on_loop.h"
 #include "world/sim_peer.h"
@@ -125,7 +125,7 @@ struct Guest {
   bool ended = false;
   std::string typed;
   int watched = 0;                  ///< streams that are open
-  hv::Wakeup changed;
+  host::Wakeup changed;
 };
 
 constexpr std::size_t piece = 16 * 1024;

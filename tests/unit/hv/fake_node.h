@@ -16,7 +16,7 @@
 #include "cluster/host/files.h"
 #include "cluster/host/processes.h"
 #include "cluster/host/streams.h"
-#include "hv/wakeup.h"
+#include "cluster/host/wakeup.h"
 
 namespace mcv::hv::fake {
 
@@ -48,7 +48,7 @@ class Stream : public host::ByteStream {
     bool kept = false;  ///< the service manager has a copy: our end closing is not the connection's end
     std::function<void(bool unread)> on_close;
     std::function<void(const std::string&)> on_write;
-    Wakeup changed;
+    host::Wakeup changed;
     void push(const std::string& bytes) {
       inbox += bytes;
       changed.notify();

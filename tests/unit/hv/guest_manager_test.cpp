@@ -95,7 +95,8 @@ TEST_F(GuestManagerTest, AProcessThatDoesNotDieIsNeverCalledStopped) {
   EXPECT_NE(killed.error().safe().find("do not start it anywhere else"), std::string::npos);
   EXPECT_NE(state(), RunState::stopped);
   const Status again = start();
-  EXPECT_FALSE(again.ok()) << "no second VMM on the same disk";
+  ASSERT_FALSE(again.ok()) << "no second VMM on the same disk";
+  EXPECT_EQ(again.error().kind(), ErrorKind::timed_out) << "an operation that is committed asks again, as long as it takes";
   EXPECT_EQ(node_.vmms.size(), 1u);
   node_.ignores_kill = false;
   ASSERT_TRUE(run(manager_->kill(vm_)).ok()) << "the kernel let go";
@@ -338,6 +339,20 @@ TEST_F(GuestManagerTest, WhoeverHasToStartOneThatDoesNotAnswerWaits) {
   ASSERT_TRUE(reaches(RunState::running));
   EXPECT_TRUE(start().ok());
   EXPECT_EQ(node_.vmms.size(), 1u);
+}
+
+TEST_F(GuestManagerTest, WhoeverHasToStartOneThatIsBeingStoppedWaits) {
+  ASSERT_TRUE(start().ok());
+  std::optional<Status> stopped;
+  boost::asio::co_spawn(node_.loop, manager_->stop(vm_, 60s), [&stopped](std::exception_ptr, Status status) { stopped = std::move(status); });
+  ASSERT_TRUE(node_.drive([&] { return state() == RunState::stopping; }, 60s));
+  const Status meanwhile = start();
+  ASSERT_FALSE(meanwhile.ok());
+  EXPECT_EQ(meanwhile.error().code(), ErrorCode::guest_still_running);
+  EXPECT_EQ(meanwhile.error().kind(), ErrorKind::timed_out) << "an operation that is committed asks again, as long as it takes";
+  ASSERT_TRUE(node_.drive([&] { return stopped.has_value(); }, 120s));
+  EXPECT_TRUE(stopped->ok());
+  EXPECT_TRUE(start().ok());
 }
 
 TEST_F(GuestManagerTest, AVmmThatWasInstalledLaterOrWasTooSlowToAnswerIsOffered) {

@@ -208,6 +208,32 @@ TEST_F(VerifyTest, TheTimersOfBothNodesFollowTheCalendar) {
   EXPECT_EQ(nodes.ask(a, "GET", "/v1/info").body.at("verify").at("calendar"), "off");
 }
 
+TEST_F(VerifyTest, AfterAPowerCutItIsMadeAnewOnceBothCopiesAreCurrentAgain) {
+  nodes.replication().verify_pace = {300, 500};
+  const OperationId id = begin(a, {{"all", true}});
+  ASSERT_TRUE(nodes.run_events([&] { return comparing() == 1; }, 60s));
+  nodes.power_off(a);
+  nodes.pass(30s);
+  nodes.power_on(a);
+  const Json volumes = end_of(id);
+  EXPECT_EQ(volumes.at(0).at("verdict"), "clean") << "the volume was not in the kernel yet, then not connected: " << volumes.dump();
+  const Json runs = history(b);
+  ASSERT_EQ(runs.size(), 2u) << runs.dump();
+  EXPECT_EQ(runs.at(0).at("result"), "clean");
+  EXPECT_EQ(runs.at(1).at("result"), "cut-off");
+}
+
+TEST_F(VerifyTest, AndWithoutTheOtherNodeItDoesNotWaitForEver) {
+  nodes.replication().verify_pace = {300, 500};
+  const OperationId id = begin(a, {{"all", true}});
+  ASSERT_TRUE(nodes.run_events([&] { return comparing() == 1; }, 60s));
+  nodes.power_off(a);
+  nodes.power_off(b);
+  nodes.power_on(a);
+  const Json volumes = end_of(id);
+  EXPECT_EQ(volumes.at(0).at("verdict"), "could-not-verify") << volumes.dump();
+}
+
 TEST_F(VerifyTest, WithoutTheOtherNodeEachVolumeIsNamedAsNotCompared) {
   nodes.power_off(a);
   nodes.pass(30s);

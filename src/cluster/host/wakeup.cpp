@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hv/wakeup.h"
+#include "cluster/host/wakeup.h"
 
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/multiple_exceptions.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
 #include <cstdint>
-#include <exception>
 #include <functional>
 #include <map>
 #include <utility>
 
-namespace mcv::hv {
+#include "cluster/host/race.h"
+
+namespace mcv::host {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
@@ -56,19 +55,7 @@ asio::awaitable<void> wait_once(std::shared_ptr<Wakeup::State> state) {
 }
 
 asio::awaitable<void> wait_from(std::shared_ptr<Wakeup::State> state, std::uint64_t seen) {
-  while (state->notifications == seen) co_await wait_once(state);
-}
-
-asio::awaitable<void> first_of(asio::awaitable<void> a, asio::awaitable<void> b) {
-  using namespace asio::experimental::awaitable_operators;
-  auto both = std::move(a) || std::move(b);
-  try {
-    const auto which = co_await std::move(both);
-    static_cast<void>(which);
-  } catch (const asio::multiple_exceptions& failures) {
-    // Both were cancelled: to the caller that is one cancellation.
-    std::rethrow_exception(failures.first_exception());
-  }
+  while (state->notifications <= seen) co_await wait_once(state);
 }
 
 }  // namespace
@@ -83,10 +70,14 @@ void Wakeup::notify() {
   while (!state_->waiters.empty()) state_->finish(state_->waiters.begin()->first, error_code());
 }
 
+std::uint64_t Wakeup::count() const { return state_->notifications; }
+
 asio::awaitable<void> Wakeup::wait() { return wait_from(state_, state_->notifications); }
 
-asio::awaitable<void> Wakeup::wait_for(host::Clock& clock, host::Duration at_most) {
-  return first_of(wait_from(state_, state_->notifications), clock.sleep_for(at_most));
+asio::awaitable<void> Wakeup::wait_for(Clock& clock, Duration at_most) { return wait_beyond(state_->notifications, clock, at_most); }
+
+asio::awaitable<void> Wakeup::wait_beyond(std::uint64_t seen, Clock& clock, Duration at_most) {
+  return race(wait_from(state_, seen), clock.sleep_for(at_most));
 }
 
-}  // namespace mcv::hv
+}  // namespace mcv::host

@@ -126,6 +126,20 @@ TEST_F(JoinAbandon, APowerCutInTheMiddleOfItLosesNothingOfIt) {
   expect_blank();
 }
 
+TEST_F(JoinAbandon, AnUndoThatComesMinutesLateTakesNoPoolOfTheCluster) {
+  expect_that_a_join_works();
+  host::HttpRequest undo;
+  undo.method = "POST";
+  undo.target = "/peer/v1/join/pool";
+  undo.body = Json({{"pool", nodes.daemon(a).shared.current().pool(PoolName::trusted("fast"))->to_json()}, {"remove", true}}).dump();
+  const auto reply = nodes.peer_request(nodes.peer_network(a), b, undo);
+  ASSERT_TRUE(reply.ok());
+  const auto* response = std::get_if<host::HttpResponse>(&*reply);
+  ASSERT_NE(response, nullptr);
+  EXPECT_TRUE(response->ok()) << response->body;
+  EXPECT_TRUE(has_pool()) << "empty, and needed by the next VM";
+}
+
 TEST(Reservation, IsReadBackAsWritten) {
   join::Reserved reserved;
   reserved.inviter.name = NodeName::trusted("A");

@@ -88,6 +88,30 @@ TEST_F(RemovalTest, ADeadPeerGoesAndHearsOfItWhenItIsSwitchedOn) {
   EXPECT_TRUE(nodes.daemon(a).drbd.volumes().at("vm1-0").redundant());
 }
 
+TEST_F(RemovalTest, ALeaverThatLostItsPowerBeforeItWasBlankListensOnceMore) {
+  api::ApiCall call;
+  call.method = "POST";
+  call.body = Json({{"node", "B"}}).dump();
+  const auto asked = nodes.begin(a, std::move(call), "/v1/cluster/remove-node");
+  const auto is_removed = [&] { return !nodes.daemon(b).shared.current().node(NodeName::trusted("B")).ok(); };
+  ASSERT_TRUE(nodes.run_events(is_removed, 60s));
+  nodes.switch_off(b);
+  nodes.pass(30s);
+  nodes.switch_on(b);
+  ASSERT_TRUE(nodes.run_events([&] { return nodes.up(b) && nodes.daemon(b).departure.is_passive(); }, 60s));
+  EXPECT_TRUE(is_removed()) << "in its own log: it has no record of itself any more";
+  // The node that stays may not have it committed yet, and asks.
+  host::HttpRequest question;
+  question.method = "POST";
+  question.target = "/peer/v1/facts";
+  question.body = R"({"paths":[],"volume_groups":false})";
+  EXPECT_TRUE(nodes.peer_request(nodes.peer_network(a), b, question).ok());
+  nodes.pass(120s);
+  for (const std::size_t node : TwoNodes::both) EXPECT_EQ(info(node).at("link"), "single") << node;
+  EXPECT_EQ(info(b).at("vms").at("total"), 0);
+  EXPECT_EQ(state_of_vm1(a), RunState::running);
+}
+
 TEST_F(RemovalTest, WhoIsRemovedAndNotBlankYetTellsItToTheMemberThatGoesOnAlone) {
   const host::KeyFingerprint member = nodes.daemon(a).own_record()->fingerprint;
   nodes.switch_off(b);

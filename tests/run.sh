@@ -97,7 +97,7 @@ simulation() {
 }
 contract() { ctest --test-dir build-release --output-on-failure -L '^contract$'; }
 # Beside the main job, these take turns: one in each run of the lab stage, so that it stays within a quarter of an hour.
-lab_tests="join_test peer_loss_test partition_test takeover_test leave_test lost_for_good_test run_alone_test run_alone_links_test run_alone_leave_test full_disk_test full_pool_test remove_test step_crash_test formats_test repair_test verify_test"
+lab_tests="join_test peer_loss_test partition_test takeover_test leave_test lost_for_good_test run_alone_test run_alone_links_test run_alone_leave_test full_disk_test full_pool_test remove_test step_crash_test formats_test repair_test verify_test volume_life_test"
 lab() {
     vagrant_blocks
     first=$(($(printf '%d' "0x$(git rev-parse --short=6 HEAD 2>/dev/null || echo 0)") % $(echo "$lab_tests" | wc -w)))

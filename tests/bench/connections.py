@@ -11,17 +11,12 @@ compared after ROUNDS and after twice as many. Exit code 1 when something of tha
 
 import json
 import os
-import pathlib
-import shutil
 import socket
-import subprocess
-import sys
-import tempfile
 import time
 
-from cli import TOP, Native, resident
+from native import TOP, Native, resident, run_natively
 
-LIMIT = 512  # connections, as cli.CONFIG says
+LIMIT = 512  # connections, as native.CONFIG says
 SPARE = 16  # left for good clients
 ANSWER_BOUND = 1.0  # seconds of processor time that the daemon spends on others before it answers a good client: so a busy machine changes nothing
 GROWTH_BOUND = 1.10  # resident memory after twice the rounds
@@ -192,22 +187,5 @@ def measure(build, rounds, where):
         node.end()
 
 
-def main():
-    build = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else TOP / "build-release").resolve()
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 10
-    if "MCV_BENCH_INSIDE" not in os.environ:
-        os.environ["MCV_BENCH_INSIDE"] = "1"
-        os.execvp("unshare", ["unshare", "--mount", "--net", sys.executable, __file__, str(build), str(rounds)])
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    if not pathlib.Path("/sys/fs/cgroup/cgroup.controllers").exists():
-        subprocess.run(["mount", "-t", "cgroup2", "none", "/sys/fs/cgroup"], check=True)  # here alone
-    where = pathlib.Path(tempfile.mkdtemp(prefix="mcv-bench-", dir="/var/tmp"))
-    where.chmod(0o755)
-    try:
-        sys.exit(measure(build, rounds, where))
-    finally:
-        shutil.rmtree(where)
-
-
 if __name__ == "__main__":
-    main()
+    run_natively(__file__, measure, 10)

@@ -278,10 +278,10 @@ class Verify(RunningPair):
         with tempfile.TemporaryDirectory() as folder:
             program = pathlib.Path(folder) / "rewrite"
             subprocess.run(["gcc", "-O2", "-Wall", "-static", "-pthread", "-o", program, TOP / "tests/lab/guest/rewrite.c"], check=True)
-            self.lab.push("A", program, "/run/rewrite")
+            self.lab.push("A", program, "/usr/local/bin/rewrite")
         minor = self.disk("A")["minor"]
-        self.lab.run("A", "chmod 755 /run/rewrite && drbdsetup primary " + str(minor))
-        self.lab.run("A", f"systemd-run --quiet --collect --unit=rewrite /run/rewrite /dev/drbd{minor} {REWRITTEN}")
+        self.lab.run("A", "chmod 755 /usr/local/bin/rewrite && drbdsetup primary " + str(minor))
+        self.lab.run("A", f"systemd-run --quiet --collect --unit=rewrite /usr/local/bin/rewrite /dev/drbd{minor} {REWRITTEN}")
         try:
             for node in ("A", "B"):
                 self.verify(node, 0, "vm1")

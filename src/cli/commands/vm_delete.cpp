@@ -10,10 +10,10 @@ namespace {
 
 Result<int> run_vm_delete(Session& session, const Arguments& arguments) {
   for (const std::string& name : arguments.names()) {
-    MCV_CHECK(confirm_typed(session, fmt::format("This deletes the VM {} and all its disks on both nodes. There is no way back.", name), name));
+    MCV_CHECK(confirm_typed(session, fmt::format("This deletes the VM {} and all its disks, wherever they are. There is no way back.", name), name));
   }
   const auto submit = [&](const std::string& name) { return session.submit("DELETE", "/v1/vms/{name}", {name}); };
-  return session.each(arguments.names(), Completes::vm, submit, [](const std::string& name) { return fmt::format("VM {} and its disks are gone.", name); });
+  return session.each(arguments.names(), Completes::vm, submit, [](const std::string& name) { return fmt::format("VM {} is deleted.", name); });
 }
 
 }  // namespace

@@ -38,8 +38,8 @@ struct Wakeup::State {
 namespace {
 
 // An initiation lives in a plain function without co_await (GCC 12, docs/architecture.md).
-asio::awaitable<void> wait_once(std::shared_ptr<Wakeup::State> state) {
-  auto initiate = [weak = std::weak_ptr<Wakeup::State>(state)](auto handler) {
+asio::awaitable<void> wait_once(std::weak_ptr<Wakeup::State> state) {
+  auto initiate = [weak = std::move(state)](auto handler) {
     const auto alive = weak.lock();
     if (!alive) return;
     const std::uint64_t waiter = alive->next_waiter++;
@@ -54,8 +54,13 @@ asio::awaitable<void> wait_once(std::shared_ptr<Wakeup::State> state) {
   return asio::async_initiate<const asio::use_awaitable_t<>, void(error_code)>(std::move(initiate), asio::use_awaitable);
 }
 
-asio::awaitable<void> wait_from(std::shared_ptr<Wakeup::State> state, std::uint64_t seen) {
-  while (state->notifications <= seen) co_await wait_once(state);
+// A frame that waits owns no state: what a crash leaves behind is released with its owner, not kept by a cycle.
+asio::awaitable<void> wait_from(std::weak_ptr<Wakeup::State> state, std::uint64_t seen) {
+  const auto is_over = [&state, seen] {
+    const auto alive = state.lock();
+    return !alive || alive->notifications > seen;
+  };
+  while (!is_over()) co_await wait_once(state);
 }
 
 }  // namespace

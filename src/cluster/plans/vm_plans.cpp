@@ -267,6 +267,7 @@ Result<Plan> delete_vm(const ClusterState& state, const Facts& facts, const VmNa
   // Locked or protected after this was planned, it stays. Repeated after a crash, neither can have come: what is being deleted takes no change.
   plan.steps.push_back(record(coordinator, {patch(Kind::vm, name.str(), {{"deleting", true}}, as_seen(state, name, {"owner", "uuid", "lock", "delete_protection"}))}, fmt::format("mark {} as being deleted", name.str()), /*commits=*/true));
   std::vector<Mutation> erasures;
+  std::string kept_there;  // for whoever looks at the operation
   for (const VolumeRecord& volume : state.volumes_of(vm)) {
     for (const NodeName& node : sides(state, volume.kind, NodeName::trusted(volume.node))) {
       if (!absent || node != absent->name) {
@@ -275,6 +276,7 @@ Result<Plan> delete_vm(const ClusterState& state, const Facts& facts, const VmNa
       }
       MCV_TRY(const PendingDelete kept, kept_by(state, volume, *absent));
       erasures.push_back(remember_delete(kept));
+      kept_there = fmt::format("; {} removes what it still has when it is back", absent->name.str());
     }
     erasures.push_back(erase(Kind::volume, volume.name.str()));
   }
@@ -288,7 +290,7 @@ Result<Plan> delete_vm(const ClusterState& state, const Facts& facts, const VmNa
   for (const GrantRecord& grant : grants(state)) {
     if (grant.vm && grant.vm->name == name) erasures.push_back(erase(Kind::setting, grant.key()));
   }
-  plan.steps.push_back(record(coordinator, std::move(erasures), fmt::format("remove {} from the configuration", name.str())));
+  plan.steps.push_back(record(coordinator, std::move(erasures), fmt::format("remove {} from the configuration{}", name.str(), kept_there)));
   return plan;
 }
 

@@ -65,7 +65,7 @@ void AloneSchedule::start_here(std::size_t node, const VmName& vm, bool with_fau
     const auto idle = [&] { return up(node) && daemon(node).operations.running() == 0; };
     run_events(idle, 600s);
     if (runs_on(node, vm)) return;
-    pass(5s);
+    pass(15s);  // in sum longer than a tool that hangs is waited for
   }
   if (well()) violation(fmt::format("I4: {} cannot be started on {}, which decides alone", vm.str(), node_name(node)));
 }

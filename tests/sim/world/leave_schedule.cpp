@@ -127,7 +127,7 @@ void LeaveSchedule::start_here(std::size_t stays, const VmName& vm, bool must_wo
     heal_node(stays);
     run_events([&] { return up(stays) && daemon(stays).operations.running() == 0; }, 600s);
     if (runs_on(stays, vm)) return;
-    pass(5s);
+    pass(20s);
     if (!must_work) return;
   }
   if (well()) violation(fmt::format("I4: {} cannot be started on {}, although the other node left in order", vm.str(), node_name(stays)));
@@ -324,7 +324,7 @@ bool LeaveSchedule::remove_dead(std::size_t stays, const char* what) {
     }
     run_events([&] { return up(stays) && daemon(stays).operations.running() == 0; }, 600s);
     if (!state(stays).is_cluster()) break;
-    pass(5s);
+    pass(20s);
   }
   // What failed after the commit goes on when a person says so.
   for (int tries = 0; tries < 4 && well() && retry_failed(stays); ++tries) run_events([&] { return up(stays) && daemon(stays).operations.running() == 0; }, 600s);

@@ -52,6 +52,7 @@ class LateDelete : public testing::Test {
 TEST_F(LateDelete, IsFinishedByTheNodeThatWasAway) {
   lose(b);
   nodes.must(a, "DELETE", "/v1/vms/vm1", Json());
+  EXPECT_NE(nodes.ask(a, "GET", "/v1/operations").body.dump().find("B removes what it still has when it is back"), std::string::npos);
   EXPECT_FALSE(has_copy(a));
   EXPECT_TRUE(has_copy(b));
   EXPECT_EQ(pending(a), 1u);

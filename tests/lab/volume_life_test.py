@@ -81,7 +81,7 @@ class VolumeLife(RunningPair):
             self.job.start(name=name)
             self.stop("A", name)
         minor = self.disk_of("B", "apart")["minor"]
-        self.lab.run("B", "systemctl disable mcvd")
+        self.lab.run("B", "systemctl disable mcvd && sync")  # a power cut follows
         self.lab.kill("B")
         self.sees_no_other("A", "B")
         self.confirm_down("A", "B")

@@ -9,6 +9,7 @@
 
 #include "cluster/core/task_group.h"
 #include "cluster/store/mailbox.h"
+#include "cluster/store/record_message.h"
 #include "cluster/store/record_table.h"
 
 namespace mcv {
@@ -45,7 +46,7 @@ struct NodeRecords::Impl {
 
   host::Host& host;
   SharedState& shared;
-  Mailbox<Json> inbox;               // from the peer; an empty object = contact
+  Mailbox<std::optional<RecordMessage>> inbox;  // from the peer; nothing = contact
   Mailbox<host::Instant> due;
   TaskGroup tasks;
   std::string stream;                // of this node's store
@@ -66,7 +67,7 @@ struct NodeRecords::Impl {
     const std::size_t first = key.find('/');
     const std::size_t second = key.rfind('/');
     const auto json = parse_json(text);
-    if (first == second || !json.ok()) return Error(ErrorCode::store_corrupt, fmt::format("the record {} cannot be read", key));
+    if (first == second || !json.ok() || !json->is_object()) return Error(ErrorCode::store_corrupt, fmt::format("the record {} cannot be read", key));
     Fields fields(*json, "record");
     NodeOwnedRecord record{key.substr(0, first), key.substr(first + 1, second - first - 1), std::strtoull(key.c_str() + second + 1, nullptr, 10),
                            fields.required<std::string>("kind"), json->value("body", Json())};
@@ -96,7 +97,7 @@ struct NodeRecords::Impl {
     if (link.peer_in_group == contact && link.state != LinkState::syncing) return;
     contact = link.peer_in_group;
     push_until.reset();
-    if (contact) return inbox.push(Json::object());
+    if (contact) return inbox.push(std::nullopt);
     settle_waiters(host.clock.now());
   }
 
@@ -135,60 +136,59 @@ struct NodeRecords::Impl {
         break;
       }
       list.push_back({{"number", record->second.number}, {"kind", record->second.kind}, {"body", record->second.body}});
-      size += record->second.body.dump().size();
+      size += canonical(record->second.body).size();
     }
     self->push_until = self->host.clock.now() + peer_bound;
     Json message = {{"type", "push"}, {"node", self->host.hostname}, {"stream", self->stream}, {"after", from}, {"through", through}, {"records", list}};
     co_await send(self, std::move(message));
   }
 
-  static asio::awaitable<void> take(std::shared_ptr<Impl> self, Json message) {
-    const std::string node = message.value("node", "");
-    const std::string stream = message.value("stream", "");
-    std::uint64_t& have = self->have[{node, stream}];
-    if (message.value("type", "") == "push" && message.value("after", std::uint64_t{0}) <= have) {
-      const auto through = message.value("through", std::uint64_t{0});
+  static asio::awaitable<void> take(std::shared_ptr<Impl> self, RecordMessage message) {
+    std::uint64_t& have = self->have[{message.node, message.stream}];
+    if (message.type == RecordMessage::Type::push && message.after <= have) {
       host::StoreBatch batch;
       batch.may_use_reserve = true;
       std::vector<NodeOwnedRecord> fresh;
-      for (const Json& item : message.value("records", Json::array())) {
-        NodeOwnedRecord record{node, stream, item.value("number", std::uint64_t{0}), item.value("kind", ""), item.value("body", Json())};
+      for (NodeOwnedRecord& record : message.records) {
         if (record.number <= have) continue;
         self->add_to(batch, record, false);
         fresh.push_back(std::move(record));
       }
-      if (through > have) {
-        batch.put(record_meta_table, have_key(node, stream), std::to_string(through));
+      if (message.through > have) {
+        batch.put(record_meta_table, have_key(message.node, message.stream), std::to_string(message.through));
         const Status stored = co_await self->host.store.commit(std::move(batch));
         // Not durable, not reported: the writer goes on saying "on one node".
         if (!stored.ok()) co_return;
         for (const NodeOwnedRecord& record : fresh) self->apply(record, false);
-        have = through;
+        have = message.through;
         for (const auto& callback : self->arrival_callbacks) callback();
       }
     }
-    Json answer = {{"type", "have"}, {"node", node}, {"stream", stream}, {"number", have}};
+    Json answer = {{"type", "have"}, {"node", message.node}, {"stream", message.stream}, {"number", have}};
     co_await send(self, std::move(answer));
+  }
+
+  /// How far the peer has ours.
+  static asio::awaitable<void> heard(std::shared_ptr<Impl> self, std::uint64_t number) {
+    self->peer_has = number;
+    // A store put back to an older copy must not give a number twice.
+    self->last = std::max(self->last, number);
+    self->push_until.reset();
+    self->settle_waiters(self->host.clock.now());
+    co_await push_more(self);
   }
 
   static asio::awaitable<void> run(std::shared_ptr<Impl> self) {
     for (;;) {
-      Json message = co_await self->inbox.next();
-      const std::string type = message.value("type", "");
-      if (type.empty()) {
+      std::optional<RecordMessage> message = co_await self->inbox.next();
+      if (!message) {
         Json offer = {{"type", "offer"}, {"node", self->host.hostname}, {"stream", self->stream}};
         co_await send(self, std::move(offer));
-      } else if (type == "have") {
-        if (message.value("node", "") != self->host.hostname || message.value("stream", "") != self->stream) continue;
-        const auto number = message.value("number", std::uint64_t{0});
-        self->peer_has = number;
-        // A store put back to an older copy must not give a number twice.
-        self->last = std::max(self->last, number);
-        self->push_until.reset();
-        self->settle_waiters(self->host.clock.now());
-        co_await push_more(self);
+      } else if (message->type == RecordMessage::Type::have) {
+        const std::uint64_t number = message->number;
+        if (message->node == self->host.hostname && message->stream == self->stream) co_await heard(self, number);
       } else {
-        co_await take(self, std::move(message));
+        co_await take(self, std::move(*message));
       }
     }
   }
@@ -242,10 +242,11 @@ asio::awaitable<Status> NodeRecords::load() {
   const std::weak_ptr<Impl> weak = impl;
   impl->shared.on_side(side_topic, [weak](host::NodeId, const Json& body) {
     const auto self = weak.lock();
-    if (!self || !body.is_object()) return;
+    auto message = RecordMessage::from_json(body);
+    if (!self || !message.ok()) return;
     // Delivered to both: an offer or push of ours and a report about the peer's are for the other one.
-    const bool ours = body.value("node", "") == self->host.hostname;
-    if (ours == (body.value("type", "") == "have")) self->inbox.push(body);
+    const bool ours = message->node == self->host.hostname;
+    if (ours == (message->type == RecordMessage::Type::have)) self->inbox.push(std::move(*message));
   });
   impl->shared.on_link([weak](const Link& link) {
     if (const auto self = weak.lock()) self->link_changed(link);

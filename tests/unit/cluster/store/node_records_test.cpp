@@ -137,5 +137,29 @@ TEST_F(NodeRecordsTest, AFullDiskRefusesARecordThatMayNotUseTheReserve) {
   EXPECT_EQ(records_a->read("step").size(), 1u);
 }
 
+/// Whoever is in the group can say it: it ends no daemon, and what is said properly afterwards is heard.
+TEST_F(NodeRecordsTest, WhatIsNoMessageAboutRecordsIsLeftOut) {
+  join_with_records();
+  const std::vector<Json> odd = {
+      Json(), Json(7), Json("have"), Json::array({1}), Json::object(), {{"type", 5}, {"node", "A"}, {"stream", "s"}}, {{"type", "have"}, {"node", 5}, {"stream", "s"}},
+      {{"type", "have"}, {"node", "A"}, {"stream", nullptr}, {"number", 1}}, {{"type", "have"}, {"node", "A"}, {"stream", "s"}, {"number", -1}},
+      {{"type", "push"}, {"node", "B"}, {"stream", "s"}, {"after", "x"}}, {{"type", "push"}, {"node", "B"}, {"stream", "s"}, {"records", 1}},
+      {{"type", "push"}, {"node", "B"}, {"stream", "s"}, {"through", 9}, {"records", {1}}}, {{"type", "push"}, {"node", "B"}, {"stream", "s"}, {"through", 9}, {"records", {{{"number", "x"}}}}},
+      {{"type", "steal"}, {"node", "B"}, {"stream", "s"}},
+  };
+  for (const Json& body : odd) ASSERT_TRUE(clock.run(state_b->send_side("records", body)).ok()) << body;
+  EXPECT_TRUE(*clock.run(records_a->append("step", Json(1))));
+  EXPECT_TRUE(*clock.run(records_b->append("step", Json(2))));
+  EXPECT_EQ(records_a->read("step").size(), 2u);
+  EXPECT_EQ(records_b->read("step").size(), 2u);
+}
+
+TEST_F(NodeRecordsTest, ARowThatIsNoRecordIsRefusedAtTheStart) {
+  load_a();
+  a.store.tables["node_record"]["A/s/00000000000000000001"] = "[1]";
+  records_a = std::make_unique<NodeRecords>(a.host, *state_a);
+  EXPECT_EQ(clock.run(records_a->load()).error().code(), ErrorCode::store_corrupt);
+}
+
 }  // namespace
 }  // namespace mcv::node_records_test

@@ -41,6 +41,9 @@ std::optional<std::uint64_t> number_of(const std::string* text) {
   return value;
 }
 
+/// The kernel has so many; a greater one cut off would be another device's.
+constexpr std::uint64_t minors = 1 << 20;
+
 bool is_verify(ReplicationState state) { return state == ReplicationState::verify_source || state == ReplicationState::verify_target; }
 
 template <typename T>
@@ -77,7 +80,7 @@ bool apply_device(const Event& event, ResourceFacts& resource) {
     return had;
   }
   bool changed = false;
-  if (const auto minor = number_of(event.field("minor"))) changed |= assign(resource.minor, std::optional(static_cast<std::uint32_t>(*minor)));
+  if (const auto minor = number_of(event.field("minor")); minor && *minor < minors) changed |= assign(resource.minor, std::optional(static_cast<std::uint32_t>(*minor)));
   if (const auto* disk = event.field("disk")) changed |= assign(resource.facts.disk, disk_state_of(*disk));
   if (const auto size = number_of(event.field("size"))) changed |= assign(resource.size, Bytes::kib(*size));
   return changed;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
+#include <limits>
 
 #include "cluster/core/json.h"
 
@@ -30,7 +31,8 @@ void begin_pass(VerifyPass& pass, std::uint64_t start) {
 void add_range(VerifyPass& pass, std::string_view text) {
   const auto start = number_after(text, "start=");
   const auto size = number_after(text, "size=");
-  if (start && size) pass.ranges.push_back(SectorRange{*start, *size});
+  // One whose end is no number would be found nowhere, and never be joined with another.
+  if (start && size && *size <= std::numeric_limits<std::uint64_t>::max() - *start) pass.ranges.push_back(SectorRange{*start, *size});
 }
 
 void read_connection_change(VerifyPass& pass, std::string_view text) {

@@ -44,6 +44,8 @@ std::optional<Progress> parse_progress(std::string_view line) {
   const std::string_view percent = trimmed(*rest);
   const auto [end, error] = std::from_chars(percent.data(), percent.data() + percent.size(), progress.percent);
   if (error != std::errc() || end == percent.data() + percent.size() || *end != '%') return std::nullopt;
+  // "nan" and "inf" are numbers for from_chars.
+  if (!(progress.percent >= 0 && progress.percent <= 100)) return std::nullopt;
   const auto inside = after(*rest, "(");
   if (!inside) return std::nullopt;
   const auto left = leading_number(*inside);

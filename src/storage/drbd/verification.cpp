@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <limits>
 #include <utility>
 
 namespace mcv::drbd {
@@ -14,7 +15,7 @@ std::uint64_t end_of(const SectorRange& range) { return range.start + range.coun
 std::vector<SectorRange> spans_of(const std::vector<SectorRange>& ranges, std::uint64_t gap) {
   std::vector<SectorRange> spans;
   for (const SectorRange& range : ranges) {
-    if (!spans.empty() && range.start <= end_of(spans.back()) + gap) {
+    if (!spans.empty() && (range.start <= end_of(spans.back()) || range.start - end_of(spans.back()) <= gap)) {
       spans.back().count = std::max(end_of(spans.back()), end_of(range)) - spans.back().start;
     } else {
       spans.push_back(range);
@@ -106,7 +107,8 @@ void Verification::begin_round() {
   std::uint64_t gap = settings_.merge_gap_sectors;
   std::vector<SectorRange> spans = spans_of(differing_, gap);
   while (spans.size() > settings_.max_spans) {
-    gap *= 2;
+    constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+    gap = gap > most / 2 ? most : std::max<std::uint64_t>(gap * 2, 1);  // the last one joins everything
     spans = spans_of(differing_, gap);
   }
   for (auto span = spans.rbegin(); span != spans.rend(); ++span) pending_.push_back(Pass{span->start, end_of(*span), round_});

@@ -48,7 +48,9 @@ Result<std::optional<double>> percent_of(const Json& row, const char* column) {
   if (text.empty()) return std::optional<double>();
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return bad(fmt::format("{} is \"{}\"", column, text));
+  // "nan" and "inf" are numbers for from_chars.
+  const bool is_share = value >= 0 && value <= 100;
+  if (error != std::errc() || end != text.data() + text.size() || !is_share) return bad(fmt::format("{} is \"{}\"", column, text));
   return std::optional<double>(value);
 }
 

@@ -40,6 +40,15 @@ TEST(Events, EveryLineOfTheRecordingIsUnderstood) {
   EXPECT_GT(facts->connection_losses, 2u);
 }
 
+TEST(Events, AMinorThatTheKernelCannotHaveIsNone) {
+  EventTable table;
+  table.begin_dump();
+  table.apply(event("exists device name:mcv-vm1-0 volume:0 minor:4294967396 disk:UpToDate"));
+  EXPECT_FALSE(table.find("mcv-vm1-0")->minor.has_value());
+  table.apply(event("change device name:mcv-vm1-0 volume:0 minor:1048575"));
+  EXPECT_EQ(table.find("mcv-vm1-0")->minor, 1048575u);
+}
+
 TEST(Events, AVolumesWayFromNothingToRedundantAndBack) {
   EventTable table;
   table.begin_dump();

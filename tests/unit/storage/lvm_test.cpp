@@ -146,6 +146,17 @@ TEST(LvmReport, RefusesWhatItDoesNotUnderstand) {
   for (const char* bad : {"", "{}", R"({"report":[]})", R"({"report":[{"lv":[{"lv_name":"a"}]}]})"}) EXPECT_FALSE(parse_logical_volumes(bad).ok()) << bad;
 }
 
+TEST(LvmReport, AFillIsAShareOfAHundred) {
+  const std::string text = test::data_file("lvm/lvs.json");
+  const std::string whole = R"("metadata_percent":"11.43")";
+  ASSERT_NE(text.find(whole), std::string::npos);
+  for (const char* share : {"nan", "inf", "-0.01", "100.01", "1e300"}) {
+    std::string odd = text;
+    odd.replace(text.find(whole), whole.size(), fmt::format(R"("metadata_percent":"{}")", share));
+    EXPECT_EQ(parse_logical_volumes(odd).error().code(), ErrorCode::bad_output) << share;
+  }
+}
+
 TEST(Pools, RefuseNewVolumesAboveNinetyPercent) {
   PoolUsage usage;
   usage.data_percent = 89.9;

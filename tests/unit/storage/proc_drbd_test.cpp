@@ -41,6 +41,14 @@ TEST(ProcDrbd, ReadsAllForms) {
   EXPECT_TRUE(progress.stalled);
 }
 
+TEST(ProcDrbd, AShareThatIsNoneIsNoProgress) {
+  for (const char* share : {"nan", "inf", "-1", "1e9", "100.1"}) {
+    const auto parsed = parse_proc_drbd(std::string("version: 8.4.11 (api:1/proto:86-101)\n 1: cs:VerifyS ro:Primary/Secondary\n\t[>....] verified: ") + share + "% (1/2)K\n");
+    ASSERT_TRUE(parsed.ok());
+    EXPECT_FALSE(parsed->devices.at(1).progress.has_value()) << share;
+  }
+}
+
 TEST(ProcDrbd, OnlyVersion84IsAccepted) {
   EXPECT_TRUE(check_version("8.4.11").ok());
   for (const char* bad : {"9.2.4", "8.3.16", "8.40.1", ""}) EXPECT_EQ(check_version(bad).error().code(), ErrorCode::drbd_version) << bad;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/drbd/verification.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "machine.h"
@@ -25,6 +26,28 @@ VerifyPass complete(const Verification::Pass& asked, std::vector<SectorRange> ra
   VerifyPass pass = complete(asked.start, std::move(ranges));
   if (asked.stop != 0) pass.reached = asked.stop;
   return pass;
+}
+
+/// Whatever sectors the log names, the passes are few and come to an end.
+TEST(KernelLog, RangesAtTheEndOfAllNumbersAreJoinedOrLeftOut) {
+  std::vector<KernelLine> lines = {{"1", "block drbd100: Starting Online Verify from sector 0"}};
+  const std::uint64_t far = std::uint64_t{1} << 63;
+  for (std::uint64_t i = 0; i < 50; ++i) lines.push_back({"2", fmt::format("block drbd100: Out of sync: start={}, size=8 (sectors)", i % 2 == 0 ? i : far + (i << 40))});
+  lines.push_back({"3", fmt::format("block drbd100: Out of sync: start={}, size={} (sectors)", far, far)});
+  VerifyPass pass = read_pass(lines, 100, "mcv-vm1-0");
+  for (const SectorRange& range : pass.ranges) EXPECT_GT(range.start + range.count, range.start);
+  pass.done = pass.ended = true;
+  Verification verification;
+  verification.ended(pass);
+  unsigned passes = 0;
+  for (auto asked = verification.next(); asked; asked = verification.next()) {
+    ASSERT_LT(++passes, 1000u);
+    VerifyPass again = pass;
+    again.start_sector = asked->start / 8 * 8;
+    again.reached = asked->stop;
+    verification.ended(again);
+  }
+  EXPECT_EQ(verification.result().outcome, VerifyOutcome::mismatch);
 }
 
 TEST(KernelLog, RecordedRuns) {

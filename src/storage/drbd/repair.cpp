@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/drbd/repair.h"
 
-#include <charconv>
 #include <fmt/format.h>
 #include <optional>
 #include <utility>
 
 #include "storage/drbd/commands.h"
+#include "storage/drbd/generation_ids.h"
 #include "storage/drbd/proc_drbd.h"
 #include "storage/drbd/resource_file.h"
 #include "storage/drbd/tool_errors.h"
@@ -25,27 +25,6 @@ constexpr host::Duration copy_lag = 10s;
 constexpr host::Duration generation_pause = 200ms;
 constexpr host::Duration repair_poll = 1s;
 constexpr host::Duration marked_bound = 24h;
-
-/// "E54E31AFA2B2F2E9:0000…" -> without its lowest bit.
-Result<std::string> generation_from(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
-  if (error != std::errc() || end == text.data() + text.size() || *end != ':') return Error(ErrorCode::bad_output, "DRBD's generation identifiers could not be read");
-  return fmt::format("{:016X}", value & ~std::uint64_t{1});
-}
-
-/// "A:B:C:D:1:1:…": those that say something.
-Result<std::vector<std::string>> all_generations_from(std::string_view text) {
-  std::vector<std::string> found;
-  for (int place = 0; place < 4; ++place) {
-    MCV_TRY(std::string one, generation_from(text));
-    // Nothing, and "just created".
-    const bool says_something = one != "0000000000000000" && one != "0000000000000004";
-    if (says_something) found.push_back(std::move(one));
-    text.remove_prefix(text.find(':') + 1);
-  }
-  return found;
-}
 
 bool is_whole(const ResourceFacts* facts) {
   return facts != nullptr && facts->facts.redundant() && facts->facts.replication == ReplicationState::established;

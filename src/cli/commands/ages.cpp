@@ -3,12 +3,11 @@
 
 #include <charconv>
 #include <chrono>
-#include <ctime>
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include "cli/commands/views.h"
 #include "cli/render/text.h"
+#include "cluster/core/wall_time.h"
 
 namespace mcv::cli::commands {
 
@@ -39,6 +38,6 @@ std::string ago_text(std::int64_t seconds) {
   return age == "unknown" ? "at an unknown time" : age + " ago";
 }
 
-std::string time_text(std::int64_t seconds) { return fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::localtime(static_cast<std::time_t>(seconds))); }
+std::string time_text(std::int64_t seconds) { return local_time_text(seconds); }
 
 }  // namespace mcv::cli::commands

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
 #include <ctime>
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include "cli/commands/commands.h"
 #include "cli/commands/views.h"
 #include "cli/render/confirm.h"
 #include "cli/session.h"
+#include "cluster/core/wall_time.h"
 
 namespace mcv::cli::commands {
 namespace {
@@ -15,17 +15,17 @@ namespace {
 /// When both nodes were last in contact, as far as mcvd here knows.
 std::string contact_text(const Json& answer) {
   if (!answer.contains("last_contact") || !answer["last_contact"].is_number_integer()) return "their last contact (before mcvd was started here, so its time is not known)";
-  const auto then = static_cast<std::time_t>(answer["last_contact"].get<std::int64_t>());
+  const auto then = answer["last_contact"].get<std::int64_t>();
   const auto now = static_cast<std::time_t>(std::time(nullptr));
-  return fmt::format("{:%Y-%m-%d %H:%M:%S} ({} ago)", fmt::localtime(then), age_text(then, now));
+  return fmt::format("{} ({} ago)", local_time_text(then), age_text(then, now));
 }
 
 /// This node left in order, so the other one was let go on: another second fact, and nothing to go on with.
 std::string question_after_leave(const std::string& node, const Json& answer) {
   std::string left = "at a time that is not known";
   if (answer.contains("left_at") && answer["left_at"].is_number_integer()) {
-    const auto then = static_cast<std::time_t>(answer["left_at"].get<std::int64_t>());
-    left = fmt::format("at {:%Y-%m-%d %H:%M:%S} ({} ago)", fmt::localtime(then), age_text(then, static_cast<std::time_t>(std::time(nullptr))));
+    const auto then = answer["left_at"].get<std::int64_t>();
+    left = fmt::format("at {} ({} ago)", local_time_text(then), age_text(then, static_cast<std::time_t>(std::time(nullptr))));
   }
   std::string text = fmt::format(
       "This node left in order {1} and let {0} go on. It will decide alone without what {0} wrote and decided since: only for a {0} that is lost for good.\n"
@@ -70,7 +70,7 @@ Result<int> run_cluster_confirm_down(Session& session, const Arguments& argument
   // Refused before anybody has to type anything; with --dry-run this is all.
   MCV_TRY(const Outcome checked, session.submit("POST", "/v1/cluster/confirm-down", {}, body));
   if (checked.kind == Outcome::Kind::planned) return session.finish(checked, "");
-  const bool after_leave = checked.body.value("after_leave", false);
+  const bool after_leave = flag_at(checked.body, "after_leave");
   MCV_CHECK(confirm_typed(session, after_leave ? question_after_leave(node, checked.body) : down_question(node, checked.body), node));
   body = {{"node", node}, {"is_powered_off", true}, {after_leave ? "was_let_go_on" : "nobody_let_it_carry_on", true}};
   MCV_TRY(const Outcome outcome, session.change("POST", "/v1/cluster/confirm-down", {}, body));

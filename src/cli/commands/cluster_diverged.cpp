@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <ctime>
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include "cli/commands/commands.h"
@@ -8,13 +6,14 @@
 #include "cli/render/confirm.h"
 #include "cli/render/table.h"
 #include "cli/session.h"
+#include "cluster/core/wall_time.h"
 
 namespace mcv::cli::commands {
 namespace {
 
 std::string when_text(const Json& object, const char* key) {
   if (!object.contains(key) || !object[key].is_number_integer()) return "not known";
-  return fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::localtime(static_cast<std::time_t>(object[key].get<std::int64_t>())));
+  return local_time_text(object[key].get<std::int64_t>());
 }
 
 std::string known_text(const std::string& known) {

@@ -3,15 +3,14 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <filesystem>
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "cli/commands/ages.h"
 #include "cli/session.h"
 #include "cli/suggest.h"
+#include "cluster/core/wall_time.h"
 
 namespace mcv::cli::commands {
 namespace {
@@ -64,9 +63,9 @@ std::string Facts::to_text(std::size_t width, bool colour) const {
 
 std::string left_text(const Json& node) {
   if (!node.contains("left_since") || !node["left_since"].is_number_integer()) return {};
-  const auto then = static_cast<std::time_t>(node["left_since"].get<std::int64_t>());
+  const auto then = node["left_since"].get<std::int64_t>();
   const std::string age = age_text(then, wall_seconds());
-  return fmt::format("left in order, since {:%Y-%m-%d %H:%M:%S}{}", fmt::localtime(then), age == "unknown" ? "" : fmt::format(" ({} ago)", age));
+  return fmt::format("left in order, since {}{}", local_time_text(then), age == "unknown" ? "" : fmt::format(" ({} ago)", age));
 }
 
 std::string status_text(const Json& node) {
@@ -171,9 +170,9 @@ Result<int> show_vms(Session& session, const std::vector<std::string>& names) {
 
 std::string since_text(const Json& lock) {
   if (!lock.contains("since") || !lock["since"].is_number_integer()) return {};
-  const auto then = static_cast<std::time_t>(lock["since"].get<std::int64_t>());
+  const auto then = lock["since"].get<std::int64_t>();
   const std::string age = age_text(then, wall_seconds());
-  return fmt::format(" since {:%Y-%m-%d %H:%M:%S}{}", fmt::localtime(then), age == "unknown" ? "" : fmt::format(" ({} ago)", age));
+  return fmt::format(" since {}{}", local_time_text(then), age == "unknown" ? "" : fmt::format(" ({} ago)", age));
 }
 
 Status check_one_of(std::string_view option, const std::string& value, const std::vector<std::string>& allowed) {

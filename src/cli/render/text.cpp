@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
+#include <limits>
 
 #include "cli/render/columns.h"
 #include "cluster/core/units.h"
@@ -94,8 +95,8 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
 std::string size_text(std::uint64_t bytes) { return Bytes(bytes).to_text(); }
 
 std::string age_text(std::int64_t then, std::int64_t now) {
+  if (then <= 0 || then > now) return "unknown";
   const std::int64_t seconds = now - then;
-  if (then <= 0 || seconds < 0) return "unknown";
   if (seconds < 60) return fmt::format("{} s", seconds);
   if (seconds < 3600) return fmt::format("{} m", seconds / 60);
   if (seconds < 48 * 3600) return fmt::format("{} h", seconds / 3600);
@@ -114,11 +115,22 @@ std::string text_at(const Json& object, const char* key) {
   return found != object.end() && found->is_string() ? printable(found->get_ref<const std::string&>()) : std::string();
 }
 
+namespace {
+
+/// Cut off where it would not fit.
+std::uint64_t number_of(double value) {
+  constexpr double limit = 18446744073709551616.0;
+  if (value >= limit) return std::numeric_limits<std::uint64_t>::max();
+  return value > 0 ? static_cast<std::uint64_t>(value) : 0;
+}
+
+}  // namespace
+
 std::uint64_t number_at(const Json& object, const char* key) {
   if (!object.is_object()) return 0;
   const auto found = object.find(key);
   if (found == object.end() || !found->is_number()) return 0;
-  if (found->is_number_float()) return found->get<double>() > 0 ? static_cast<std::uint64_t>(found->get<double>()) : 0;
+  if (found->is_number_float()) return number_of(found->get<double>());
   return found->is_number_unsigned() || found->get<std::int64_t>() > 0 ? found->get<std::uint64_t>() : 0;
 }
 

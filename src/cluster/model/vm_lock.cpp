@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/model/vm_lock.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
+
+#include "cluster/core/wall_time.h"
 
 namespace mcv {
 namespace {
@@ -10,7 +11,7 @@ namespace {
 /// A build before this one did not write down when.
 std::string since_text(const LockRecord& lock) {
   if (lock.since == 0) return "";
-  return fmt::format(" since {:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(lock.since)));
+  return fmt::format(" since {} UTC", utc_text(lock.since));
 }
 
 }  // namespace

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/routes/alone_view.h"
 
-#include <ctime>
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include "cluster/authority/acceptance.h"
+#include "cluster/core/wall_time.h"
 #include "daemon/node/node.h"
 
 namespace mcv::views {
@@ -15,7 +14,7 @@ std::string since_text(const authority::AloneSince& record) { return record.wall
 
 }  // namespace
 
-std::string utc(std::int64_t wall_seconds) { return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(wall_seconds))); }
+std::string utc(std::int64_t wall_seconds) { return utc_text(wall_seconds) + " UTC"; }
 
 AloneView::AloneView(const Node& node) : node_(node), standpoint_(node.authority.standpoint()), shipped_(node.records.shipped()) {}
 

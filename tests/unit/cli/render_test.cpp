@@ -54,6 +54,7 @@ TEST(Table, AlignsWideCharacters) {
 
 TEST(Text, AnAgeInTheFutureIsUnknown) {
   EXPECT_EQ(age_text(1000, 900), "unknown");
+  EXPECT_EQ(age_text(INT64_MIN, INT64_MAX), "unknown");
   EXPECT_EQ(age_text(1000, 1030), "30 s");
   EXPECT_EQ(age_text(1000, 1000 + 3 * 86400), "3 d");
 }

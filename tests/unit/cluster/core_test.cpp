@@ -8,6 +8,7 @@
 #include "cluster/core/sha256.h"
 #include "cluster/core/task_group.h"
 #include "cluster/core/units.h"
+#include "cluster/core/wall_time.h"
 #include "cluster/host/processes.h"
 
 namespace mcv {
@@ -48,6 +49,15 @@ TEST(StrictJson, NamesTheFieldThatIsWrong) {
   Fields strict(typo, "vm");
   strict.required<std::uint32_t>("cpus");
   EXPECT_EQ(strict.finish().error().code(), ErrorCode::unknown_field);
+}
+
+TEST(WallTimes, AreOfACalendarOrSaidToBeNone) {
+  EXPECT_EQ(utc_text(0), "1970-01-01 00:00:00");
+  EXPECT_EQ(utc_text(253'402'300'799), "9999-12-31 23:59:59");
+  for (const std::int64_t none : {std::int64_t{-1}, std::int64_t{253'402'300'800}, INT64_MAX, INT64_MIN}) {
+    EXPECT_EQ(utc_text(none), "an impossible time") << none;
+    EXPECT_EQ(local_time_text(none), "an impossible time") << none;
+  }
 }
 
 TEST(StrictJson, RefusesDepthAndGarbage) {

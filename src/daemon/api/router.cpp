@@ -77,6 +77,8 @@ const Router::Route* Router::find(const std::string& method, const Target& targe
 
 Result<Router::Admitted> Router::admit(ApiCall call, const std::string& text) const {
   MCV_TRY(Target target, parse_target(text));
+  // Also where nobody reads it here: it may be sent on to the other node, in JSON.
+  if (valid_utf8(call.body) != call.body) return Error(ErrorCode::bad_request, "the body is not UTF-8");
   Admitted admitted;
   admitted.route = find(call.method, target, call.params);
   call.path = target.path();

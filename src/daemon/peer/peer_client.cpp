@@ -21,7 +21,7 @@ host::HttpRequest post_request(std::string target, const Json& body) {
   host::HttpRequest request;
   request.method = "POST";
   request.target = std::move(target);
-  request.body = body.dump();
+  request.body = canonical(body);
   return request;
 }
 

@@ -221,7 +221,7 @@ asio::awaitable<Result<std::unique_ptr<host::ByteStream>>> answer_upgrade(Node& 
 host::HttpResponse refusal(const Error& error) {
   host::HttpResponse response;
   response.status = http_status_of(error.kind());
-  response.body = to_problem(error).dump();
+  response.body = canonical(to_problem(error));
   return response;
 }
 
@@ -237,7 +237,7 @@ asio::awaitable<host::PeerReply> serve_peer(Node& node, host::KeyFingerprint cal
   if (!result.ok()) co_return refusal(result.error());
   host::HttpResponse response;
   response.status = 200;
-  response.body = result->dump();
+  response.body = canonical(*result);
   co_return response;
 }
 

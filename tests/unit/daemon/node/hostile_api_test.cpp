@@ -116,6 +116,14 @@ TEST_F(HostileApiTest, PropertiesOfAnotherKind) {
   EXPECT_GT(refused, 1000u);
 }
 
+/// Also where nobody reads a body: such a request may be sent on to the other node, in JSON, which has no place for it.
+TEST_F(HostileApiTest, BodiesThatAreNoText) {
+  for (const ApiContract::Route& route : ApiContract::get().routes()) {
+    for (const char* body : {"\xff", "{\"\xc3\x28\":1}"}) expect_refused(route.method, target_of(route, "vm1"), body);
+  }
+  EXPECT_GT(refused, 100u);
+}
+
 TEST_F(HostileApiTest, NamesThatAreNone) {
   const std::vector<std::string> names = {"%00", "%2e%2e", "%2E%2E%2F%2E%2E", "a%2Fb", "%ff", "-x", "%20", "vm1%0a", std::string(300, 'v'), "%zz", "vm1%00", "VM%201", "%24%28reboot%29"};
   for (const ApiContract::Route& route : ApiContract::get().routes()) {

@@ -10,6 +10,7 @@
 #include "cli/commands/ages.h"
 #include "cli/session.h"
 #include "cli/suggest.h"
+#include "cluster/core/json_value.h"
 #include "cluster/core/wall_time.h"
 
 namespace mcv::cli::commands {
@@ -128,8 +129,8 @@ void add_pending(Facts& facts, const Json& vm) {
   if (vm.contains("pending") && vm["pending"].is_null() && state == "running") facts.add("Pending", "unknown: an older mcvd started this guest", Tone::warning);
   for (const Json& change : list_at(vm, "pending")) {
     const std::string name = text_at(change, "name");
-    const Json running = change.value("running", Json());
-    const Json configured = change.value("configured", Json());
+    const Json running = value_in(change, "running", Json());
+    const Json configured = value_in(change, "configured", Json());
     facts.add("Pending", fmt::format("{}: runs with {}, configured {}; applies after hvctl vm stop {} and hvctl vm start {}", name, attribute_text(name, running), attribute_text(name, configured),
                                      text_at(vm, "name"), text_at(vm, "name")), Tone::warning);
   }

@@ -5,6 +5,8 @@
 #include <array>
 #include <fmt/format.h>
 
+#include "cluster/core/json_value.h"
+
 namespace mcv {
 namespace {
 
@@ -203,7 +205,7 @@ bool has_user(const ClusterState& state, const UserName& name) { return state.fi
 
 bool is_current(const ClusterState& state, const GrantedVm& vm) {
   const ClusterState::Entry* entry = state.find(Kind::vm, vm.name.str());
-  return entry != nullptr && entry->value.value("uuid", "") == vm.uuid;
+  return entry != nullptr && value_in(entry->value, "uuid", "") == vm.uuid;
 }
 
 Mutation put_new(const UserRecord& user) { return put_access(user.key(), 0, user.to_json()); }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <set>
 
+#include "cluster/core/json_value.h"
 #include "cluster/core/sha256.h"
 #include "cluster/model/access_records.h"
 #include "cluster/model/ports.h"
@@ -63,7 +64,7 @@ Status check_removal(const ClusterState& before, const ClusterState& after, cons
   const ClusterState::Entry* old_entry = before.find(mutation.kind, mutation.key);
   const ClusterState::Entry* new_entry = after.find(mutation.kind, mutation.key);
   if (mutation.kind == Kind::setting || new_entry == nullptr) return success();
-  const bool moves = mutation.kind == Kind::vm && old_entry != nullptr && old_entry->value.value("owner", "") != new_entry->value.value("owner", "");
+  const bool moves = mutation.kind == Kind::vm && old_entry != nullptr && value_in(old_entry->value, "owner", "") != value_in(new_entry->value, "owner", "");
   if (old_entry != nullptr && !moves) return success();
   return Error(ErrorCode::busy, fmt::format("{} is being removed from the cluster: the {} {} is not {} meanwhile", leaver->str(), to_text(mutation.kind), mutation.key, moves ? "moved" : "made"))
       .with_safe("nothing was changed")
@@ -353,7 +354,7 @@ Result<ClusterState> ClusterState::from_json(const Json& json) {
     if (!kind_item.value().is_object()) return Error(ErrorCode::store_corrupt, "the saved configuration is malformed");
     for (const auto& item : kind_item.value().items()) {
       Fields fields(item.value(), "entry");
-      Entry entry{fields.required<std::uint64_t>("revision"), item.value().value("value", Json())};
+      Entry entry{fields.required<std::uint64_t>("revision"), value_in(item.value(), "value", Json())};
       MCV_CHECK(fields.finish_lenient());
       state.objects_[kind][item.key()] = std::move(entry);
     }

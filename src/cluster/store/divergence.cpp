@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "cluster/core/json_value.h"
+
 namespace mcv {
 namespace {
 
@@ -16,8 +18,8 @@ HistoryEntry told(const LogEntry& entry) {
   told.index = entry.index;
   if (entry.kind == LogEntryKind::generation) {
     const auto json = parse_json(entry.bytes);
-    const bool is_object = json.ok() && json->is_object();
-    told.summary = fmt::format("generation {} is taken by {}: {}", entry.generation.counter, is_object ? json->value("taken_by", "") : "", is_object ? json->value("proof", "") : "");
+    const Json record = json.ok() ? *json : Json();
+    told.summary = fmt::format("generation {} is taken by {}: {}", entry.generation.counter, value_in(record, "taken_by", ""), value_in(record, "proof", ""));
     return told;
   }
   const auto change = Change::decode(entry.bytes);

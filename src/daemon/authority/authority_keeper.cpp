@@ -10,6 +10,7 @@
 #include "cluster/authority/lost_leg.h"
 #include "cluster/authority/removal.h"
 #include "cluster/authority/takeover.h"
+#include "cluster/core/json_value.h"
 #include "cluster/membership/ring_members.h"
 #include "daemon/node/node.h"
 #include "storage/drbd/volume_life.h"
@@ -153,7 +154,7 @@ void AuthorityKeeper::add_policy(authority::Standpoint& standpoint) const {
     if (is_new) {
       const auto vm = state.vm(volume.vm);
       const auto next = node_.shared.with_tentative(Kind::vm, volume.vm.str());
-      known->second = vm.ok() && vm->owner == standpoint.self && next && next->is_object() && next->value("owner", std::string()) == self;
+      known->second = vm.ok() && vm->owner == standpoint.self && next && value_in(*next, "owner", "") == self;
     }
     if (known->second) standpoint.own_volumes.insert(volume.name);
   }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <spdlog/spdlog.h>
 
+#include "cluster/core/json_value.h"
 #include "cluster/host/race.h"
 #include "daemon/node/node.h"
 #include "storage/drbd/volume_life.h"
@@ -72,7 +73,7 @@ asio::awaitable<Status> ConsentDesk::ask(VolumeName volume) {
   const std::shared_ptr<void> asking(nullptr, [this, mark = asking_.insert(volume)](void*) { asking_.erase(mark); });
   auto answer = co_await node_.peer.post(*peer, "/peer/v1/consent", std::move(body), ask_bound);
   if (!answer.ok()) co_return std::move(answer).error();
-  if (!answer->is_object() || answer->value("set_aside", false) != true) co_return Error(ErrorCode::bad_output, "the other node's answer is not understood");
+  if (!value_in(*answer, "set_aside", false)) co_return Error(ErrorCode::bad_output, "the other node's answer is not understood");
   spdlog::warn("{}: {} set its copy aside, this node goes on without it", volume.str(), peer->name.str());
   co_return success();
 }

@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 #include <utility>
 
+#include "cluster/core/json_value.h"
 #include "cluster/plans/cluster_plans.h"
 #include "daemon/node/node.h"
 #include "storage/lvm/pool.h"
@@ -83,8 +84,8 @@ asio::awaitable<void> JoinWatch::ask_until_it_ended() {
 asio::awaitable<InviterSays> JoinWatch::ask() {
   NodeRecord inviter = *node_.reservation.inviter();
   const Result<Json> answer = co_await node_.peer.post(std::move(inviter), "/peer/v1/join/state", Json::object(), PeerClient::quick);
-  if (!answer.ok() || !answer->is_object()) co_return InviterSays::silent;
-  co_return inviter_says_from_text(answer->value("state", ""));
+  if (!answer.ok()) co_return InviterSays::silent;
+  co_return inviter_says_from_text(value_in(*answer, "state", ""));
 }
 
 asio::awaitable<Status> JoinWatch::free() {

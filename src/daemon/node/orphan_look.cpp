@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/node/orphan_look.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
+#include "cluster/core/json_value.h"
 #include "cluster/model/pending_delete.h"
 #include "daemon/node/node.h"
 
@@ -67,20 +69,29 @@ Json unfinished_operations(const Node& node) {
   return list;
 }
 
+namespace {
+
+/// What is not understood could be what something belongs to.
+bool are_operations(const Json& list) {
+  return list.is_array() && std::all_of(list.begin(), list.end(), [](const Json& one) { return !value_in(one, "id", "").empty() && !value_in(one, "kind", "").empty(); });
+}
+
+}  // namespace
+
 asio::awaitable<OrphanLook> what_belongs_here(Node& node) {
   // The other node first: what it begins after it was asked has its record or its operation here, too, before it makes anything.
   Json unfinished = Json::array();
   OrphanLook look;
   if (const auto peer = node.peer_record()) {
     auto answer = co_await node.peer.post(*peer, "/peer/v1/operations", Json::object(), PeerClient::quick);
-    const bool told = answer.ok() && answer->is_object() && answer->contains("operations") && answer->at("operations").is_array();
-    if (told) unfinished = answer->at("operations");
+    const Json theirs = answer.ok() ? value_in(*answer, "operations", Json()) : Json();
+    if (are_operations(theirs)) unfinished = theirs;
     else look.unsure = fmt::format("{} does not say what it does", peer->name.str());
   }
   for (Json& one : unfinished_operations(node)) unfinished.push_back(std::move(one));
   add_records(look, node);
   for (const Json& one : unfinished) {
-    add_operation(look, node.shared.current(), node.self(), one.value("id", std::string()), one.value("kind", std::string()), one.value("object", std::string()));
+    add_operation(look, node.shared.current(), node.self(), value_in(one, "id", ""), value_in(one, "kind", ""), value_in(one, "object", ""));
   }
   if (std::string why = unsettled(node); !why.empty()) look.unsure = std::move(why);
   co_return look;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/peer/step_router.h"
 
+#include "cluster/core/json_value.h"
+
 namespace mcv {
 
 namespace asio = boost::asio;
@@ -17,7 +19,7 @@ asio::awaitable<Result<Json>> StepRouter::run(NodeName node, StepCall call, Prog
   if (node == self_) co_return co_await local_.run(std::move(call), std::move(progress));
   Json body = call.to_json();
   MCV_CO_TRY(Json answer, co_await ask(std::move(node), "run", std::move(body)));
-  co_return answer.value("result", Json());
+  co_return value_in(answer, "result", Json());
 }
 
 asio::awaitable<Status> StepRouter::undo(NodeName node, StepCall call) {
@@ -32,7 +34,7 @@ asio::awaitable<Result<Landed>> StepRouter::landed(NodeName node, StepCall call)
   if (node == self_) co_return co_await local_.landed(std::move(call));
   Json body = call.to_json();
   MCV_CO_TRY(Json answer, co_await ask(std::move(node), "landed", std::move(body)));
-  const std::string text = answer.value("landed", std::string());
+  const std::string text = value_in(answer, "landed", "");
   co_return landed_from_text(text);
 }
 

@@ -5,6 +5,7 @@
 
 #include "cluster/access/changes.h"
 #include "cluster/access/decision.h"
+#include "cluster/core/json_value.h"
 #include "daemon/node/node.h"
 #include "daemon/routes/api.h"
 #include "daemon/routes/judge.h"
@@ -106,7 +107,7 @@ asio::awaitable<std::string> account_elsewhere(Node& node, UserName user) {
   const std::string other = peer->name.str();
   const auto answer = co_await node.peer.post(*peer, "/peer/v1/account", std::move(body), PeerClient::quick);
   if (!answer.ok()) co_return fmt::format("whether {} has the account {} could not be asked: {}", other, user.str(), answer.error().message());
-  if (answer->value("known", false)) co_return std::string();
+  if (value_in(*answer, "known", false)) co_return std::string();
   co_return fmt::format("{} has no account {}: there it lets nobody in", other, user.str());
 }
 

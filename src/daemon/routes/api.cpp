@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "cluster/core/json_value.h"
 #include "cluster/plans/removal_plan.h"
 #include "daemon/api/target.h"
 #include "daemon/node/node.h"
@@ -35,10 +36,10 @@ void note_ending(AuditRow& row, const api::ApiReply& reply) {
   if (json == nullptr || !json->body.is_object()) return;
   if (json->status >= 400) {
     row.result = "refused";
-    row.error = json->body.value("code", "unknown");
+    row.error = value_in(json->body, "code", "unknown");
   } else if (const auto operation = json->body.find("operation"); operation != json->body.end() && operation->is_object()) {
     row.result = "begun";
-    row.operation = operation->value("id", "");
+    row.operation = value_in(*operation, "id", "");
   }
 }
 

@@ -4,6 +4,7 @@
 #include <limits>
 #include <fmt/format.h>
 
+#include "cluster/core/json_value.h"
 #include "cluster/model/audit_row.h"
 #include "daemon/node/node.h"
 #include "daemon/routes/api.h"
@@ -63,8 +64,9 @@ Json row_json(const AuditRow& row) {
 }
 
 Result<AuditRow> row_from(const Json& json) {
+  if (!json.is_object()) return Error(ErrorCode::bad_output, "a row of the audit is no object");
   Json plain = json;
-  plain["wall"] = json.value("wall_seconds", std::int64_t{0});
+  plain["wall"] = value_in(json, "wall_seconds", std::int64_t{0});
   return AuditRow::from_json(plain);
 }
 
@@ -77,9 +79,9 @@ asio::awaitable<api::ApiReply> audit(Node& node, api::ApiCall call) {
   if (peer && !call.forwarded) {
     const std::string name = peer->name.str();
     const auto there = co_await forward_json(node, peer->name, std::move(call), PeerClient::quick);
-    const Json answer = there.ok() ? there->value("body", Json::object()) : Json::object();
+    const Json answer = there.ok() ? value_in(*there, "body", Json::object()) : Json::object();
     if (!answer.contains("rows") || !answer.at("rows").is_array()) silent.push_back(name);
-    for (const Json& json : answer.value("rows", Json::array())) {
+    for (const Json& json : value_in(answer, "rows", Json::array())) {
       if (auto row = row_from(json); row.ok()) known.rows.push_back(std::move(*row));
     }
   }

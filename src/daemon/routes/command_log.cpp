@@ -5,6 +5,7 @@
 
 #include <variant>
 
+#include "cluster/core/json_value.h"
 #include "cluster/core/utf8.h"
 #include "daemon/api/problem.h"
 #include "daemon/api/target.h"
@@ -40,10 +41,10 @@ Ending ending_of(const api::ApiReply& reply) {
   const auto* json = std::get_if<api::JsonReply>(&reply);
   if (json == nullptr || !json->body.is_object()) return ending;
   if (json->status >= 400) {
-    ending.error = json->body.value("code", "unknown");
-    ending.text = json->body.value("detail", json->body.value("title", ""));
+    ending.error = value_in(json->body, "code", "unknown");
+    ending.text = value_in(json->body, "detail", value_in(json->body, "title", ""));
   } else if (const auto operation = json->body.find("operation"); operation != json->body.end() && operation->is_object()) {
-    ending.operation = operation->value("id", "");
+    ending.operation = value_in(*operation, "id", "");
   }
   return ending;
 }

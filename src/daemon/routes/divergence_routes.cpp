@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cluster/authority/settlement.h"
+#include "cluster/core/json_value.h"
 #include "cluster/requests/requests.h"
 #include "daemon/node/node.h"
 #include "daemon/routes/api.h"
@@ -40,7 +41,7 @@ Json plan_of(const Json& chosen) {
 /// The node whose history stays decides; a request typed on the other one goes there.
 asio::awaitable<api::ApiReply> to_base(Node& node, NodeName base, api::ApiCall call) {
   auto sent = co_await forward_json(node, base, std::move(call), PeerClient::patient);
-  if (sent.ok()) co_return api::reply(sent->value("body", Json()), sent->value("status", 500));
+  if (sent.ok()) co_return api::reply(value_in(*sent, "body", Json()), value_in(*sent, "status", 500));
   if (sent.error().code() != ErrorCode::peer_unreachable) co_return std::move(sent).error();
   co_return Error(ErrorCode::peer_unreachable, fmt::format("the choice is made on {}, which does not answer ({})", base.str(), sent.error().message()))
       .with_safe("both histories are kept, nothing was changed")

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "cluster/authority/takeover.h"
+#include "cluster/core/json_value.h"
 #include "cluster/store/abilities.h"
 #include "daemon/node/node.h"
 
@@ -62,7 +63,7 @@ asio::awaitable<Result<Json>> forward_json(Node& node, NodeName target_node, api
   const auto posted = co_await node.peer.post(record, "/peer/v1/api", std::move(body), deadline);
   note_audited_there(node, call, posted.ok() ? std::nullopt : std::optional(posted.error().code()));
   MCV_CO_TRY(const Json answer, posted);
-  Json result = {{"status", answer.value("status", 500)}, {"body", answer.value("body", Json())}};
+  Json result = {{"status", value_in(answer, "status", 500)}, {"body", value_in(answer, "body", Json())}};
   co_return result;
 }
 
@@ -73,8 +74,8 @@ asio::awaitable<api::ApiReply> forward(Node& node, NodeName target_node, api::Ap
     co_return std::move(sent).error();
   }
   Json answer = std::move(*sent);
-  const int status = answer.value("status", 500);
-  co_return api::reply(answer.value("body", Json()), status);
+  const int status = value_in(answer, "status", 500);
+  co_return api::reply(value_in(answer, "body", Json()), status);
 }
 
 asio::awaitable<Result<std::unique_ptr<host::ByteStream>>> forward_stream(Node& node, NodeName target_node, api::ApiCall call) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cluster/authority/leave.h"
+#include "cluster/core/json_value.h"
 #include "cluster/plans/vm_plans.h"
 #include "daemon/node/node.h"
 #include "daemon/routes/api.h"
@@ -64,7 +65,7 @@ Json versioned(const OperationView& view) {
 asio::awaitable<std::optional<Json>> list_of(Node& node, NodeName other, api::ApiCall call) {
   call.query.clear();
   const auto there = co_await forward_json(node, std::move(other), std::move(call), look_there);
-  const Json answer = there.ok() ? there->value("body", Json::object()) : Json::object();
+  const Json answer = there.ok() ? value_in(*there, "body", Json::object()) : Json::object();
   if (!answer.contains("operations")) co_return std::nullopt;
   co_return answer.at("operations");
 }
@@ -116,7 +117,7 @@ class LocalLines final : public api::LineSource {
     if (!view.ok() || !may_show(node_, caller_, id_).ok()) co_return std::nullopt;
     seen_ = view->version;
     ended_ = view->final();
-    co_return versioned(*view).dump();
+    co_return canonical(versioned(*view));
   }
 
  private:
@@ -141,10 +142,10 @@ class RemoteLines final : public api::LineSource {
     call.caller = caller_;
     auto answer = co_await forward_json(node_, other_, std::move(call), std::chrono::hours(1));
     if (!answer.ok()) co_return std::nullopt;
-    const Json view = answer->value("body", Json::object());
-    seen_ = view.value("version", std::uint64_t{0});
-    ended_ = view.value("state", std::string()) != "running";
-    co_return view.dump();
+    const Json view = value_in(*answer, "body", Json::object());
+    seen_ = value_in(view, "version", std::uint64_t{0});
+    ended_ = value_in(view, "state", "") != "running";
+    co_return canonical(view);
   }
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "cluster/core/json_value.h"
 #include "cluster/model/pending_delete.h"
 #include "cluster/plans/orphan_plan.h"
 #include "daemon/node/node.h"
@@ -68,13 +69,13 @@ asio::awaitable<api::ApiReply> list_orphans(Node& node, api::ApiCall call) {
   if (peer && !call.forwarded) {
     const std::string name = peer->name.str();
     auto there = co_await forward_json(node, peer->name, std::move(call), PeerClient::patient);
-    const Json body = there.ok() ? there->value("body", Json::object()) : Json::object();
+    const Json body = there.ok() ? value_in(*there, "body", Json::object()) : Json::object();
     if (!body.contains("orphans")) {
       answer["silent"].push_back(name);
       for (Json& one : kept_by_silent(node, name)) answer["orphans"].push_back(std::move(one));
     }
     for (const char* key : {"orphans", "unsure"}) {
-      const Json more = body.value(key, Json::array());
+      const Json more = value_in(body, key, Json::array());
       for (const Json& one : more) answer[key].push_back(one);
     }
   }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "cluster/core/json_value.h"
 #include "cluster/model/vm_lock.h"
 #include "cluster/plans/attach_plan.h"
 #include "cluster/plans/resync_plan.h"
@@ -146,7 +147,7 @@ asio::awaitable<api::ApiReply> list_snapshots(Node& node, api::ApiCall call) {
   if (peer && !call.forwarded) {
     const std::string name = peer->name.str();
     auto there = co_await forward_json(node, peer->name, std::move(call), PeerClient::quick);
-    const Json answer = there.ok() ? there->value("body", Json::object()) : Json::object();
+    const Json answer = there.ok() ? value_in(*there, "body", Json::object()) : Json::object();
     if (answer.contains("snapshots")) {
       for (const Json& snapshot : answer.at("snapshots")) list.push_back(snapshot);
     } else {

@@ -3,6 +3,7 @@
 // contact (ADR 0014).
 #include <fmt/format.h>
 
+#include "cluster/core/json_value.h"
 #include "cluster/plans/verify_plan.h"
 #include "cluster/store/abilities.h"
 #include "daemon/node/node.h"
@@ -71,8 +72,8 @@ asio::awaitable<api::ApiReply> verify(Node& node, api::ApiCall call) {
     api::ApiCall sent = call;
     auto answer = co_await forward_json(node, *desk, std::move(sent), PeerClient::patient);
     if (answer.ok()) {
-      Json reply = answer->value("body", Json());
-      const int status = answer->value("status", 500);
+      Json reply = value_in(*answer, "body", Json());
+      const int status = value_in(*answer, "status", 500);
       co_return api::reply(std::move(reply), status);
     }
     // It never left: then this node says what can be said of each volume.

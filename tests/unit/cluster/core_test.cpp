@@ -4,6 +4,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "cluster/core/json.h"
+#include "cluster/core/json_value.h"
 #include "cluster/core/names.h"
 #include "cluster/core/sha256.h"
 #include "cluster/core/task_group.h"
@@ -49,6 +50,21 @@ TEST(StrictJson, NamesTheFieldThatIsWrong) {
   Fields strict(typo, "vm");
   strict.required<std::uint32_t>("cpus");
   EXPECT_EQ(strict.finish().error().code(), ErrorCode::unknown_field);
+}
+
+TEST(LenientJson, TakesWhatFitsAndNothingElse) {
+  const Json json = {{"text", "a"}, {"flag", true}, {"count", 300}, {"below", -1}, {"huge", 18446744073709551615u}, {"null", nullptr}, {"list", {1}}};
+  EXPECT_EQ(value_in(json, "text", ""), "a");
+  EXPECT_TRUE(value_in(json, "flag", false));
+  EXPECT_EQ(value_in(json, "count", 0), 300);
+  EXPECT_EQ(value_in(json, "huge", std::uint64_t{0}), 18446744073709551615u);
+  EXPECT_EQ(value_in(json, "below", std::int64_t{0}), -1);
+  EXPECT_EQ(value_in(json, "list", Json()), Json::array({1}));
+  for (const char* key : {"flag", "count", "null", "list", "absent"}) EXPECT_EQ(value_in(json, key, "other"), "other") << key;
+  for (const char* key : {"text", "null", "list", "absent", "huge"}) EXPECT_EQ(value_in(json, key, 7), 7) << key;
+  EXPECT_EQ(value_in(json, "below", std::uint64_t{7}), 7u);
+  EXPECT_TRUE(value_in(json, "text", true));
+  for (const Json& other : {Json(), Json(1), Json("x"), Json::array({json})}) EXPECT_EQ(value_in(other, "text", "none"), "none") << other;
 }
 
 TEST(WallTimes, AreOfACalendarOrSaidToBeNone) {

@@ -87,6 +87,8 @@ void LogMachine::message(host::NodeId sender, std::string_view bytes) {
   const std::size_t end = std::min(bytes.find('\n'), bytes.size());
   const auto header = parse_json(bytes.substr(0, end));
   if (!header.ok() || !header->is_object()) return;
+  // No field is one, and Json::value would make some number of it.
+  if (std::any_of(header->begin(), header->end(), [](const Json& field) { return field.is_number_float(); })) return;
   try {
     dispatch(sender, *header, bytes.substr(std::min(end + 1, bytes.size())));
   } catch (const Json::exception&) {

@@ -522,6 +522,30 @@ std::uint64_t seeds(std::uint64_t normally) {
   return wanted == nullptr ? normally : std::strtoull(wanted, nullptr, 10);
 }
 
+/// Not from a build that speaks the protocol: nothing is said about that build, and the next message is read.
+TEST(LogMachine, AMessageWithAFractionIsLeftOut) {
+  LogMachine a("A", LogImage());
+  const auto work_off = [&a] {
+    while (const auto output = a.take_output()) {
+      if (output->persist) a.persisted(success());
+    }
+  };
+  a.initialise(1, "first");
+  work_off();
+  a.propose(2, Change{"nodes", "nodes", {put_new(record("A", 1)), put_new(record("B", 2))}});
+  work_off();
+  a.members({1, 2}, "nonce-a");
+  work_off();
+  const std::string before = a.link_reason();
+  for (const char* fraction : {R"({"type":"hello","protocol":1e300,"format":1,"nonce":"x"})", R"({"type":"hello","protocol":1,"format":-1.5,"nonce":"x"})"}) {
+    a.message(2, fraction);
+    work_off();
+    EXPECT_EQ(a.link_reason(), before) << fraction;
+  }
+  a.message(2, R"({"type":"hello","protocol":7,"format":1,"nonce":"x"})");
+  EXPECT_NE(a.link_reason(), before);
+}
+
 TEST(LogMachineFuzz, EveryPromiseIsKeptThroughCrashesSplitsAndFullDisks) {
   int committed = 0, refused = 0, unknown = 0, crashes = 0, splits = 0, generations = 0, dropped = 0;
   const char* only = std::getenv("MCV_SEED");

@@ -111,18 +111,42 @@ std::string_view trimmed(std::string_view text) {
   return first == std::string_view::npos ? std::string_view() : text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
 }
 
-/// Less than TOML: sections, and one bare key with its value a line. The parser asserts on some of what it does not know ("[[[").
+bool is_end(std::string_view rest) {
+  rest = trimmed(rest);
+  return rest.empty() || rest.front() == '#';
+}
+
+/// Behind the quote that ends a text in `quote`s; npos where none does.
+std::size_t end_of_text(std::string_view value, char quote) {
+  for (std::size_t at = 1; at < value.size(); ++at) {
+    if (value[at] == quote) return at + 1;
+    if (value[at] == '\\' && quote == '"') ++at;
+  }
+  return std::string_view::npos;
+}
+
+/// A text in one line, or a word.
+bool is_value(std::string_view value) {
+  if (value.empty()) return false;
+  const bool quoted = value.front() == '"' || value.front() == '\'';
+  const std::size_t end = quoted ? end_of_text(value, value.front()) : std::min(value.find_first_of(" \t#"), value.size());
+  if (end == std::string_view::npos) return false;
+  constexpr std::string_view word = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+.:";
+  return is_end(value.substr(end)) && (quoted || value.substr(0, end).find_first_not_of(word) == std::string_view::npos);
+}
+
+/// Less than TOML: sections, and one bare key with its value a line. The parser asserts on some of what it does not know ("[[["), and
+/// goes where its authors thought nobody could on some characters outside of texts ("a=É").
 bool is_line(std::string_view line) {
   if (line.empty() || line.front() == '#') return true;
   if (line.front() == '[') {
     const std::size_t end = line.find(']');
     const std::string_view rest = end == std::string_view::npos ? "?" : trimmed(line.substr(end + 1));
-    return is_bare(trimmed(line.substr(1, std::min(end, line.size()) - 1))) && (rest.empty() || rest.front() == '#');
+    return is_bare(trimmed(line.substr(1, std::min(end, line.size()) - 1))) && is_end(rest);
   }
   const std::size_t equals = line.find('=');
   if (equals == std::string_view::npos || !is_bare(trimmed(line.substr(0, equals)))) return false;
-  const std::string_view value = trimmed(line.substr(equals + 1));
-  return !value.empty() && value.find_first_of("[{") != 0 && !value.starts_with("\"\"\"") && !value.starts_with("'''");
+  return is_value(trimmed(line.substr(equals + 1)));
 }
 
 Status check_lines(std::string_view text, const std::string& file) {

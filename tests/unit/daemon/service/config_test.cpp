@@ -59,12 +59,14 @@ TEST(DaemonConfigTest, ReadsValues) {
 }
 
 TEST(DaemonConfigTest, WhatTomlKnowsBeyondSectionsAndKeysIsRefusedByItsLine) {
-  for (const char* line : {"[[[daemon]", "[[daemon]]", "[daemon", "a.b = 1", "clients = [1]", "clients = {a = 1}", "state_directory = \"\"\"", "clients", "= 1"}) {
+  for (const char* line : {"[[[daemon]", "[[daemon]]", "[daemon", "a.b = 1", "clients = [1]", "clients = {a = 1}", "state_directory = \"\"\"", "clients", "= 1", "clients = \xc3\x89", "clients = 1\xc3\x89", "clients = 1 2", "socket = \"/a\" b", "socket = \"/a",
+                           "socket = \"/a\\\""}) {
     const auto config = parse_daemon_config(std::string("# first\n") + line + "\n", "mcvd.toml");
     ASSERT_FALSE(config.ok()) << line;
     EXPECT_NE(config.error().message().find("mcvd.toml:2"), std::string::npos) << config.error().message();
   }
   EXPECT_TRUE(parse_daemon_config(" [daemon] # here\r\n\tclients = 16 # of them\r\n", "mcvd.toml").ok());
+  EXPECT_EQ(parse_daemon_config("[daemon]\nsocket = '/\xc3\x89#' # \xc3\x89\n", "mcvd.toml")->socket, "/\xc3\x89#");
   EXPECT_FALSE(parse_daemon_config(std::string(70'000, '#'), "mcvd.toml").ok());
 }
 

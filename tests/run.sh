@@ -133,7 +133,8 @@ fuzz() {
         for file in $(MCV_FUZZ_RECORDED=$target build-fuzz/tests/fuzz/mcv_fuzz); do
             cp "tests/data/$file" "build-fuzz/corpus/$target/recorded-$(basename "$file")"
         done
-        MCV_FUZZ_TARGET=$target build-fuzz/tests/fuzz/mcv_fuzz -max_total_time="${MCV_FUZZ_SECONDS:-60}" -timeout=10 -rss_limit_mb=2048 -max_len=65536 \
+        UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 MCV_FUZZ_TARGET=$target \
+            build-fuzz/tests/fuzz/mcv_fuzz -max_total_time="${MCV_FUZZ_SECONDS:-60}" -timeout=10 -rss_limit_mb=2048 -max_len=65536 \
             -print_final_stats=1 -artifact_prefix="build-fuzz/findings/$target-" "build-fuzz/corpus/$target" ${seeds:+"$seeds"} 2>"build-fuzz/$target.log" ||
             { tail -30 "build-fuzz/$target.log"; return 1; }
         grep -E 'number_of_executed_units|new_units_added|peak_rss' "build-fuzz/$target.log"

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is typed, and what mcvd's answers may hold before they reach a terminal.
+#include <algorithm>
+
 #include "cli/arguments.h"
+#include "cli/client.h"
+#include "cli/commands/ages.h"
+#include "cli/commands/views.h"
+#include "cli/join/remote_connect_string.h"
+#include "cli/render/progress.h"
 #include "cli/render/text.h"
+#include "cli/suggest.h"
 #include "targets.h"
 
 namespace mcv::fuzz {
@@ -24,6 +32,10 @@ void numbers(std::string_view text) {
   const auto count = cli::parse_count("--cpus", text, 256);
   if (count.ok()) must(*count >= 1 && *count <= 256, "a count is within its bounds");
   static_cast<void>(cli::parse_address(text));
+  const auto age = cli::commands::parse_age("--since", text);
+  if (age.ok()) must(*age >= 3600, "an age is an hour at least");
+  const std::string near = cli::nearest(text, {"vm1", "vm2", "storage"});
+  must(near.empty() || near == "vm1" || near == "vm2" || near == "storage", "only what is there is suggested");
 }
 
 void terminal_text(std::string_view text) {
@@ -31,8 +43,45 @@ void terminal_text(std::string_view text) {
   for (const char byte : shown) must(static_cast<unsigned char>(byte) >= 0x20 && byte != 0x7F, "nothing that steers a terminal gets through");
 }
 
+void must_be_printable(const std::string& shown) {
+  for (const char byte : shown) must(static_cast<unsigned char>(byte) >= 0x20 && byte != 0x7F, "nothing that steers a terminal gets through");
+}
+
+/// What mcvd answers hvctl, each document by every reader: only text goes to the terminal.
+void api_answers(std::string_view text) {
+  const auto json = parse_json(text);
+  if (!json.ok()) return;
+  const Error error = cli::error_from_problem(*json, 500);
+  must(parse_json(canonical(cli::problem_of(error))).ok(), "a problem can be told as JSON");
+  for (const std::string& line : cli::step_lines(Json(), *json, false, false)) must_be_printable(line);
+  const std::string bar = cli::bar_line(*json, 60, std::chrono::seconds(10), 1.0);
+  must_be_printable(bar);
+  must(cli::width_of(bar) <= 60, "a bar is within its line");
+  must_be_printable(cli::commands::verdict_cell(*json).text);
+  must_be_printable(cli::commands::verified_cell(*json).text);
+  must_be_printable(cli::commands::status_text(*json));
+  must_be_printable(cli::commands::hold_words(*json));
+  must_be_printable(cli::commands::joined(*json));
+  must_be_printable(cli::commands::since_text(*json));
+}
+
+/// What the login shell of a node to be added prints; the first byte is its exit code.
+void remote_answers(std::string_view text) {
+  if (text.empty()) return;
+  cli::RemoteResult result;
+  result.exit_code = static_cast<unsigned char>(text.front());
+  text.remove_prefix(1);
+  result.out = text.substr(0, text.size() / 2);
+  result.err = text.substr(text.size() / 2);
+  for (const cli::RemoteResult& one : {result, cli::RemoteResult{0, std::string(text), ""}, cli::RemoteResult{1, "", std::string(text)}}) {
+    static_cast<void>(cli::sudo_asks(cli::Privilege::sudo, one));
+    const auto connect_string = cli::connect_string_of(cli::Privilege::sudo, "10.0.0.2", one);
+    if (connect_string.ok()) must_be_printable(*connect_string);
+  }
+}
+
 }  // namespace
 
-std::vector<Target> cli_targets() { return {{"command-line", command_line, {}}, {"numbers", numbers, {}}, {"terminal-text", terminal_text, {}}}; }
+std::vector<Target> cli_targets() { return {{"command-line", command_line, {}}, {"numbers", numbers, {}}, {"terminal-text", terminal_text, {}}, {"api-answers", api_answers, {}}, {"remote-answers", remote_answers, {}}}; }
 
 }  // namespace mcv::fuzz

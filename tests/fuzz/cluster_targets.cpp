@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON, sizes, names, the connect string, the configuration's records, and what corosync delivers.
-#include <deque>
-
+// JSON, sizes, names, the connect string and the configuration's records.
 #include "cluster/core/json.h"
 #include "cluster/core/names.h"
 #include "cluster/core/units.h"
 #include "cluster/membership/ring_members.h"
+#include "cluster/model/access_records.h"
 #include "cluster/model/cluster_state.h"
 #include "cluster/model/io_hold.h"
 #include "cluster/model/records.h"
 #include "cluster/model/verify_policy.h"
 #include "cluster/peer/connect_string.h"
-#include "cluster/store/log_machine.h"
 #include "targets.h"
 
 namespace mcv::fuzz {
@@ -39,6 +37,9 @@ void names(std::string_view text) {
   static_cast<void>(VolumeName::parse(text));
   static_cast<void>(PoolName::parse(text));
   static_cast<void>(NetworkName::parse(text));
+  static_cast<void>(GroupName::parse(text));
+  const auto user = UserName::parse(text);
+  if (user.ok()) must(user->str().front() != '-' && user->str().find_first_of(": \n/") == std::string::npos, "a user's name is a field of a line and no option");
 }
 
 void connect_string(std::string_view text) {
@@ -62,6 +63,9 @@ void records(std::string_view text) {
   one_record<NetworkRecord>(*value);
   one_record<VolumeRecord>(*value);
   one_record<VmRecord>(*value);
+  one_record<UserRecord>(*value);
+  one_record<GroupRecord>(*value);
+  one_record<GrantRecord>(*value);
 }
 
 void changes(std::string_view text) {
@@ -69,37 +73,6 @@ void changes(std::string_view text) {
   if (!change.ok()) return;
   ClusterState state;
   if (state.apply(*change, 1).ok()) must(state.hash() == state.hash(), "a state has one hash");
-}
-
-/// A node of two, to which the other one says this; the bytes 0x1e are between messages. What it says itself it hears too, as from
-/// corosync.
-void group_messages(std::string_view text) {
-  LogMachine machine("A", LogImage{});
-  const auto drain = [&machine] {
-    std::deque<std::string> own;
-    for (int turns = 0; turns < 10'000; ++turns) {
-      auto output = machine.take_output();
-      if (!output && own.empty()) return;
-      if (!output) {
-        machine.message(1, own.front());
-        own.pop_front();
-        continue;
-      }
-      for (std::string& message : output->messages) own.push_back(std::move(message));
-      if (output->persist) machine.persisted(success());
-    }
-    must(false, "a message is worked off");
-  };
-  machine.initialise(1, "5f0c3d70-0000-4000-8000-000000000001");
-  drain();
-  machine.members({1, 2}, "nonce-a");
-  drain();
-  while (!text.empty()) {
-    const std::size_t end = text.find('\x1e');
-    machine.message(2, text.substr(0, end));
-    drain();
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  }
 }
 
 void ring_members(std::string_view text) {
@@ -123,7 +96,6 @@ std::vector<Target> cluster_targets() {
       {"connect-string", connect_string, {}},
       {"records", records, {}},
       {"changes", changes, {}},
-      {"group-messages", group_messages, {}},
       {"ring-members", ring_members, {}},
       {"io-hold", io_hold, {}},
       {"calendar", calendar, {}},

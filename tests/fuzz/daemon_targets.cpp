@@ -10,6 +10,7 @@
 #include "daemon/api/target.h"
 #include "daemon/config.h"
 #include "daemon/host/http_wire.h"
+#include "daemon/node/accounts.h"
 #include "daemon/node/observer.h"
 #include "net/links.h"
 #include "targets.h"
@@ -105,6 +106,11 @@ void machine(std::string_view text) {
   static_cast<void>(parse_cpuinfo(text));
 }
 
+void accounts(std::string_view text) {
+  const auto account = account_in(std::string(text));
+  if (account) must(!account->name.empty() && account->name.find(':') == std::string::npos, "an account has a name");
+}
+
 void ip_addresses(std::string_view text) {
   const auto links = net::parse_links(text);
   if (!links.ok()) return;
@@ -121,6 +127,7 @@ std::vector<Target> daemon_targets() {
       {"problems", problems, {}},
       {"config-file", config_file, {}},
       {"machine", machine, {}},
+      {"accounts", accounts, {}},
       {"ip-addresses", ip_addresses, {"ip/address_details.json"}},
   };
 }

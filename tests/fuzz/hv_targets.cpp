@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a VMM says: a guest that broke out of its devices owns that process.
+#include <algorithm>
+
 #include "hv/cloud_hypervisor/protocol.h"
 #include "hv/console.h"
 #include "hv/qemu/qmp_message.h"
@@ -43,7 +45,26 @@ void run_records(std::string_view text) {
   must(again.ok() && *again == *record, "a run's record is written as it was read");
 }
 
+/// A guest prints without end, and viewers come at any time.
+void console(std::string_view text) {
+  hv::ConsoleRing ring(64);
+  std::uint64_t printed = 0;
+  std::uint64_t viewer = 0;
+  while (!text.empty()) {
+    const std::size_t piece = std::min<std::size_t>(text.size(), 1 + static_cast<unsigned char>(text.front()));
+    ring.push(text.substr(0, piece));
+    printed += piece;
+    must(ring.end() == printed && ring.begin() <= printed, "bytes are counted");
+    const hv::ConsoleRing::Piece seen = ring.read(viewer, piece % 50);
+    must(seen.next == viewer + seen.skipped + seen.bytes.size(), "a viewer goes on where it stopped");
+    viewer = seen.next;
+    must(hv::missed_output(text, viewer).size() <= text.size() && ring.before_end(viewer) <= printed, "a place is in the stream");
+    text.remove_prefix(piece);
+  }
+}
+
 void unit_facts(std::string_view text) {
+  must(hv::vm_of_unit(text).size() <= text.size(), "a VM's name is in its unit's");
   const auto facts = hv::parse_unit_facts(text);
   if (facts.ok()) static_cast<void>(hv::how_it_ended(*facts));
 }
@@ -58,6 +79,7 @@ std::vector<Target> hv_targets() {
       {"vmm-words", vmm_words, {}},
       {"run-records", run_records, {}},
       {"unit-facts", unit_facts, {}},
+      {"console", console, {}},
   };
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bodies of the API, each by every reader: a request that was meant for one route comes to another one.
 #include "cluster/core/json.h"
+#include "cluster/requests/access_requests.h"
 #include "cluster/requests/requests.h"
 #include "targets.h"
 
@@ -18,9 +19,13 @@ void bodies(std::string_view text) {
   if (!body.ok()) return;
   read(requests::create_vm, *body);
   read(requests::update_vm, *body);
+  read(requests::start_vm, *body);
+  read(requests::stop_vm, *body);
   read(requests::migrate_vm, *body);
   read(requests::verify, *body);
   read(requests::resync_vm, *body);
+  read(requests::storage_type, *body);
+  read(requests::attach_disks, *body);
   read(requests::create_network, *body);
   read(requests::create_pool, *body);
   read(requests::set_addresses, *body);
@@ -31,6 +36,10 @@ void bodies(std::string_view text) {
   read(requests::accept_copy, *body);
   read(requests::choose_history, *body);
   read(requests::remove_node, *body);
+  read(requests::add_user, *body);
+  read(requests::create_group, *body);
+  read(requests::add_member, *body);
+  read(requests::grant, *body);
 }
 
 void addresses(std::string_view text) {

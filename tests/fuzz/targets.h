@@ -17,6 +17,7 @@ struct Target {
 
 /// By module; `all_targets` is every one of them.
 std::vector<Target> cluster_targets();
+std::vector<Target> group_targets();
 std::vector<Target> request_targets();
 std::vector<Target> storage_targets();
 std::vector<Target> hv_targets();

@@ -10,6 +10,7 @@
 #include <map>
 #include <string_view>
 
+#include "cluster/core/utf8.h"
 #include "cluster/model/ports.h"
 #include "daemon/host/file_calls.h"
 
@@ -116,11 +117,13 @@ bool is_end(std::string_view rest) {
   return rest.empty() || rest.front() == '#';
 }
 
-/// Behind the quote that ends a text in `quote`s; npos where none does.
+/// Behind the quote that ends a text in `quote`s; npos where none does. Of escapes those of quotes and backslashes: nothing else is
+/// needed in a path or a word.
 std::size_t end_of_text(std::string_view value, char quote) {
   for (std::size_t at = 1; at < value.size(); ++at) {
     if (value[at] == quote) return at + 1;
-    if (value[at] == '\\' && quote == '"') ++at;
+    if (value[at] != '\\' || quote != '"') continue;
+    if (++at == value.size() || (value[at] != '"' && value[at] != '\\')) return std::string_view::npos;
   }
   return std::string_view::npos;
 }
@@ -133,6 +136,13 @@ bool is_value(std::string_view value) {
   if (end == std::string_view::npos) return false;
   constexpr std::string_view word = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+.:";
   return is_end(value.substr(end)) && (quoted || value.substr(0, end).find_first_not_of(word) == std::string_view::npos);
+}
+
+/// UTF-8, and a carriage return only before the end of the line.
+bool is_text(std::string_view line) {
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  const auto steers = [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; };
+  return std::none_of(line.begin(), line.end(), steers) && valid_utf8(line) == line;
 }
 
 /// Less than TOML: sections, and one bare key with its value a line. The parser asserts on some of what it does not know ("[[["), and
@@ -155,7 +165,7 @@ Status check_lines(std::string_view text, const std::string& file) {
   while (!text.empty()) {
     ++number;
     const std::size_t end = text.find('\n');
-    if (!is_line(trimmed(text.substr(0, end)))) {
+    if (!is_text(text.substr(0, end)) || !is_line(trimmed(text.substr(0, end)))) {
       return Error(ErrorCode::bad_request, fmt::format("{}:{}: is a [section], a key = value, or a comment", file, number)).with_next("man mcvd.toml");
     }
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);

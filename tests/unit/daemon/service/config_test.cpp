@@ -60,7 +60,7 @@ TEST(DaemonConfigTest, ReadsValues) {
 
 TEST(DaemonConfigTest, WhatTomlKnowsBeyondSectionsAndKeysIsRefusedByItsLine) {
   for (const char* line : {"[[[daemon]", "[[daemon]]", "[daemon", "a.b = 1", "clients = [1]", "clients = {a = 1}", "state_directory = \"\"\"", "clients", "= 1", "clients = \xc3\x89", "clients = 1\xc3\x89", "clients = 1 2", "socket = \"/a\" b", "socket = \"/a",
-                           "socket = \"/a\\\""}) {
+                           "socket = \"/a\\\"", "[\rdaemon]", "socket = \"/a\x01\"", "socket = \"/a\xff\"", "socket = \"/\\u0061\""}) {
     const auto config = parse_daemon_config(std::string("# first\n") + line + "\n", "mcvd.toml");
     ASSERT_FALSE(config.ok()) << line;
     EXPECT_NE(config.error().message().find("mcvd.toml:2"), std::string::npos) << config.error().message();

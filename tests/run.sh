@@ -62,6 +62,8 @@ unit() {
 sanitizers() {
     build asan unit_tests
     python3 tests/lint/compile_db.py build-asan | sed 's/^/tidy looks at /'
+    # Undefined behaviour that is only printed is seen by nobody.
+    export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
     ctest --test-dir build-asan --output-on-failure -j "$jobs" -L '^(unit|sim|lint|tidy)$'
 }
 tsan() {

@@ -21,7 +21,6 @@ from running_pair import RunningPair  # noqa: E402
 
 BLOCK = 30000  # of 4 KiB, where the guest does not write
 REWRITTEN = 40000
-TIMER = "/etc/systemd/system/mcv-verify.timer.d"
 
 
 def other(node):
@@ -311,19 +310,20 @@ class Verify(RunningPair):
         self.job.hvctl("A", "cluster", "update", "--verify-age", "off")
 
     def test_b_the_timers_of_both_nodes_make_one_run(self):
+        """As set by the command, on one node; it ends with the setting."""
         self.slowly()
         before = self.operations_of_timers()
-        for node in ("A", "B"):
-            self.lab.run(node, f"mkdir -p {TIMER}")
-            self.lab.write(node, f"{TIMER}/often.conf", "[Timer]\nOnCalendar=\nOnCalendar=*-*-* *:*:00\n")
-            self.lab.run(node, "systemctl daemon-reload && systemctl reset-failed mcv-verify.service 2>/dev/null; systemctl start mcv-verify.timer")
+        self.refused("A", "bad-request", "cluster", "update", "--verify-calendar", "every now and then")
+        self.job.hvctl("A", "cluster", "update", "--verify-calendar", "*-*-* *:*:00")
         try:
+            for node in ("A", "B"):
+                self.lab.expect(node, "systemctl show -p TimersCalendar --value mcv-verify.timer; systemctl is-active mcv-verify.timer", lambda text: "*:*:00" in text and "\nactive" in text, 120, f"the timer of {node} follows")
             for node in ("A", "B"):
                 self.lab.expect(node, "systemctl show -p ActiveState --value mcv-verify.service", lambda text: "activating" in text, 180, f"the timer of {node} has fired")
         finally:
-            for node in ("A", "B"):
-                self.lab.run(node, f"systemctl stop mcv-verify.timer; rm -r {TIMER}; systemctl daemon-reload")
+            self.job.hvctl("B", "cluster", "update", "--verify-calendar", "off")
         for node in ("A", "B"):
+            self.lab.expect(node, "systemctl is-active mcv-verify.timer", lambda text: text.strip() == "inactive", 120, f"the timer of {node} is off")
             self.lab.expect(node, "systemctl show -p ActiveState --value mcv-verify.service", lambda text: "inactive" in text, 900, f"the verify of {node} has ended")
             self.assertEqual("success", self.lab.text(node, "systemctl show -p Result --value mcv-verify.service"))
         self.fast_again()

@@ -162,7 +162,7 @@ Status check_no_remains(const ClusterState& state, const std::vector<VolumeRecor
     if (!is_taken) continue;
     return Error(ErrorCode::in_use, fmt::format("{} still has a copy of the {} that was deleted while it was away", pending.node.str(), pending.volume.name.str()))
         .with_safe("nothing was changed")
-        .with_next(fmt::format("bring {} back: it removes that copy by itself; hvctl storage list-orphans shows it. Or use another name", pending.node.str()));
+        .with_next(fmt::format("hvctl storage list-orphans, which says why; {} removes it by itself when it is back, unless it was written to apart. Or use another name", pending.node.str()));
   }
   return success();
 }

@@ -99,7 +99,7 @@ asio::awaitable<api::ApiReply> delete_orphan(Node& node, api::ApiCall call) {
     co_return Error(ErrorCode::not_found, fmt::format("nothing on {} is called {} and belongs to nothing", where.str(), name)).with_safe("nothing was removed").with_next("hvctl storage list-orphans");
   }
   MCV_CO_CHECK(drbd::may_remove(*orphan));
-  Result<Plan> plan = plans::delete_orphan(node.self(), name, orphan->made_by, orphan->parts);
+  Result<Plan> plan = plans::delete_orphan(node.shared.current(), node.self(), name, orphan->made_by, orphan->parts);
   co_return co_await run_plan(node, std::move(call), std::move(plan));
 }
 

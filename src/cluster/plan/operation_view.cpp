@@ -25,6 +25,8 @@ OperationView view_of(const OperationState& state) {
   if (const auto* finished = std::get_if<move::Finished>(&next)) view.outcome = finished->outcome;
   if (state.undoing() && !view.outcome) view.progress = "undoing";
   view.error = state.error();
+  view.superseded = state.superseded();
+  if (view.superseded && view.error) view.error = Error(*view.error).with_next("nothing has to be done with it: a later operation took its object");
   return view;
 }
 

@@ -32,7 +32,11 @@ struct OperationView {
   std::optional<Error> error;
   std::uint64_t version = 0;       ///< of this process: grows with each change
 
+  bool superseded = false;         ///< failed, and a later operation took its objects: nobody goes on with it any more
+
   bool final() const { return outcome.has_value(); }
+  /// What it made may still be finished or undone by it.
+  bool may_go_on() const { return !final() || (outcome == OperationOutcome::failed && !superseded); }
   Json to_json() const;
 };
 

@@ -143,7 +143,7 @@ asio::awaitable<Result<Json>> serve_state(Node& node, host::KeyFingerprint calle
   InviterSays says = InviterSays::nothing;
   const auto is_caller = [&](const NodeRecord& record) { return record.name != node.self() && record.fingerprint == caller; };
   const auto may_go_on = [](const OperationView& view) {
-    return view.kind == plans::join_kind && (!view.outcome || *view.outcome == OperationOutcome::failed);
+    return view.kind == plans::join_kind && view.may_go_on();
   };
   if (std::ranges::any_of(node.shared.current().nodes(), is_caller)) says = InviterSays::member;
   else if (!node.has_resumed()) says = InviterSays::silent;

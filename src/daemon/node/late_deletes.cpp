@@ -61,7 +61,7 @@ asio::awaitable<void> LateDeletes::look() {
     if (const auto tried = tried_.find(one.volume.name); tried != tried_.end()) {
       const auto view = node_.operations.get(tried->second);
       // One that waits for a person is not tried beside it.
-      if (view.ok() && (!view->final() || view->outcome == OperationOutcome::failed)) continue;
+      if (view.ok() && view->may_go_on()) continue;
       // Nor is one that is kept: no time makes it the copy that was deleted.
       const bool is_kept = view.ok() && view->error && view->error->code() == ErrorCode::not_up_to_date;
       bool is_still_kept = false;

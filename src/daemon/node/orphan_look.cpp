@@ -63,8 +63,7 @@ std::string unsettled(const Node& node) {
 Json unfinished_operations(const Node& node) {
   Json list = Json::array();
   for (const OperationView& view : node.operations.list()) {
-    const bool waits_for_a_person = view.outcome == OperationOutcome::failed;
-    if (!view.final() || waits_for_a_person) list.push_back({{"id", view.id.str()}, {"kind", view.kind}, {"object", view.object}});
+    if (view.may_go_on()) list.push_back({{"id", view.id.str()}, {"kind", view.kind}, {"object", view.object}});
   }
   return list;
 }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "cluster/plan/operation_view.h"
 #include "world/plan_sim.h"
 
 namespace mcv {
@@ -129,6 +130,16 @@ TEST(OperationState, ASupersededOneCannotBeRetried) {
   OperationState state = state_after({started(0), JournalEntry::failed(0, refused(), true), JournalEntry::with_error(EntryKind::stuck, 0, refused()),
                                       JournalEntry::of(EntryKind::superseded)});
   EXPECT_FALSE(state.apply(JournalEntry::of(EntryKind::retry_requested)).ok());
+  const OperationView view = view_of(state);
+  EXPECT_EQ(view.outcome, OperationOutcome::failed);
+  EXPECT_FALSE(view.may_go_on()) << "nothing is left to it";
+  EXPECT_EQ(view.error->next(), "nothing has to be done with it: a later operation took its object");
+}
+
+TEST(OperationState, AFailedOneMayGoOnAndOneThatEndedMayNot) {
+  EXPECT_TRUE(view_of(state_after({started(0)})).may_go_on());
+  EXPECT_TRUE(view_of(state_after({started(0), JournalEntry::failed(0, refused(), true), JournalEntry::with_error(EntryKind::stuck, 0, refused())})).may_go_on()) << "when a person says so";
+  EXPECT_FALSE(view_of(state_after({started(0), done(0), started(1), done(1), started(2), done(2)})).may_go_on());
 }
 
 }  // namespace

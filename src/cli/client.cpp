@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "cli/interrupts.h"
+#include "cluster/core/json_list.h"
 
 namespace mcv::cli {
 namespace {
@@ -16,6 +17,8 @@ using boost::system::error_code;
 
 constexpr std::size_t reply_limit = 64U << 20;
 constexpr std::size_t line_limit = 4U << 20;
+/// Beast reads into what a buffer has room for, and 512 bytes at a time into one that has none.
+constexpr std::size_t read_size = 64U << 10;
 constexpr const char* problem_type = "application/problem+json";
 
 http::request<http::string_body> make_request(const std::string& method, const std::string& target, const std::optional<Json>& body) {
@@ -60,9 +63,9 @@ std::string raw_text_at(const Json& object, const char* key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-Result<Json> read_body(const http::response<http::string_body>& response) {
-  if (response.body().empty()) return Json::object();
-  Result<Json> body = parse_json(response.body());
+Result<Json> read_body(std::string_view text) {
+  if (text.empty()) return Json::object();
+  Result<Json> body = parse_json(text);
   if (!body.ok()) return bad_reply(body.error().message());
   return body;
 }
@@ -92,11 +95,11 @@ void Client::trace(const std::string& line) const {
   if (trace_ != nullptr) *trace_ << line << '\n' << std::flush;
 }
 
-Result<Reply> Client::request(const std::string& method, const std::string& target, const std::optional<Json>& body, std::optional<std::chrono::milliseconds> deadline) {
+Result<Answer> Client::exchange(const std::string& method, const std::string& target, const std::optional<Json>& body, std::chrono::milliseconds deadline) {
   const bool changes = method != "GET";
   trace(fmt::format("> {} {}{}", method, target, body && !body->contains("connect_string") ? " " + canonical(*body) : ""));
   MCV_TRY(UnixStream stream, UnixStream::connect(socket_path_));
-  stream.set_timeout(deadline.value_or(changes ? patience_.change : patience_.read));
+  stream.set_timeout(deadline);
   auto request = make_request(method, target, body);
   request.set(http::field::connection, "close");
   error_code error;
@@ -105,15 +108,32 @@ Result<Reply> Client::request(const std::string& method, const std::string& targ
   const bool write_broke = error && error != boost::asio::error::timed_out && error != boost::asio::error::interrupted;
   if (error && !write_broke) return transport_error(error, changes, true);
   boost::beast::flat_buffer buffer;
+  buffer.reserve(read_size);
   http::response_parser<http::string_body> parser;
   parser.body_limit(reply_limit);
   http::read(stream, buffer, parser, error);
   if (error) return transport_error(error, changes, !write_broke);
-  const int status = static_cast<int>(parser.get().result_int());
-  trace(fmt::format("< {}", status));
-  MCV_TRY(Json json, read_body(parser.get()));
-  if (status < 200 || status > 299) return error_from_problem(json, status);
-  return Reply{status, std::move(json)};
+  Answer answer{static_cast<int>(parser.get().result_int()), std::move(parser.get().body())};
+  trace(fmt::format("< {}", answer.status));
+  return answer;
+}
+
+Result<Reply> Client::request(const std::string& method, const std::string& target, const std::optional<Json>& body, std::optional<std::chrono::milliseconds> deadline) {
+  MCV_TRY(const Answer answer, exchange(method, target, body, deadline.value_or(method == "GET" ? patience_.read : patience_.change)));
+  MCV_TRY(Json json, read_body(answer.text));
+  if (!answer.is_success()) return error_from_problem(json, answer.status);
+  return Reply{answer.status, std::move(json)};
+}
+
+Result<Json> Client::list(const std::string& target, std::string_view key, const std::function<void(const Json&)>& take) {
+  MCV_TRY(const Answer answer, exchange("GET", target, std::nullopt, patience_.read));
+  if (!answer.is_success()) {
+    MCV_TRY(const Json json, read_body(answer.text));
+    return error_from_problem(json, answer.status);
+  }
+  Result<Json> rest = parse_json_list(answer.text, key, take);
+  if (!rest.ok()) return bad_reply(rest.error().message());
+  return rest;
 }
 
 Result<std::optional<Json>> Client::follow_once(const std::string& operation_id, const std::function<void(const Json&)>& on_view, bool& heard) {
@@ -203,7 +223,7 @@ Result<RawStream> Client::upgrade(const std::string& target, const std::string& 
   }
   http::read(stream, buffer, parser, error);
   if (error) return transport_error(error, false, false);
-  MCV_TRY(const Json json, read_body(parser.get()));
+  MCV_TRY(const Json json, read_body(parser.get().body()));
   return error_from_problem(json, static_cast<int>(parser.get().result_int()));
 }
 

@@ -36,6 +36,14 @@ struct Patience {
   std::chrono::milliseconds change = std::chrono::seconds(180);
 };
 
+/// As it came.
+struct Answer {
+  int status = 0;
+  std::string text;
+
+  bool is_success() const { return status >= 200 && status <= 299; }
+};
+
 class Client {
  public:
   /// `trace` shows each request; nullptr for none. It must outlive the client.
@@ -45,6 +53,9 @@ class Client {
   Result<Reply> request(const std::string& method, const std::string& target, const std::optional<Json>& body = std::nullopt,
                         std::optional<std::chrono::milliseconds> deadline = std::nullopt);
 
+  /// A GET whose answer is one long list: `take` is given each item of the member `key`, what is returned is the rest of the answer.
+  Result<Json> list(const std::string& target, std::string_view key, const std::function<void(const Json&)>& take);
+
   /// Calls `on_view` with each state of the operation until a final one, which is returned. Reconnects when mcvd restarts,
   /// and gives up `patience` after it was last heard (connection_lost). Ctrl-C under an InterruptGuard: cancelled.
   Result<Json> follow(const std::string& operation_id, const std::function<void(const Json&)>& on_view,
@@ -53,6 +64,7 @@ class Client {
   Result<RawStream> upgrade(const std::string& target, const std::string& protocol);
 
  private:
+  Result<Answer> exchange(const std::string& method, const std::string& target, const std::optional<Json>& body, std::chrono::milliseconds deadline);
   Result<std::optional<Json>> follow_once(const std::string& operation_id, const std::function<void(const Json&)>& on_view, bool& heard);
   void trace(const std::string& line) const;
 

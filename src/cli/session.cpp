@@ -109,6 +109,12 @@ Result<Json> Session::get(std::string_view path, const std::vector<std::string>&
   return std::move(reply.body);
 }
 
+Result<Json> Session::list(std::string_view path, std::string_view query, std::string_view key, const std::function<void(const Json&)>& take) {
+  MCV_TRY(std::string where, target("GET", path, {}));
+  if (!query.empty()) where += fmt::format("?{}", query);
+  return client_.list(where, key, take);
+}
+
 Result<Outcome> Session::submit(std::string_view method, std::string_view path, const std::vector<std::string>& names, const std::optional<Json>& body) {
   MCV_TRY(std::string where, target(method, path, names));
   if (globals_.dry_run) where += "?dry_run=true";

@@ -47,6 +47,8 @@ class Session {
 
   /// `path` is a route of the command's table entry; `names` fill its {braces} in order.
   Result<Json> get(std::string_view path, const std::vector<std::string>& names = {}, std::string_view query = {});
+  /// As Client::list.
+  Result<Json> list(std::string_view path, std::string_view query, std::string_view key, const std::function<void(const Json&)>& take);
   /// Sends a change; long work is not followed yet (Kind::started).
   Result<Outcome> submit(std::string_view method, std::string_view path, const std::vector<std::string>& names = {}, const std::optional<Json>& body = std::nullopt);
   /// Follows a started outcome unless --no-wait.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // JSON, sizes, names, the connect string and the configuration's records.
-#include "cluster/core/json.h"
+#include "cluster/core/json_list.h"
 #include "cluster/core/names.h"
 #include "cluster/core/units.h"
 #include "cluster/membership/ring_members.h"
@@ -17,6 +17,8 @@ namespace {
 
 void json(std::string_view text) {
   const auto parsed = parse_json(text);
+  std::size_t items = 0;
+  must(parse_json_list(text, "vms", [&items](const Json&) { ++items; }).ok() == parsed.ok(), "a list item by item is refused as the whole of it is");
   if (!parsed.ok()) return;
   const std::string written = canonical(*parsed);
   const auto again = parse_json(written);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "cli/commands/commands.h"
@@ -44,24 +45,53 @@ Cell notes_of(const Json& vm) {
   return {text, Tone::warning};
 }
 
+/// Cell by cell: a braced list of them would be copied.
+std::vector<Cell> row_of(const Json& vm) {
+  std::vector<Cell> row;
+  row.reserve(8);
+  row.emplace_back(text_at(vm, "name"));
+  const std::string state = text_at(vm, "state");
+  row.emplace_back(state, tone_of(state));
+  row.emplace_back(or_dash(text_at(vm, "owner")));
+  row.emplace_back(std::to_string(number_at(vm, "cpus")));
+  row.emplace_back(size_text(number_at(vm, "memory")));
+  row.emplace_back(disks_of(vm));
+  row.emplace_back(networks_of(vm));
+  row.push_back(notes_of(vm));
+  return row;
+}
+
+bool is_unknown(const Json& vm) { return text_at(vm, "state") == "unknown"; }
+
+int exit_code(bool partial) { return partial ? exit_partial : 0; }
+
+/// For programs, which get all there is.
+Result<int> print_whole(Session& session) {
+  MCV_TRY(const Json answer, session.get("/v1/vms"));
+  session.print(answer);
+  const Json& vms = list_at(answer, "vms");
+  return exit_code(std::any_of(vms.begin(), vms.end(), is_unknown));
+}
+
+/// What a table shows is a tenth of that.
 Result<int> run_vm_list(Session& session, const Arguments&) {
-  // The whole of it is for programs: what the table shows is a tenth of that.
-  MCV_TRY(const Json answer, session.get("/v1/vms", {}, session.json() ? "" : "view=brief"));
+  if (session.json()) return print_whole(session);
+  const bool quiet = session.globals().quiet;
   bool partial = false;
+  std::string names;
   Table table({"VM", "STATE", "NODE", "CPUS", "MEMORY", "DISKS", "NETWORKS", "NOTES"});
-  for (const Json& vm : list_at(answer, "vms")) {
-    const std::string state = text_at(vm, "state");
-    partial = partial || state == "unknown";
-    if (session.json()) continue;
-    if (session.globals().quiet) session.out() << text_at(vm, "name") << '\n';
-    else
-      table.add({text_at(vm, "name"), Cell(state, tone_of(state)), or_dash(text_at(vm, "owner")), std::to_string(number_at(vm, "cpus")), size_text(number_at(vm, "memory")),
-                 disks_of(vm), networks_of(vm), notes_of(vm)});
-  }
-  if (session.json()) session.print(answer);
+  MCV_CHECK(session.list("/v1/vms", "view=brief", "vms", [&](const Json& vm) {
+    partial = partial || is_unknown(vm);
+    if (quiet) {
+      names += text_at(vm, "name") + "\n";
+      return;
+    }
+    table.add(row_of(vm));
+  }));
+  if (quiet) session.out() << names;
   else if (!table.empty()) session.out() << table.to_text(session.terminal().width, session.terminal().colour);
-  else if (!session.globals().quiet) session.out() << "No VMs. Make one: hvctl vm create NAME\n";
-  return partial ? exit_partial : 0;
+  else session.out() << "No VMs. Make one: hvctl vm create NAME\n";
+  return exit_code(partial);
 }
 
 }  // namespace

@@ -72,21 +72,21 @@ void append_row(std::string& text, const std::vector<Cell>& row, const std::vect
 
 }  // namespace
 
-std::vector<std::size_t> Table::column_widths(std::size_t width) const {
-  std::vector<std::size_t> widths;
-  std::vector<std::size_t> narrowest;
-  for (const std::string& title : titles_) {
-    widths.push_back(width_of(title));
-    narrowest.push_back(longest_word(title));
-  }
+std::vector<std::size_t> Table::largest(std::size_t (*measure)(std::string_view)) const {
+  std::vector<std::size_t> sizes;
+  for (const std::string& title : titles_) sizes.push_back(measure(title));
   for (const auto& row : rows_) {
-    for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i) {
-      widths[i] = std::max(widths[i], width_of(row[i].text));
-      narrowest[i] = std::max(narrowest[i], longest_word(row[i].text));
-    }
+    for (std::size_t i = 0; i < row.size() && i < sizes.size(); ++i) sizes[i] = std::max(sizes[i], measure(row[i].text));
   }
+  return sizes;
+}
+
+std::vector<std::size_t> Table::column_widths(std::size_t width) const {
+  std::vector<std::size_t> widths = largest(width_of);
   if (width == 0 || widths.empty()) return widths;
   const std::size_t gaps = gap * (widths.size() - 1);
+  if (sum(widths) + gaps <= width) return widths;
+  const std::vector<std::size_t> narrowest = largest(longest_word);
   if (sum(narrowest) + gaps > width) return {};
   while (sum(widths) + gaps > width) {
     std::size_t widest = widths.size();

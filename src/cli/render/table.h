@@ -30,6 +30,8 @@ class Table {
  private:
   /// Empty when the table cannot be had in `width`.
   std::vector<std::size_t> column_widths(std::size_t width) const;
+  /// Of each column, titles included.
+  std::vector<std::size_t> largest(std::size_t (*measure)(std::string_view)) const;
   std::string blocks(std::size_t width, bool colour) const;
 
   std::vector<std::string> titles_;

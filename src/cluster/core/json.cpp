@@ -8,20 +8,20 @@
 namespace mcv {
 namespace {
 
-constexpr int depth_limit = 64;
-
 /// Of brackets outside of texts, before anything is built of them. Exact for JSON; for what is none the parser says so. Counting in
 /// the parser's callback costs more than the parsing.
 bool is_too_deep(std::string_view text) {
-  int depth = 0;
+  std::size_t depth = 0;
   for (std::size_t at = 0; at < text.size(); ++at) {
     switch (text[at]) {
       case '{':
       case '[':
-        if (++depth > depth_limit) return true;
+        if (++depth > json_depth_limit) return true;
         break;
       case '}':
-      case ']': --depth; break;
+      case ']':
+        if (depth > 0) --depth;
+        break;
       case '"':
         for (++at; at < text.size() && text[at] != '"'; ++at) {
           if (text[at] == '\\') ++at;
@@ -41,11 +41,15 @@ const Json& empty_object() {
 }  // namespace
 
 Result<Json> parse_json(std::string_view text) {
-  if (is_too_deep(text)) return Error(ErrorCode::bad_request, fmt::format("the JSON is nested deeper than {}", depth_limit));
+  if (is_too_deep(text)) return json_too_deep();
   Json value = Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
-  if (value.is_discarded()) return Error(ErrorCode::bad_request, "the text is not JSON");
+  if (value.is_discarded()) return not_json();
   return value;
 }
+
+Error json_too_deep() { return {ErrorCode::bad_request, fmt::format("the JSON is nested deeper than {}", json_depth_limit)}; }
+
+Error not_json() { return {ErrorCode::bad_request, "the text is not JSON"}; }
 
 std::string canonical(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
 

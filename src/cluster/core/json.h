@@ -16,8 +16,13 @@ namespace mcv {
 
 using Json = nlohmann::json;
 
-/// Parses text from outside. Refuses nesting deeper than 64 and bytes that are not UTF-8.
+inline constexpr std::size_t json_depth_limit = 64;
+
+/// Parses text from outside. Refuses nesting deeper than json_depth_limit and bytes that are not UTF-8.
 Result<Json> parse_json(std::string_view text);
+
+Error json_too_deep();
+Error not_json();
 
 /// Compact, sorted keys: equal values give equal bytes, so the text can be hashed.
 std::string canonical(const Json& value);

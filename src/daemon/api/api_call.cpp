@@ -64,4 +64,13 @@ ApiReply reply(Json body, int status) {
   return made;
 }
 
+std::optional<JsonReply> document_of(const ApiReply& reply) {
+  if (const auto* json = std::get_if<JsonReply>(&reply)) return *json;
+  const auto* text = std::get_if<TextReply>(&reply);
+  if (text == nullptr) return std::nullopt;
+  Result<Json> parsed = parse_json(text->json);
+  if (!parsed.ok()) return std::nullopt;
+  return JsonReply{200, std::move(*parsed)};
+}
+
 }  // namespace mcv::api

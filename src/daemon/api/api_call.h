@@ -89,6 +89,10 @@ struct JsonReply {
   int status = 200;
   Json body;
 };
+/// JSON that is written already, status 200: of a long list the tree takes ten times the memory of the text.
+struct TextReply {
+  std::string json;
+};
 struct LinesReply {
   std::unique_ptr<LineSource> lines;
 };
@@ -98,11 +102,13 @@ struct UpgradeReply {
   std::unique_ptr<host::ByteStream> stream;
 };
 /// An Error is sent as a problem object, so MCV_CO_TRY works in handlers.
-using ApiReply = std::variant<JsonReply, LinesReply, UpgradeReply, Error>;
+using ApiReply = std::variant<JsonReply, TextReply, LinesReply, UpgradeReply, Error>;
 
 /// Long-lived: copied into the table once. Not a capturing coroutine itself, but a function that calls one.
 using ApiHandler = std::function<boost::asio::awaitable<ApiReply>(ApiCall)>;
 
 ApiReply reply(Json body, int status = 200);
+/// What a client would read; nothing of a stream or an error.
+std::optional<JsonReply> document_of(const ApiReply& reply);
 
 }  // namespace mcv::api

@@ -6,6 +6,7 @@
 
 #include "cluster/authority/settlement.h"
 #include "cluster/authority/takeover.h"
+#include "cluster/core/json_list.h"
 #include "cluster/model/verify_policy.h"
 #include "cluster/store/abilities.h"
 #include "daemon/node/node.h"
@@ -211,13 +212,13 @@ Json vm_json(const Node& node, const AloneView& alone, const VmRecord& record, c
 
 Json vm(const Node& node, const VmRecord& record, const plans::Facts& facts) { return vm_json(node, AloneView(node), record, facts); }
 
-Json vms(const Node& node, const plans::Facts& facts, const access::Sight& sight) {
+std::string vms(const Node& node, const plans::Facts& facts, const access::Sight& sight) {
   const AloneView alone(node);
-  Json list = Json::array();
+  JsonListText list("vms");
   for (const VmRecord& record : node.shared.current().vms()) {
-    if (sight.covers(record.name)) list.push_back(vm_json(node, alone, record, facts));
+    if (sight.covers(record.name)) list.add(vm_json(node, alone, record, facts));
   }
-  return {{"vms", list}};
+  return std::move(list).finish();
 }
 
 namespace {
@@ -242,13 +243,13 @@ Json brief_vm_json(const Node& node, const AloneView& alone, const VmRecord& rec
 
 }  // namespace
 
-Json brief_vms(const Node& node, const plans::Facts& facts, const access::Sight& sight) {
+std::string brief_vms(const Node& node, const plans::Facts& facts, const access::Sight& sight) {
   const AloneView alone(node);
-  Json list = Json::array();
+  JsonListText list("vms", {{"view", "brief"}});
   for (const VmRecord& record : node.shared.current().vms()) {
-    if (sight.covers(record.name)) list.push_back(brief_vm_json(node, alone, record, facts));
+    if (sight.covers(record.name)) list.add(brief_vm_json(node, alone, record, facts));
   }
-  return {{"view", "brief"}, {"vms", std::move(list)}};
+  return std::move(list).finish();
 }
 
 Json nodes(const ClusterState& state, const plans::Facts& facts, const NodeName& self, const access::Sight& sight) {

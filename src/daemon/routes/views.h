@@ -18,9 +18,10 @@ namespace mcv::views {
 
 Json networks(const ClusterState& state, const plans::Facts& facts, const access::Sight& sight);
 Json drbd(const Node& node, const access::Sight& sight);
-Json vms(const Node& node, const plans::Facts& facts, const access::Sight& sight);
-/// What a table of them shows, for lists of a thousand: a tenth of the text.
-Json brief_vms(const Node& node, const plans::Facts& facts, const access::Sight& sight);
+/// The text of all VMs, written one by one.
+std::string vms(const Node& node, const plans::Facts& facts, const access::Sight& sight);
+/// What a table of them shows, for lists of a thousand: a tenth of it.
+std::string brief_vms(const Node& node, const plans::Facts& facts, const access::Sight& sight);
 Json vm(const Node& node, const VmRecord& record, const plans::Facts& facts);
 /// Facts of a node that did not answer are absent, not zero. Who sees some VMs only sees which nodes there are and whether they are up.
 Json nodes(const ClusterState& state, const plans::Facts& facts, const NodeName& self, const access::Sight& sight);

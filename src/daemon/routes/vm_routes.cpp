@@ -50,7 +50,9 @@ asio::awaitable<api::ApiReply> list(Node& node, api::ApiCall call) {
   Look wanted;
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));
   const access::Sight sight = sight_of(node, call, Permission::vm_list);
-  co_return api::reply(brief ? views::brief_vms(node, facts, sight) : views::vms(node, facts, sight));
+  api::TextReply text;
+  text.json = brief ? views::brief_vms(node, facts, sight) : views::vms(node, facts, sight);
+  co_return text;
 }
 
 asio::awaitable<api::ApiReply> show(Node& node, api::ApiCall call) {

@@ -84,6 +84,10 @@ asio::awaitable<bool> ClientConnection::send_reply(api::ApiReply reply, bool kee
     std::string type = "application/json";
     co_return co_await send_json(json->status, std::move(type), std::move(body), keep_alive);
   }
+  if (auto* text = std::get_if<api::TextReply>(&reply)) {
+    std::string type = "application/json";
+    co_return co_await send_json(200, std::move(type), std::move(text->json), keep_alive);
+  }
   if (auto* error = std::get_if<Error>(&reply)) {
     co_return co_await send_problem(std::move(*error), keep_alive);
   }

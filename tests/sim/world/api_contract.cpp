@@ -157,7 +157,7 @@ std::vector<std::string> ApiContract::check(const std::string& method, const std
   if (const Json* schema = body_schema(*route)) {
     for (const std::string& text : errors(*schema, body.is_null() ? Json::object() : body, "request")) found.push_back("taken although " + text);
   }
-  if (const auto* json = std::get_if<api::JsonReply>(&reply)) {
+  if (const auto json = api::document_of(reply)) {
     const Json& responses = (*route->operation)["responses"];
     const auto status = responses.find(std::to_string(json->status));
     if (status == responses.end()) {

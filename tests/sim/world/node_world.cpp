@@ -252,7 +252,7 @@ NodeWorld::Answer NodeWorld::call(std::size_t node, const std::string& method, c
     answer.error = *error;
     scheduler_.say(fmt::format("  refused: {}: {}", to_text(error->code()), error->message()));
   }
-  if (const auto* json = std::get_if<api::JsonReply>(&**reply)) answer.body = json->body;
+  if (auto json = api::document_of(**reply)) answer.body = std::move(json->body);
   secrets_.heard(fmt::format("the answer to {} {}", method, target), answer.error ? answer.error->to_text() : answer.body.dump());
   return answer;
 }

@@ -35,8 +35,8 @@ class HostileApiTest : public ::testing::Test {
     call.body = body;
     const api::ApiReply reply = nodes.route(a, std::move(call), target);
     if (const auto* error = std::get_if<Error>(&reply)) return {*error, api::http_status_of(*error)};
-    const auto* json = std::get_if<api::JsonReply>(&reply);
-    return {std::nullopt, json == nullptr ? 200 : json->status};
+    const auto json = api::document_of(reply);
+    return {std::nullopt, json ? json->status : 200};
   }
 
   std::string state() {

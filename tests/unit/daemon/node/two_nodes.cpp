@@ -96,7 +96,7 @@ TwoNodes::Answer TwoNodes::ask_as(std::uint32_t uid, std::size_t node, const std
   if (!answer.answered) return answer;
   for (const std::string& text : sim::ApiContract::get().check(method, target, body, **reply)) ADD_FAILURE() << "contract of the API: " << method << " " << target << ": " << text;
   if (const auto* error = std::get_if<Error>(&**reply)) answer.error = *error;
-  if (const auto* json = std::get_if<api::JsonReply>(&**reply)) {
+  if (const auto json = api::document_of(**reply)) {
     answer.body = json->body;
     // What the other node refused comes as it sent it.
     if (json->status >= 400) answer.error = api::from_problem(json->body);

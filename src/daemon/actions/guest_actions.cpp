@@ -45,9 +45,32 @@ Result<GuestParams> guest_params(const StepContext& context) {
   return params;
 }
 
-Result<VmName> vm_name(const StepContext& context) { return VmName::parse(context.params.value("vm", std::string())); }
+struct NamedGuest {
+  VmName vm;
+  std::optional<std::uint32_t> timeout_seconds;
+};
 
-host::Duration timeout_of(const StepContext& context, std::uint32_t fallback) { return seconds(context.params.value("timeout_seconds", fallback)); }
+Result<NamedGuest> named_guest(const StepContext& context) {
+  Fields fields(context.params, "guest");
+  const auto name = fields.required<std::string>("vm");
+  NamedGuest named;
+  named.timeout_seconds = fields.optional<std::uint32_t>("timeout_seconds");
+  MCV_CHECK(fields.finish());
+  MCV_TRY(named.vm, VmName::parse(name));
+  return named;
+}
+
+Result<migrate::OfflineRequest> offline_request(const StepContext& context) {
+  Fields fields(context.params, "migration");
+  const auto vm = fields.required<std::string>("vm");
+  const auto target = fields.required<std::string>("target");
+  migrate::OfflineRequest request;
+  request.start_after_migration = fields.required<bool>("start_after_migration");
+  MCV_CHECK(fields.finish());
+  MCV_TRY(request.vm, VmName::parse(vm));
+  MCV_TRY(request.target, NodeName::parse(target));
+  return request;
+}
 
 Result<hv::VmLaunch> launch_of(Node& node, const GuestParams& params) {
   hv::VmLaunch launch;
@@ -163,28 +186,29 @@ asio::awaitable<Status> undo_start(Node& node, StepContext context) {
 }
 
 asio::awaitable<Result<Json>> stop(Node& node, StepContext context) {
-  MCV_CO_TRY(const VmName vm, vm_name(context));
-  const host::Duration at_most = timeout_of(context, 90);
-  MCV_CO_CHECK(co_await node.guests.stop(vm, at_most));
+  MCV_CO_TRY(const NamedGuest guest, named_guest(context));
+  const host::Duration at_most = seconds(guest.timeout_seconds.value_or(90));
+  MCV_CO_CHECK(co_await node.guests.stop(guest.vm, at_most));
   co_return Json();
 }
 
 asio::awaitable<Result<Json>> kill(Node& node, StepContext context) {
-  MCV_CO_TRY(const VmName vm, vm_name(context));
-  MCV_CO_CHECK(co_await node.guests.kill(vm));
+  MCV_CO_TRY(const NamedGuest guest, named_guest(context));
+  MCV_CO_CHECK(co_await node.guests.kill(guest.vm));
   co_return Json();
 }
 
 asio::awaitable<Result<Json>> reset(Node& node, StepContext context) {
-  MCV_CO_TRY(const VmName vm, vm_name(context));
-  MCV_CO_CHECK(co_await node.guests.reset(vm));
+  MCV_CO_TRY(const NamedGuest guest, named_guest(context));
+  MCV_CO_CHECK(co_await node.guests.reset(guest.vm));
   co_return Json();
 }
 
 /// In slices, so that a cancelled migration stops waiting soon.
 asio::awaitable<Result<Json>> wait_stopped(Node& node, StepContext context) {
-  MCV_CO_TRY(const VmName vm, vm_name(context));
-  const host::Instant deadline = node.host.clock.now() + timeout_of(context, forever_seconds);
+  MCV_CO_TRY(const NamedGuest guest, named_guest(context));
+  const VmName vm = guest.vm;
+  const host::Instant deadline = node.host.clock.now() + seconds(guest.timeout_seconds.value_or(forever_seconds));
   context.progress(std::nullopt, fmt::format("waiting until {} is shut down from inside", vm.str()));
   while (true) {
     if (context.interrupted()) co_return Error(ErrorCode::cancelled, "the operation was cancelled").with_safe(fmt::format("{} runs on", vm.str()));
@@ -206,18 +230,14 @@ asio::awaitable<Result<Json>> release(Node& node, StepContext context) {
 }
 
 asio::awaitable<Result<Json>> forget(Node& node, StepContext context) {
-  MCV_CO_TRY(const VmName vm, vm_name(context));
-  MCV_CO_CHECK(co_await node.guests.forget(vm));
+  MCV_CO_TRY(const NamedGuest guest, named_guest(context));
+  MCV_CO_CHECK(co_await node.guests.forget(guest.vm));
   co_return Json();
 }
 
 asio::awaitable<Result<Json>> recheck(Node& node, StepContext context) {
-  MCV_CO_TRY(const VmName vm, vm_name(context));
-  migrate::OfflineRequest request;
-  request.vm = vm;
-  request.target = NodeName::trusted(context.params.value("target", std::string()));
-  request.start_after_migration = context.params.value("start_after_migration", false);
-  MCV_CO_TRY(const VmRecord record, node.shared.current().vm(vm));
+  MCV_CO_TRY(const migrate::OfflineRequest request, offline_request(context));
+  MCV_CO_TRY(const VmRecord record, node.shared.current().vm(request.vm));
   Look wanted;
   wanted.files = boot_files(record.boot);
   const plans::Facts facts = co_await node.look_everywhere(std::move(wanted));

@@ -2,9 +2,11 @@
 // join.*: the side of the node that is there already. Each asks the joiner over the peer link.
 #include <fmt/format.h>
 
+#include "cluster/core/json_value.h"
 #include "cluster/membership/corosync_config.h"
 #include "cluster/model/removal.h"
 #include "daemon/actions/actions.h"
+#include "daemon/actions/step_params.h"
 #include "daemon/join/hex.h"
 #include "daemon/join/join_service.h"
 #include "daemon/node/node.h"
@@ -16,7 +18,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-Result<NodeRecord> joiner_of(const StepContext& context) { return NodeRecord::from_json(context.params.value("joiner", Json::object())); }
+Result<NodeRecord> joiner_of(const StepContext& context) { return record_in<NodeRecord>(context, "joiner"); }
 
 /// One request to the joiner; the answer does not matter beyond success.
 asio::awaitable<Status> tell(Node& node, NodeRecord joiner, std::string target, Json body) {
@@ -48,8 +50,8 @@ asio::awaitable<Status> undo_prepare(Node& node, StepContext context) {
 
 asio::awaitable<Result<Json>> pool(Node& node, StepContext context) {
   MCV_CO_TRY(const NodeRecord joiner, joiner_of(context));
-  Json body = {{"pool", context.params.value("pool", Json::object())}};
-  MCV_CO_TRY(const PoolRecord record, PoolRecord::from_json(body.at("pool")));
+  MCV_CO_TRY(const PoolRecord record, record_in<PoolRecord>(context, "pool"));
+  Json body = {{"pool", record.to_json()}};
   if (record.kind == PoolKind::thin) {
     // As large as here, whatever was asked for when it was made.
     lvm::Pool ours = lvm::pool_on(record, node.self());
@@ -62,8 +64,9 @@ asio::awaitable<Result<Json>> pool(Node& node, StepContext context) {
 
 asio::awaitable<Status> undo_pool(Node& node, StepContext context) {
   MCV_CO_TRY(const NodeRecord joiner, joiner_of(context));
+  MCV_CO_TRY(const PoolRecord record, record_in<PoolRecord>(context, "pool"));
   // Also when nobody heard whether it was made. What belongs to the joiner, the joiner keeps.
-  Json body = {{"pool", context.params.value("pool", Json::object())}, {"remove", true}};
+  Json body = {{"pool", record.to_json()}, {"remove", true}};
   const Status told = co_await tell(node, joiner, "/peer/v1/join/pool", std::move(body));
   co_return unless_free(told);
 }
@@ -126,7 +129,7 @@ asio::awaitable<Result<Json>> together(Node& node, StepContext context) {
         .with_safe("guests run on; changes are refused until both nodes are together")
         .with_next("on both nodes: systemctl status corosync; then hvctl info");
   }
-  Json result = {{"suitability", context.params.value("suitability", Json::array())}};
+  Json result = {{"suitability", value_in(context.params, "suitability", Json::array())}};
   co_return result;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // pool.*, drbd.*: what a node needs before volumes can live on it.
 #include "daemon/actions/actions.h"
+#include "daemon/actions/step_params.h"
 #include "daemon/node/node.h"
 #include "storage/lvm/pool.h"
 
@@ -10,12 +11,19 @@ namespace asio = boost::asio;
 
 namespace {
 
-Result<PoolRecord> pool_of(const StepContext& context) { return PoolRecord::from_json(context.params.value("pool", Json::object())); }
+Result<PoolRecord> pool_of(const StepContext& context) { return record_in<PoolRecord>(context, "pool"); }
+
+/// What was asked for; nothing where a pool is taken as it is.
+Result<std::optional<Bytes>> size_of(const StepContext& context) {
+  Fields fields(context.params, "step");
+  const auto size = fields.optional<std::uint64_t>("size");
+  MCV_CHECK(fields.finish_lenient());
+  return size ? std::optional(Bytes(*size)) : std::nullopt;
+}
 
 asio::awaitable<Result<Json>> create(Node& node, StepContext context) {
   MCV_CO_TRY(const PoolRecord record, pool_of(context));
-  std::optional<Bytes> size;
-  if (context.params.contains("size")) size = Bytes(context.params.value("size", std::uint64_t{0}));
+  MCV_CO_TRY(const std::optional<Bytes> size, size_of(context));
   lvm::Pool pool = lvm::pool_on(record, node.self());
   MCV_CO_TRY(const bool created, co_await lvm::ensure_pool(node.host, std::move(pool), size));
   Json result = {{"created", created}};

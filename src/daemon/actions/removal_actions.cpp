@@ -6,6 +6,7 @@
 #include "cluster/authority/removal.h"
 #include "cluster/membership/corosync_service.h"
 #include "daemon/actions/actions.h"
+#include "daemon/actions/step_params.h"
 #include "daemon/node/node.h"
 
 namespace mcv {
@@ -21,7 +22,24 @@ constexpr host::Duration tell_bound = seconds(60);
 constexpr host::Duration tell_pause = seconds(2);
 constexpr std::size_t drbd_secret_bytes = 24;
 
-Result<NodeRecord> leaver_of(const StepContext& context) { return NodeRecord::from_json(context.params.value("leaver", Json::object())); }
+Result<NodeRecord> leaver_of(const StepContext& context) { return record_in<NodeRecord>(context, "leaver"); }
+
+/// Of the look before, which takes place on both nodes.
+Result<NodeName> leaver_by_name(const StepContext& context) {
+  Fields fields(context.params, "step");
+  const auto name = fields.required<std::string>("leaver");
+  MCV_CHECK(fields.finish());
+  return NodeName::parse(name);
+}
+
+/// Whether it is removed without being asked.
+Result<bool> is_dead(const StepContext& context) {
+  Fields fields(context.params, "step");
+  const bool dead = fields.optional_or("dead", false);
+  MCV_CHECK(fields.finish_lenient());
+  return dead;
+}
+
 std::string change_id(const StepContext& context) { return context.operation.str() + "/remove"; }
 
 Error not_yet(ErrorCode code, std::string text, std::string next) { return Error(code, std::move(text)).with_safe("nothing was changed").with_next(std::move(next)); }
@@ -41,10 +59,10 @@ Status nothing_runs(const Node& node) {
 }
 
 asio::awaitable<Result<Json>> ready(Node& node, StepContext context) {
-  const std::string leaver = context.params.value("leaver", std::string());
+  MCV_CO_TRY(const NodeName leaver, leaver_by_name(context));
   const bool replicates = node.shared.current().setting("drbd") == "enabled";
   if (replicates && !node.drbd.complete()) co_return not_yet(ErrorCode::no_authority, fmt::format("what DRBD does on {} is not known yet", node.self().str()), "hvctl drbd list");
-  if (leaver == node.self().str()) {
+  if (leaver == node.self()) {
     MCV_CO_CHECK(nothing_runs(node));
     co_return Json();
   }
@@ -64,8 +82,8 @@ Change change_of(const Node& node, const StepContext& context, const NodeRecord&
 
 asio::awaitable<Result<Json>> commit(Node& node, StepContext context) {
   MCV_CO_TRY(const NodeRecord leaver, leaver_of(context));
+  MCV_CO_TRY(const bool dead, is_dead(context));
   if (!node.member(leaver.name).ok()) co_return Json();
-  const bool dead = context.params.value("dead", false);
   if (dead) {
     MCV_CO_CHECK(co_await node.authority.may_remove_dead());
   }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "cluster/core/json_value.h"
 #include "cluster/plans/steps.h"
 #include "daemon/actions/actions.h"
 #include "daemon/node/node.h"
@@ -119,9 +120,12 @@ asio::awaitable<Status> undo_source(Node& node, StepContext context) {
 // --- the point of no return --------------------------------------------------------------------------------
 
 Result<std::string> generation_before(const StepContext& context) {
-  const Json& asked = context.result_of(context.params.value("asked_by", std::size_t{0}));
-  if (!asked.is_object() || !asked.contains("generation")) return Error(ErrorCode::store_corrupt, "the step that opened the source left no generation");
-  return asked.at("generation").get<std::string>();
+  Fields fields(context.params, "resync step");
+  const auto asked_by = fields.required<std::uint64_t>("asked_by");
+  MCV_CHECK(fields.finish_lenient());
+  const std::string generation = value_in(context.result_of(asked_by), "generation", "");
+  if (generation.empty()) return Error(ErrorCode::store_corrupt, "the step that opened the source left no generation");
+  return generation;
 }
 
 asio::awaitable<Result<Json>> diverge(Node& node, StepContext context) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "cluster/authority/takeover.h"
+#include "cluster/core/json_value.h"
 #include "daemon/actions/actions.h"
 #include "daemon/node/node.h"
 #include "storage/drbd/lone_leg.h"
@@ -36,10 +37,10 @@ Result<VolumeStep> volume_step(const Node& node, const StepContext& context) {
   MCV_TRY(step.volume, VolumeRecord::from_json(*volume));
   if (recorded_by) {
     const Json& recorded = context.result_of(*recorded_by);
-    const Json volumes = recorded.is_object() ? recorded.value("volumes", Json::object()) : Json::object();
+    const Json volume_now = value_in(value_in(recorded, "volumes", Json()), step.volume.name.str().c_str(), Json());
     // An undo may come for a plan whose recording step never ran: then nothing was created under any number.
-    if (volumes.contains(step.volume.name.str())) {
-      MCV_TRY(step.volume, VolumeRecord::from_json(volumes.at(step.volume.name.str())));
+    if (!volume_now.is_null()) {
+      MCV_TRY(step.volume, VolumeRecord::from_json(volume_now));
     }
   }
   MCV_TRY(const PoolRecord pool, node.shared.current().pool(step.volume.pool));
@@ -48,16 +49,27 @@ Result<VolumeStep> volume_step(const Node& node, const StepContext& context) {
   return step;
 }
 
-/// What a step before found on the node whose data are copied; nullptr where nothing is.
-const Json* data_to_copy(const StepContext& context, const VolumeName& volume) {
+struct DataToCopy {
+  Bytes size;
+  Bytes used;
+};
+
+/// What a step before found on the node whose data are copied; nothing where none are.
+Result<std::optional<DataToCopy>> data_to_copy(const StepContext& context, const VolumeName& volume) {
   for (const Json& result : context.results) {
-    if (result.is_object() && result.contains("data_size") && result.value("volume", std::string()) == volume.str()) return &result;
+    if (value_in(result, "volume", "") != volume.str() || !result.contains("data_size")) continue;
+    Fields fields(result, "data to copy");
+    const auto size = fields.required<std::uint64_t>("data_size");
+    const auto used = fields.required<std::uint64_t>("used");
+    MCV_CHECK(fields.finish_lenient());
+    return std::optional(DataToCopy{Bytes(size), Bytes(used)});
   }
-  return nullptr;
+  return std::optional<DataToCopy>();
 }
 
 asio::awaitable<Result<Json>> backing(Node& node, StepContext context) {
   MCV_CO_TRY(const VolumeStep step, volume_step(node, context));
+  MCV_CO_TRY(const std::optional<DataToCopy> data, data_to_copy(context, step.volume.name));
   MCV_CO_TRY(const lvm::PoolUsage usage, co_await lvm::pool_usage(node.host, step.pool));
   MCV_CO_CHECK(lvm::check_room(step.pool, usage, step.volume.size));
   lvm::BackingSpec spec;
@@ -65,9 +77,9 @@ asio::awaitable<Result<Json>> backing(Node& node, StepContext context) {
   spec.name = step.volume.name;
   spec.size = step.volume.size;
   // As large as the data that is copied to it, and with room for them.
-  if (const Json* data = data_to_copy(context, step.volume.name)) {
-    spec.size = std::max(spec.size, Bytes(data->at("data_size").get<std::uint64_t>()));
-    MCV_CO_CHECK(lvm::check_whole_copy(step.pool, usage, Bytes(data->at("used").get<std::uint64_t>())));
+  if (data) {
+    spec.size = std::max(spec.size, data->size);
+    MCV_CO_CHECK(lvm::check_whole_copy(step.pool, usage, data->used));
   }
   spec.token = step.token;
   spec.replicated = step.volume.kind == VolumeKind::drbd;
@@ -155,8 +167,7 @@ asio::awaitable<Status> undo_up(Node& node, StepContext context) {
 bool both_provably_zero(const StepContext& context, const VolumeName& volume, std::size_t sides) {
   std::size_t zero_sides = 0;
   for (const Json& result : context.results) {
-    if (!result.is_object() || result.value("volume", std::string()) != volume.str()) continue;
-    if (result.value("provably_zero", false)) ++zero_sides;
+    if (value_in(result, "volume", "") == volume.str() && value_in(result, "provably_zero", false)) ++zero_sides;
   }
   return zero_sides == sides;
 }

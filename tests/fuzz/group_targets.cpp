@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What corosync delivers, and what the other daemon tells of itself: its build may be another one.
-#include <deque>
-
 #include "cluster/authority/alone_since.h"
 #include "cluster/authority/consent.h"
 #include "cluster/authority/leave.h"
@@ -18,92 +16,22 @@
 #include "daemon/join/hex.h"
 #include "daemon/join/join_facts.h"
 #include "daemon/join/reservation.h"
+#include "log_pair.h"
 #include "targets.h"
 
 namespace mcv::fuzz {
 namespace {
 
-NodeRecord member(const char* name, std::uint32_t id) {
-  NodeRecord node;
-  node.name = NodeName::trusted(name);
-  node.id = id;
-  return node;
+using test::LogPair;
+
+const LogPair& met_pair() {
+  static const LogPair pair;
+  return pair;
 }
-
-/// Two nodes of one cluster, and corosync between them: each hears everything in the same order, its own words too.
-class Pair {
- public:
-  /// In contact, with one history: as most messages find them.
-  static const Pair& met() {
-    static const Pair pair;
-    return pair;
-  }
-
-  void say(host::NodeId sender, std::string bytes) {
-    group_.push_back({sender, std::move(bytes)});
-    work_off();
-  }
-  bool together() const { return a_.link() == LinkState::together && b_.link() == LinkState::together; }
-  const LogMachine& a() const { return a_; }
-  const LogMachine& b() const { return b_; }
-
- private:
-  Pair() : a_("A", image()), b_("B", image()) {
-    a_.members({1, 2}, "nonce-a");
-    b_.members({1, 2}, "nonce-b");
-    work_off();
-  }
-
-  struct Said {
-    host::NodeId sender;
-    std::string bytes;
-  };
-
-  /// Of a cluster of one that knows both nodes, as a join leaves it.
-  static const LogImage& image() {
-    static const LogImage made = [] {
-      LogMachine alone("A", LogImage());
-      alone.initialise(1, "5f0c3d70-0000-4000-8000-000000000001");
-      alone_until_done(alone);
-      alone.propose(2, Change{"nodes", "nodes", {put_new(member("A", 1)), put_new(member("B", 2))}});
-      alone_until_done(alone);
-      return alone.image();
-    }();
-    return made;
-  }
-  static void alone_until_done(LogMachine& machine) {
-    while (const auto output = machine.take_output()) {
-      if (output->persist) machine.persisted(success());
-    }
-  }
-
-  void collect(LogMachine& machine, host::NodeId id) {
-    while (auto output = machine.take_output()) {
-      for (std::string& message : output->messages) group_.push_back({id, std::move(message)});
-      if (output->persist) machine.persisted(success());
-    }
-  }
-  void work_off() {
-    for (int turns = 0; turns < 10'000; ++turns) {
-      collect(a_, 1);
-      collect(b_, 2);
-      if (group_.empty()) return;
-      const Said said = std::move(group_.front());
-      group_.pop_front();
-      a_.message(said.sender, said.bytes);
-      b_.message(said.sender, said.bytes);
-    }
-    must(false, "a message is worked off");
-  }
-
-  LogMachine a_;
-  LogMachine b_;
-  std::deque<Said> group_;
-};
 
 /// Somebody in the group says this in B's name; the bytes 0x1e are between messages.
 void group_messages(std::string_view text) {
-  Pair pair = Pair::met();
+  LogPair pair = met_pair();
   must(pair.together(), "two nodes of one history meet");
   while (!text.empty()) {
     const std::size_t end = text.find('\x1e');
@@ -135,15 +63,13 @@ void histories(std::string_view text) {
   written_again<GenerationRecord>(*json);
   written_again<History>(*json);
   const auto standing = Standing::from_json(*json);
-  if (standing.ok()) static_cast<void>(reunite(*standing, full_standing_of(Pair::met().a().image())));
+  if (standing.ok()) static_cast<void>(reunite(*standing, full_standing_of(met_pair().a().image())));
   auto image = LogImage::from_json(*json, newest_format);
   if (!image.ok()) return;
   must(History::from_json(history_above(*image, 0).to_json()).ok(), "a history can be told");
   LogMachine machine("A", LogImage());
   machine.adopt(1, std::move(*image));
-  while (const auto output = machine.take_output()) {
-    if (output->persist) machine.persisted(success());
-  }
+  test::work_off(machine);
 }
 
 /// Bodies of the peer link, each by every reader.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "cluster/core/units.h"
 #include "cluster/store/log_machine_parts.h"
 
 namespace mcv {
@@ -13,8 +14,7 @@ using namespace log_parts;
 
 namespace {
 
-constexpr std::size_t sent_entries = 256;          // of the log go with a whole state
-constexpr std::size_t part_bytes = 512 * 1024;     // of a whole state; the group takes 900 KiB at once
+constexpr std::size_t part_bytes = 512 * 1024;  // of a whole state; the group takes 900 KiB at once
 
 }  // namespace
 
@@ -94,6 +94,7 @@ void LogMachine::message(host::NodeId sender, std::string_view bytes) {
   } catch (const Json::exception&) {
     // A field of the wrong type: not from a build that speaks this protocol. Handlers read before they change anything.
   }
+  // What this begins reads changes by type, and refuses those it cannot read: nothing of it throws (hostile_messages_test).
   pump();
 }
 
@@ -189,7 +190,7 @@ void LogMachine::converge(std::uint64_t common) {
 }
 
 void LogMachine::send_state() {
-  const std::string text = canonical(image_.to_json(sent_entries));
+  const std::string text = whole_state(image_, whole_state_bytes);
   const std::size_t parts = (text.size() + part_bytes - 1) / part_bytes;
   for (std::size_t part = 0; part < parts; ++part) {
     send({{"type", "state"}, {"session", session_}, {"part", part}, {"parts", parts}}, text.substr(part * part_bytes, part_bytes));
@@ -199,8 +200,14 @@ void LogMachine::send_state() {
 
 void LogMachine::on_state(const Json& header, std::string_view payload) {
   if (!taking_state_) return;
-  const auto part = header.value("part", std::size_t{0});
-  const auto parts = header.value("parts", std::size_t{0});
+  const auto part = header.value("part", std::uint64_t{0});
+  const auto parts = header.value("parts", std::uint64_t{0});
+  if (parts > whole_state_bytes / part_bytes || part >= parts || payload.size() > part_bytes) {
+    taking_state_ = false;
+    parts_.clear();
+    incompatible_ = fmt::format("the configuration {} sends is larger than {}", peer_name(), Bytes(whole_state_bytes).to_text());
+    return route_all();
+  }
   parts_[part] = payload;
   if (parts_.size() < parts) return;
   taking_state_ = false;

@@ -7,6 +7,7 @@ namespace mcv::log_parts {
 
 namespace {
 constexpr std::size_t kept_generations = 32;
+constexpr std::size_t sent_entries = 256;  // of the log go with a whole state
 }
 
 Json error_to_json(const Error& error) {
@@ -36,6 +37,13 @@ std::vector<GenerationRecord> with_newest(std::vector<GenerationRecord> history,
   history.push_back(std::move(newest));
   if (history.size() > kept_generations) history.erase(history.begin());
   return history;
+}
+
+std::string whole_state(const LogImage& image, std::size_t limit) {
+  std::size_t entries = sent_entries;
+  std::string text = canonical(image.to_json(entries));
+  while (text.size() > limit && entries > 0) text = canonical(image.to_json(entries /= 2));
+  return text;
 }
 
 void add_rows(Persist& step, const ClusterState& state, const Change& change) {

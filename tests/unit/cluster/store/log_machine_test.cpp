@@ -14,16 +14,12 @@
 #include "cluster/store/log_machine.h"
 #include "cluster/store/log_store.h"
 #include "fakes.h"
+#include "log_pair.h"
 
 namespace mcv::log_machine_test {
 namespace {
 
-NodeRecord record(const char* name, std::uint32_t id) {
-  NodeRecord node;
-  node.name = NodeName::trusted(name);
-  node.id = id;
-  return node;
-}
+using test::record;
 
 /// What a node's disk says after a crash: through the real encoding.
 Result<LogImage> load(const test::Tables& tables, std::uint64_t known_format) {
@@ -520,30 +516,6 @@ class World {
 std::uint64_t seeds(std::uint64_t normally) {
   const char* wanted = std::getenv("MCV_SEEDS");
   return wanted == nullptr ? normally : std::strtoull(wanted, nullptr, 10);
-}
-
-/// Not from a build that speaks the protocol: nothing is said about that build, and the next message is read.
-TEST(LogMachine, AMessageWithAFractionIsLeftOut) {
-  LogMachine a("A", LogImage());
-  const auto work_off = [&a] {
-    while (const auto output = a.take_output()) {
-      if (output->persist) a.persisted(success());
-    }
-  };
-  a.initialise(1, "first");
-  work_off();
-  a.propose(2, Change{"nodes", "nodes", {put_new(record("A", 1)), put_new(record("B", 2))}});
-  work_off();
-  a.members({1, 2}, "nonce-a");
-  work_off();
-  const std::string before = a.link_reason();
-  for (const char* fraction : {R"({"type":"hello","protocol":1e300,"format":1,"nonce":"x"})", R"({"type":"hello","protocol":1,"format":-1.5,"nonce":"x"})"}) {
-    a.message(2, fraction);
-    work_off();
-    EXPECT_EQ(a.link_reason(), before) << fraction;
-  }
-  a.message(2, R"({"type":"hello","protocol":7,"format":1,"nonce":"x"})");
-  EXPECT_NE(a.link_reason(), before);
 }
 
 TEST(LogMachineFuzz, EveryPromiseIsKeptThroughCrashesSplitsAndFullDisks) {

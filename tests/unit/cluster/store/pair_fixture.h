@@ -6,6 +6,7 @@
 
 #include "cluster/store/shared_state.h"
 #include "fakes.h"
+#include "log_pair.h"
 
 namespace mcv::test {
 
@@ -13,13 +14,6 @@ using namespace std::chrono_literals;
 
 inline Change set(const std::string& key, const std::string& value) {
   return {"", "set " + key, {{Kind::setting, key, std::nullopt, Json(value)}}};
-}
-
-inline NodeRecord record(const char* name, std::uint32_t id) {
-  NodeRecord node;
-  node.name = NodeName::trusted(name);
-  node.id = id;
-  return node;
 }
 
 class PairTest : public ::testing::Test {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <set>
 
+#include "cluster/core/json_value.h"
 #include "cluster/model/verify_policy.h"
 #include "cluster/model/vm_lock.h"
 #include "cluster/plans/steps.h"
@@ -28,15 +29,13 @@ void add_steps(Plan& plan, const NodeName& here, std::vector<VolumeRecord> volum
   }
 }
 
-std::string name_in(const Json& volume) { return volume.is_object() ? volume.value("name", std::string()) : std::string(); }
-
 /// What a step of a verify compares; nothing for the summary.
 std::set<std::string> volumes_of(const PlannedStep& step) {
   std::set<std::string> names;
   if (!step.params.is_object()) return names;
-  if (step.params.contains("volume")) names.insert(name_in(step.params.at("volume")));
+  if (step.params.contains("volume")) names.insert(value_in(step.params.at("volume"), "name", ""));
   if (step.params.contains("volumes") && step.params.at("volumes").is_array()) {
-    for (const Json& volume : step.params.at("volumes")) names.insert(name_in(volume));
+    for (const Json& volume : step.params.at("volumes")) names.insert(value_in(volume, "name", ""));
   }
   return names;
 }
@@ -48,7 +47,8 @@ std::set<std::string> volumes_of(const Plan& plan) {
 }
 
 void add_vm_of(const Json& volume, std::set<VmName>& names) {
-  if (volume.is_object() && volume.contains("vm")) names.insert(VmName::trusted(volume.value("vm", std::string())));
+  const std::string name = value_in(volume, "vm", "");
+  if (!name.empty()) names.insert(VmName::trusted(name));
 }
 
 bool answers(const OperationState& running, const std::set<std::string>& wanted, bool scheduled) {

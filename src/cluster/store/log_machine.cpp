@@ -5,6 +5,7 @@
 #include <charconv>
 #include <fmt/format.h>
 
+#include "cluster/core/json_value.h"
 #include "cluster/store/log_machine_parts.h"
 
 namespace mcv {
@@ -185,7 +186,7 @@ LinkState LogMachine::link() const {
 
 std::string LogMachine::link_reason() const {
   if (failed_) return failed_->message();
-  if (image_.diverged) return image_.diverged->value("reason", "");
+  if (image_.diverged) return value_in(*image_.diverged, "reason", "");
   if (!incompatible_.empty()) return incompatible_;
   if (peer_id_ == 0 || together_) return {};
   if (!connected_) {

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "cluster/core/json_value.h"
 #include "cluster/store/log_machine_parts.h"
 
 namespace mcv {
@@ -17,11 +18,10 @@ constexpr std::size_t change_limit = 512 * 1024;
 /// Of the history that the other node had at the meeting.
 Position other_end(const Json& divergence) {
   Position end;
-  const Json peer = divergence.value("peer", Json());
-  if (!peer.is_object()) return end;
-  end.generation = {peer.value("counter", std::uint64_t{0}), peer.value("uuid", "")};
-  end.index = peer.value("committed", std::uint64_t{0});
-  end.hash = peer.value("hash", "");
+  const Json peer = value_in(divergence, "peer", Json());
+  end.generation = {value_in(peer, "counter", std::uint64_t{0}), value_in(peer, "uuid", "")};
+  end.index = value_in(peer, "committed", std::uint64_t{0});
+  end.hash = value_in(peer, "hash", "");
   return end;
 }
 

@@ -7,6 +7,7 @@
 #include <set>
 #include <tuple>
 
+#include "cluster/core/json_value.h"
 #include "cluster/core/task_group.h"
 #include "cluster/store/mailbox.h"
 #include "cluster/store/record_message.h"
@@ -70,7 +71,7 @@ struct NodeRecords::Impl {
     if (first == second || !json.ok() || !json->is_object()) return Error(ErrorCode::store_corrupt, fmt::format("the record {} cannot be read", key));
     Fields fields(*json, "record");
     NodeOwnedRecord record{key.substr(0, first), key.substr(first + 1, second - first - 1), std::strtoull(key.c_str() + second + 1, nullptr, 10),
-                           fields.required<std::string>("kind"), json->value("body", Json())};
+                           fields.required<std::string>("kind"), value_in(*json, "body", Json())};
     MCV_CHECK(fields.finish_lenient());
     records.put(std::move(record));
     return success();

@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include "cluster/authority/settlement.h"
+#include "cluster/core/json_value.h"
 #include "cluster/store/reunion.h"
 #include "daemon/node/node.h"
 
@@ -53,25 +54,25 @@ Json side_json(const std::string& node, const char* known, const History& histor
 
 /// As it was recorded at the meeting: its generation, and none of its entries.
 Json recorded_side(const Json& divergence, const authority::AloneLedger& ledger) {
-  const Json peer = divergence.value("peer", Json());
+  const Json peer = value_in(divergence, "peer", Json());
   History history;
   history.is_complete = false;
   if (peer.is_object()) {
     GenerationRecord record;
-    record.ref = {peer.value("counter", std::uint64_t{0}), peer.value("uuid", "")};
-    record.taken_by = peer.value("taken_by", "");
-    record.proof = peer.value("proof", "");
-    history.end = {record.ref, peer.value("committed", std::uint64_t{0}), peer.value("hash", "")};
+    record.ref = {value_in(peer, "counter", std::uint64_t{0}), value_in(peer, "uuid", "")};
+    record.taken_by = value_in(peer, "taken_by", "");
+    record.proof = value_in(peer, "proof", "");
+    history.end = {record.ref, value_in(peer, "committed", std::uint64_t{0}), value_in(peer, "hash", "")};
     history.generations.push_back(std::move(record));
   }
-  return side_json(divergence.value("peer_name", ""), "recorded", history, ledger);
+  return side_json(value_in(divergence, "peer_name", ""), "recorded", history, ledger);
 }
 
 /// What is kept of a history that was given up, within what one entry may hold.
 void trim(Json& list) {
   Json& changes = list["history"]["changes"];
   for (Json& change : changes) {
-    const std::string summary = change.value("summary", "");
+    const std::string summary = value_in(change, "summary", "");
     if (summary.size() > longest_summary) change["summary"] = summary.substr(0, longest_summary);
   }
   std::size_t left_out = 0;
@@ -162,8 +163,8 @@ asio::awaitable<Json> DivergenceDesk::view() {
   Json json = {{"node", self}, {"diverged", is_diverged}, {"reason", is_diverged ? node_.shared.link().reason : ""}, {"common", nullptr}, {"histories", Json::array()}};
   if (is_diverged) {
     const Json divergence = node_.shared.divergence();
-    const Json recorded = divergence.value("common", Json::object());
-    std::pair<std::uint64_t, std::string> common = {recorded.value("index", std::uint64_t{0}), recorded.value("hash", "")};
+    const Json recorded = value_in(divergence, "common", Json::object());
+    std::pair<std::uint64_t, std::string> common = {value_in(recorded, "index", std::uint64_t{0}), value_in(recorded, "hash", "")};
     auto other = co_await ask_peer(false);
     if (other.ok()) common = other->common;
     if (common.first > 0) json["common"] = {{"index", common.first}, {"hash", common.second}};

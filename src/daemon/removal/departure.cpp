@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "cluster/core/json_value.h"
 #include "cluster/membership/corosync_service.h"
 #include "daemon/node/node.h"
 #include "daemon/node/paths.h"
@@ -101,14 +102,14 @@ asio::awaitable<void> Departure::ask_the_other_node() {
   const auto peer = node_.peer_record();
   if (!peer || peer->cluster_address.empty()) co_return;
   auto answer = co_await node_.peer.post(*peer, "/peer/v1/membership", Json::object(), PeerClient::quick);
-  if (!answer.ok() || !answer->is_object()) co_return;
-  auto removed = RemovedNode::from_json(answer->value("removed", Json()));
+  if (!answer.ok()) co_return;
+  auto removed = RemovedNode::from_json(value_in(*answer, "removed", Json()));
   Status done = success();
   if (removed.ok() && removed->node.name == node_.self() && removed->node.fingerprint == node_.host.peers.own_fingerprint()) {
     spdlog::warn("{} says that this node was removed from the cluster in generation {}", peer->name.str(), removed->generation);
     done = co_await write_down(std::move(*removed));
   }
-  auto passive = RemovedNode::from_json(answer->value("passive", Json()));
+  auto passive = RemovedNode::from_json(value_in(*answer, "passive", Json()));
   if (passive.ok() && passive->node.name == peer->name) done = co_await finish_commit(std::move(*passive));
   if (!done.ok()) spdlog::error("{}", done.error().to_text());
 }

@@ -73,7 +73,7 @@ asio::awaitable<api::ApiReply> choose(Node& node, api::ApiCall call) {
   MCV_CO_TRY(Json chosen, co_await node.divergence.choose(std::move(by)));
   if (dry_run) co_return api::reply(plan_of(chosen));
   if (request.check_only) co_return api::reply(std::move(chosen));
-  const char* durability = chosen.value("adopted", false) ? "both nodes" : "single node";
+  const char* durability = value_in(chosen, "adopted", false) ? "both nodes" : "single node";
   Json done = {{"result", std::move(chosen)}, {"durability", durability}};
   co_return api::reply(std::move(done));
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "cluster/core/json_value.h"
 #include "cluster/plans/verify_plan.h"
 #include "daemon/node/node.h"
 
@@ -11,7 +12,7 @@ namespace {
 
 /// Its start, whatever a verify said, is allowed to few.
 bool overrides_verify(const Plan& plan) {
-  return std::any_of(plan.steps.begin(), plan.steps.end(), [](const PlannedStep& step) { return step.params.is_object() && step.params.value("gate_overridden", false); });
+  return std::any_of(plan.steps.begin(), plan.steps.end(), [](const PlannedStep& step) { return value_in(step.params, "gate_overridden", false); });
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "cluster/authority/settlement.h"
 #include "cluster/authority/takeover.h"
 #include "cluster/core/json_list.h"
+#include "cluster/core/json_value.h"
 #include "cluster/model/verify_policy.h"
 #include "cluster/store/abilities.h"
 #include "daemon/node/node.h"
@@ -197,7 +198,7 @@ Json vm_json(const Node& node, const AloneView& alone, const VmRecord& record, c
   }
   for (const Json& volume : json["volumes"]) {
     if (!volume.contains("holds")) continue;
-    for (const Json& hold : volume["holds"]) warnings.push_back(hold.value("text", "") + "; " + hold.value("next", ""));
+    for (const Json& hold : volume["holds"]) warnings.push_back(value_in(hold, "text", "") + "; " + value_in(hold, "next", ""));
   }
   for (const VolumeRecord& volume : state.volumes_of(record)) {
     const VolumeFacts* seen = seen_on(record.owner, volume.name, facts);

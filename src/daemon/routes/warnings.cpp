@@ -5,6 +5,7 @@
 
 #include "cluster/authority/settlement.h"
 #include "cluster/authority/takeover.h"
+#include "cluster/core/json_value.h"
 #include "cluster/model/pending_delete.h"
 #include "cluster/model/verify_policy.h"
 #include "cluster/store/abilities.h"
@@ -103,7 +104,7 @@ bool warn_of_cluster(Json& warnings, const Node& node, const std::string& decide
   }
   for (const auto& [key, entry] : state.all(Kind::setting)) {
     if (!authority::is_given_up_list(Kind::setting, key) || !entry.value.is_object()) continue;
-    warn(warnings, ErrorCode::diverged, fmt::format("a history of {} was given up; what it had changed is kept as a list", entry.value.value("other", "")), "hvctl cluster diverged");
+    warn(warnings, ErrorCode::diverged, fmt::format("a history of {} was given up; what it had changed is kept as a list", value_in(entry.value, "other", "the other node")), "hvctl cluster diverged");
   }
   if (const auto other = node.shared.other_build(); other && other->knows && peer_loss(state) == PeerLoss::run_alone && !other->knows->features.contains(feature::run_alone)) {
     warn(warnings, ErrorCode::version_mismatch, fmt::format("the build on {} does not know the policy run-alone: it would not take into account that {} may have gone on alone", other->node, node.self().str()),

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <utility>
 
+#include "cluster/core/json_value.h"
 #include "hv/vmm_words.h"
 
 namespace mcv::hv::qemu {
@@ -32,7 +33,7 @@ Result<QmpMessage> parse_qmp(std::string_view line) {
   if (!json.is_object()) return Error(ErrorCode::bad_output, "QMP: not an object");
   if (json.contains("QMP"))
     return QmpMessage(QmpGreeting{number_at(json, "/QMP/version/qemu/major"), number_at(json, "/QMP/version/qemu/minor")});
-  if (json.contains("event")) return QmpMessage(QmpEvent{text_of(json, "event"), json.value("data", Json::object())});
+  if (json.contains("event")) return QmpMessage(QmpEvent{text_of(json, "event"), value_in(json, "data", Json::object())});
   if (json.contains("return")) return QmpMessage(QmpReply{id_of(json), json["return"]});
   if (json.contains("error") && json["error"].is_object())
     return QmpMessage(QmpFailure{id_of(json), vmm_words(text_of(json["error"], "class") + ": " + text_of(json["error"], "desc"))});

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/drbd/helper_talk.h"
 
-#include "cluster/core/json.h"
+#include "cluster/core/json_value.h"
 #include "storage/drbd/helper/fence_protocol.h"
 #include "storage/drbd/resource_file.h"
 
@@ -12,10 +12,8 @@ std::string helper_event_socket() { return fence::event_socket; }
 
 std::optional<VolumeName> fence_question(std::string_view line) {
   const auto json = parse_json(line);
-  if (!json.ok() || !json->is_object() || json->value("event", Json()) != "fence-peer") return std::nullopt;
-  const auto resource = json->find("resource");
-  if (resource == json->end() || !resource->is_string()) return std::nullopt;
-  const auto volume = volume_of_resource(resource->get<std::string>());
+  if (!json.ok() || value_in(*json, "event", "") != "fence-peer") return std::nullopt;
+  const auto volume = volume_of_resource(value_in(*json, "resource", ""));
   if (!volume.ok()) return std::nullopt;
   return *volume;
 }

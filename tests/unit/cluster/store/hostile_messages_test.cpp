@@ -142,6 +142,23 @@ TEST(HostileMessages, AMessageWithAFractionIsLeftOut) {
   EXPECT_NE(a.link_reason(), before);
 }
 
+/// What the store of another build says of the other history.
+TEST(HostileMessages, ADivergenceThatCannotBeReadIsOneAllTheSame) {
+  for (const Json& odd : odd_values) {
+    for (const Json& recorded : {odd, Json{{"reason", odd}, {"peer", odd}}, Json{{"reason", "two"}, {"peer", {{"counter", odd}, {"uuid", odd}, {"committed", odd}, {"hash", odd}}}}}) {
+      LogImage image = joined_image();
+      image.diverged = recorded;
+      LogMachine machine("A", std::move(image));
+      EXPECT_EQ(machine.link(), LinkState::diverged);
+      ASSERT_NO_THROW(static_cast<void>(machine.link_reason())) << recorded;
+      machine.propose(9, Change{"c", "c", {}});
+      ASSERT_NO_THROW(work_off(machine)) << recorded;
+      machine.take_generation(10, "5f0c3d70-0000-4000-8000-000000000003", "a test");
+      ASSERT_NO_THROW(work_off(machine)) << recorded;
+    }
+  }
+}
+
 /// A's daemon, which learned at the meeting that B holds a newer generation and sends all of it.
 class WholeState : public ::testing::Test {
  protected:

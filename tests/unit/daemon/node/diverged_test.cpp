@@ -271,6 +271,12 @@ TEST_F(TwoHistories, NothingIsChosenWhereThereIsOneHistory) {
   EXPECT_EQ(nodes.ask(a, "POST", "/v1/cluster/diverged", {{"base", "C"}}).error->code(), ErrorCode::not_found);
 }
 
+TEST_F(TwoHistories, AListWhoseFormIsUnknownIsToldOfAsFarAsItCanBeRead) {
+  ASSERT_TRUE(nodes.propose(a, {put_setting(state(a), "given-up-3", "no list"), Mutation{Kind::setting, "given-up-4", std::nullopt, Json{{"other", 7}}}}).ok());
+  EXPECT_NE(text(a, "/v1/info").find("a history of the other node was given up"), std::string::npos);
+  ASSERT_TRUE(nodes.up(a));
+}
+
 TEST_F(TwoHistories, WhatBecameOfAChangeIsAnsweredByItsId) {
   const auto proposed = nodes.wait_for(a, nodes.daemon(a).shared.propose({"change-1", "test", {put_setting(state(a), "k", "v")}}));
   ASSERT_TRUE(proposed && proposed->ok());

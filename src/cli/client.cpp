@@ -8,6 +8,7 @@
 
 #include "cli/interrupts.h"
 #include "cluster/core/json_list.h"
+#include "cluster/core/problem.h"
 
 namespace mcv::cli {
 namespace {
@@ -19,7 +20,6 @@ constexpr std::size_t reply_limit = 64U << 20;
 constexpr std::size_t line_limit = 4U << 20;
 /// Beast reads into what a buffer has room for, and 512 bytes at a time into one that has none.
 constexpr std::size_t read_size = 64U << 10;
-constexpr const char* problem_type = "application/problem+json";
 
 http::request<http::string_body> make_request(const std::string& method, const std::string& target, const std::optional<Json>& body) {
   http::request<http::string_body> request;
@@ -27,7 +27,7 @@ http::request<http::string_body> make_request(const std::string& method, const s
   request.target(target);
   request.version(11);
   request.set(http::field::host, "mcvd");
-  request.set(http::field::accept, fmt::format("application/json, application/x-ndjson, {}", problem_type));
+  request.set(http::field::accept, fmt::format("application/json, application/x-ndjson, {}", problem_content_type));
   if (body) {
     request.set(http::field::content_type, "application/json");
     request.body() = canonical(*body);
@@ -58,11 +58,6 @@ Error bad_reply(std::string_view why) {
   return Error(ErrorCode::bad_output, fmt::format("mcvd's answer makes no sense: {}", why)).with_next("hvctl --version; systemctl status mcvd (both must be of one release)");
 }
 
-std::string raw_text_at(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 Result<Json> read_body(std::string_view text) {
   if (text.empty()) return Json::object();
   Result<Json> body = parse_json(text);
@@ -72,24 +67,15 @@ Result<Json> read_body(std::string_view text) {
 
 }  // namespace
 
-Error error_from_problem(const Json& problem, int status) {
+Error error_of_reply(const Json& problem, int status) {
   if (!problem.is_object() || !problem.contains("code")) return bad_reply(fmt::format("status {} without a problem document", status));
-  const std::string text = raw_text_at(problem, "code");
-  const ErrorCode code = error_code_from_text(text);
-  std::string detail = raw_text_at(problem, "detail");
-  if (detail.empty()) detail = raw_text_at(problem, "title");
-  if (code == ErrorCode::internal && text != to_text(ErrorCode::internal)) detail += fmt::format(" ({}, a code of another release)", text);
-  return Error(code, detail).with_safe(raw_text_at(problem, "safe")).with_next(raw_text_at(problem, "next"));
+  return error_from_problem(problem);
 }
 
-Json problem_of(const Error& error) {
-  const std::string code(to_text(error.code()));
-  return {{"type", "urn:mcv:error:" + code},     {"title", to_text(error.kind())}, {"status", http_status_of(error.kind())},
-          {"detail", error.message()}, {"code", code},                   {"safe", error.safe()},
-          {"next", error.next()}};
+bool is_final(const Json& operation_view) {
+  const auto state = operation_view.find("state");
+  return state == operation_view.end() || *state != "running";
 }
-
-bool is_final(const Json& operation_view) { return raw_text_at(operation_view, "state") != "running"; }
 
 void Client::trace(const std::string& line) const {
   if (trace_ != nullptr) *trace_ << line << '\n' << std::flush;
@@ -121,7 +107,7 @@ Result<Answer> Client::exchange(const std::string& method, const std::string& ta
 Result<Reply> Client::request(const std::string& method, const std::string& target, const std::optional<Json>& body, std::optional<std::chrono::milliseconds> deadline) {
   MCV_TRY(const Answer answer, exchange(method, target, body, deadline.value_or(method == "GET" ? patience_.read : patience_.change)));
   MCV_TRY(Json json, read_body(answer.text));
-  if (!answer.is_success()) return error_from_problem(json, answer.status);
+  if (!answer.is_success()) return error_of_reply(json, answer.status);
   return Reply{answer.status, std::move(json)};
 }
 
@@ -129,7 +115,7 @@ Result<Json> Client::list(const std::string& target, std::string_view key, const
   MCV_TRY(const Answer answer, exchange("GET", target, std::nullopt, patience_.read));
   if (!answer.is_success()) {
     MCV_TRY(const Json json, read_body(answer.text));
-    return error_from_problem(json, answer.status);
+    return error_of_reply(json, answer.status);
   }
   Result<Json> rest = parse_json_list(answer.text, key, take);
   if (!rest.ok()) return bad_reply(rest.error().message());
@@ -172,7 +158,7 @@ Result<std::optional<Json>> Client::follow_once(const std::string& operation_id,
   }
   if (status == 200) return std::optional<Json>();
   const Result<Json> problem = parse_json(line);
-  return error_from_problem(problem.ok() ? *problem : Json(), status);
+  return error_of_reply(problem.ok() ? *problem : Json(), status);
 }
 
 Result<Json> Client::follow(const std::string& operation_id, const std::function<void(const Json&)>& on_view, std::chrono::milliseconds patience) {
@@ -224,7 +210,7 @@ Result<RawStream> Client::upgrade(const std::string& target, const std::string& 
   http::read(stream, buffer, parser, error);
   if (error) return transport_error(error, false, false);
   MCV_TRY(const Json json, read_body(parser.get().body()));
-  return error_from_problem(json, static_cast<int>(parser.get().result_int()));
+  return error_of_reply(json, static_cast<int>(parser.get().result_int()));
 }
 
 }  // namespace mcv::cli

@@ -24,10 +24,8 @@ struct RawStream {
   std::string first;  ///< bytes that came together with the answer
 };
 
-/// A problem document as the error it describes; a code this build does not know keeps its words.
-Error error_from_problem(const Json& problem, int status);
-/// The reverse, for `-o json`.
-Json problem_of(const Error& error);
+/// The error that an answer describes; bad_output for an answer that describes none.
+Error error_of_reply(const Json& problem, int status);
 
 /// How long mcvd may be silent. Before it answers a read it waits 5 s at most for the caller's name and as long for the other node, and
 /// says so; a change may have to wait for tools and disks of both.

@@ -12,6 +12,7 @@
 #include "cli/render/json.h"
 #include "cli/render/problem.h"
 #include "cli/session.h"
+#include "cluster/core/problem.h"
 
 namespace mcv::cli {
 namespace {
@@ -24,7 +25,7 @@ bool wants_json(const std::vector<std::string>& words) {
 }
 
 int fail(const Error& error, bool json, const Terminal& terminal) {
-  if (json) print_json(std::cerr, problem_of(error), terminal.error);
+  if (json) print_json(std::cerr, to_client_problem(error), terminal.error);
   else std::cerr << problem_text(error, terminal.error_width, terminal.error_colour);
   return exit_code_of(error.kind());
 }

@@ -13,6 +13,7 @@
 #include "cli/render/progress.h"
 #include "cli/render/table.h"
 #include "cli/suggest.h"
+#include "cluster/core/problem.h"
 
 namespace mcv::cli {
 
@@ -74,7 +75,7 @@ std::optional<Error> error_of_operation(const Json& view) {
   const std::string state = text_at(view, "state");
   if (state == "succeeded") return std::nullopt;
   const Json& problem = object_at(view, "error");
-  if (!problem.empty()) return error_from_problem(problem, 500);
+  if (!problem.empty()) return error_from_problem(problem);
   const std::string id = text_at(view, "id");
   if (state == "cancelled") return Error(ErrorCode::cancelled, fmt::format("operation {} was cancelled", id)).with_next("hvctl op show " + id);
   return Error(ErrorCode::internal, fmt::format("operation {} ended as '{}' without saying why", id, state)).with_next("hvctl op show " + id);
@@ -156,7 +157,7 @@ Result<Outcome> Session::change(std::string_view method, std::string_view path, 
 void Session::print(const Json& value) { print_json(out_, value, terminal_.output); }
 
 void Session::print_error(const Error& error) {
-  if (json()) print_json(err_, problem_of(error), terminal_.error);
+  if (json()) print_json(err_, to_client_problem(error), terminal_.error);
   else err_ << problem_text(error, terminal_.error_width, terminal_.error_colour);
 }
 
@@ -236,7 +237,7 @@ Result<int> Session::each(const std::vector<std::string>& typed, Completes kind,
     } else if (as_json) code = ended->kind == Outcome::Kind::left_running ? exit_left_running : 0;
     else code = finish(*ended, fmt::format("{}: {}", names[i], done_text(names[i])));
     if (!code.ok()) {
-      result["error"] = problem_of(code.error());
+      result["error"] = to_client_problem(code.error());
       if (!as_json) print_error(std::move(code.error()).with_context(names[i]));
     }
     const int one = code.ok() ? *code : exit_code_of(code.error().kind());
@@ -261,7 +262,7 @@ Result<int> Session::each_shown(const std::vector<std::string>& typed, Completes
     if (!found.ok()) {
       Error error = with_suggestion(std::move(found).error(), kind, name);
       if (names.size() == 1) return error;
-      if (json()) results.push_back({{"name", name}, {"error", problem_of(error)}});
+      if (json()) results.push_back({{"name", name}, {"error", to_client_problem(error)}});
       else print_error(std::move(error).with_context(name));
       continue;
     }

@@ -10,6 +10,7 @@
 #include "cli/render/progress.h"
 #include "cli/render/text.h"
 #include "cli/suggest.h"
+#include "cluster/core/problem.h"
 #include "targets.h"
 
 namespace mcv::fuzz {
@@ -51,8 +52,8 @@ void must_be_printable(const std::string& shown) {
 void api_answers(std::string_view text) {
   const auto json = parse_json(text);
   if (!json.ok()) return;
-  const Error error = cli::error_from_problem(*json, 500);
-  must(parse_json(canonical(cli::problem_of(error))).ok(), "a problem can be told as JSON");
+  const Error error = cli::error_of_reply(*json, 500);
+  must(parse_json(canonical(to_client_problem(error))).ok(), "a problem can be told as JSON");
   for (const std::string& line : cli::step_lines(Json(), *json, false, false)) must_be_printable(line);
   const std::string bar = cli::bar_line(*json, 60, std::chrono::seconds(10), 1.0);
   must_be_printable(bar);

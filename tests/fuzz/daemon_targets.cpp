@@ -6,7 +6,7 @@
 #include <boost/asio/error.hpp>
 
 #include "cluster/core/utf8.h"
-#include "daemon/api/problem.h"
+#include "cluster/core/problem.h"
 #include "daemon/api/target.h"
 #include "daemon/config.h"
 #include "daemon/host/http_wire.h"
@@ -91,8 +91,9 @@ void request_targets_of_http(std::string_view text) {
 }
 
 void problems(std::string_view text) {
-  const Error error = api::error_from_reply(500, text);
-  must(parse_json(api::to_client_problem(error).dump()).ok(), "a problem can always be sent on");
+  const auto json = parse_json(text);
+  const Error error = json.ok() ? error_from_problem(*json) : Error(ErrorCode::bad_output, std::string(text));
+  must(parse_json(to_client_problem(error).dump()).ok(), "a problem can always be sent on");
   must(valid_utf8(valid_utf8(text)) == valid_utf8(text), "what is UTF-8 stays as it is");
 }
 

@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 #include <optional>
 
-#include "cli/client.h"
 #include "cli/render/text.h"
+#include "cluster/core/problem.h"
 
 namespace mcv::cli {
 namespace {
@@ -35,7 +35,7 @@ std::string last_line(std::string text) {
 bool says_not_found(const RemoteResult& result) { return result.exit_code == 127 || result.err.find("hvctl: command not found") != std::string::npos; }
 
 Error relayed(const std::string& address, const Json& problem) {
-  Error error = error_from_problem(problem, 500);
+  Error error = error_from_problem(problem);
   if (error.code() == ErrorCode::daemon_unreachable) {
     return Error(ErrorCode::daemon_unreachable, fmt::format("mcvd is not running on {}", address)).with_safe(nothing_changed).with_next(fmt::format("on {}: systemctl enable --now mcvd; hvctl node init --all", address));
   }

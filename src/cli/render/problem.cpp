@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "cli/render/text.h"
+#include "cluster/core/problem.h"
 
 namespace mcv::cli {
 namespace {
@@ -22,7 +23,8 @@ void append_wrapped(std::string& text, std::string_view label, Tone tone, const 
 std::string problem_text(const Error& error, std::size_t width, bool colour) {
   std::string text;
   append_wrapped(text, "error:", Tone::bad, fmt::format("{} [{}]", error.message(), to_text(error.code())), width, colour);
-  if (!error.safe().empty()) append_wrapped(text, " safe:", Tone::good, error.safe(), width, colour);
+  const std::string safe = error.safe().empty() ? std::string(default_safe(error.kind())) : error.safe();
+  append_wrapped(text, " safe:", Tone::good, safe, width, colour);
   const std::string next = error.next().empty() ? std::string(default_next(error.kind())) : error.next();
   append_wrapped(text, " next:", Tone::strong, next, width, colour);
   return text;

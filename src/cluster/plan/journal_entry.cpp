@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "cluster/plan/operation_state.h"
-#include "cluster/plan/problem.h"
+#include "cluster/core/problem.h"
 
 namespace mcv {
 namespace {

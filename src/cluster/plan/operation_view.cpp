@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "cluster/plan/problem.h"
+#include "cluster/core/problem.h"
 
 namespace mcv {
 

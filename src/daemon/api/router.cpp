@@ -6,7 +6,6 @@
 #include <stdexcept>
 
 #include "cluster/core/utf8.h"
-#include "daemon/api/problem.h"
 
 namespace mcv::api {
 

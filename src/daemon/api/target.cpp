@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "cluster/core/utf8.h"
-#include "daemon/api/problem.h"
 
 namespace mcv::api {
 namespace {

@@ -6,7 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include "cluster/model/removal.h"
-#include "cluster/plan/problem.h"
+#include "cluster/core/problem.h"
 #include "daemon/join/join_service.h"
 #include "daemon/node/node.h"
 #include "daemon/node/orphan_look.h"
@@ -220,7 +220,7 @@ asio::awaitable<Result<std::unique_ptr<host::ByteStream>>> answer_upgrade(Node& 
 
 host::HttpResponse refusal(const Error& error) {
   host::HttpResponse response;
-  response.status = http_status_of(error.kind());
+  response.status = http_status_of(error.code());
   response.body = canonical(to_problem(error));
   return response;
 }

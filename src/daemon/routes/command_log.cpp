@@ -7,7 +7,6 @@
 
 #include "cluster/core/json_value.h"
 #include "cluster/core/utf8.h"
-#include "daemon/api/problem.h"
 #include "daemon/api/target.h"
 
 namespace mcv {

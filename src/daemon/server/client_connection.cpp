@@ -8,7 +8,7 @@
 
 #include "cluster/host/race.h"
 #include "cluster/host/relay.h"
-#include "daemon/api/problem.h"
+#include "cluster/core/problem.h"
 #include "daemon/host/deadline.h"
 #include "daemon/host/transport_stream.h"
 
@@ -110,9 +110,9 @@ asio::awaitable<bool> ClientConnection::send_json(int status, std::string conten
 }
 
 asio::awaitable<bool> ClientConnection::send_problem(Error error, bool keep_alive) {
-  std::string body = dump(api::to_client_problem(error));
-  std::string type(api::problem_content_type);
-  co_return co_await send_json(api::http_status_of(error), std::move(type), std::move(body), keep_alive);
+  std::string body = dump(to_client_problem(error));
+  std::string type(problem_content_type);
+  co_return co_await send_json(http_status_of(error.code()), std::move(type), std::move(body), keep_alive);
 }
 
 asio::awaitable<void> ClientConnection::send_lines(api::LinesReply reply) {

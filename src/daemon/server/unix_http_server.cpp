@@ -14,7 +14,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "daemon/api/problem.h"
+#include "cluster/core/problem.h"
 #include "daemon/host/deadline.h"
 #include "daemon/server/client_connection.h"
 
@@ -37,9 +37,9 @@ void refuse_politely(Local::socket socket) {
   const Error error = Error(ErrorCode::busy, "the daemon serves as many clients as it can, or as many of yours").with_next("repeat the command in a moment, or end one of yours that waits");
   host::ResponseHead head;
   head.status = 503;
-  head.content_type = api::problem_content_type;
+  head.content_type = problem_content_type;
   head.keep_alive = false;
-  const std::string text = host::response_text(head, api::to_client_problem(error).dump());
+  const std::string text = host::response_text(head, to_client_problem(error).dump());
   boost::system::error_code ignored;
   socket.non_blocking(true, ignored);
   socket.write_some(asio::buffer(text), ignored);

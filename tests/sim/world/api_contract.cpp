@@ -9,7 +9,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "daemon/api/problem.h"
+#include "cluster/core/problem.h"
 
 namespace mcv::sim {
 namespace {
@@ -148,7 +148,7 @@ void ApiContract::check_object(const Json& schema, const Json& value, const std:
 std::vector<std::string> ApiContract::check(const std::string& method, const std::string& target, const Json& body, const api::ApiReply& reply) const {
   const Route* route = find(method, target);
   if (const auto* error = std::get_if<Error>(&reply)) {
-    std::vector<std::string> found = errors(document_["components"]["schemas"]["Problem"], api::to_client_problem(*error), "problem");
+    std::vector<std::string> found = errors(document_["components"]["schemas"]["Problem"], to_client_problem(*error), "problem");
     if (error->code() == ErrorCode::internal) found.push_back("an internal error: " + error->message());
     return found;
   }

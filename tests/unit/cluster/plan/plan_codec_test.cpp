@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include "cluster/plan/operation_view.h"
-#include "cluster/plan/problem.h"
 #include "cluster/plan/step_dispatcher.h"
 #include "world/plan_sim.h"
 
@@ -53,19 +52,6 @@ TEST(Journal, EveryEntryReadsBackFromItsJson) {
   }
   const Json newer = {{"entry", "teleported"}, {"step", 0}};
   EXPECT_EQ(JournalEntry::from_json(newer).error().code(), ErrorCode::format_unknown);
-}
-
-TEST(Problem, ReadsBackAndSurvivesGarbage) {
-  const Error error = Error(ErrorCode::verify_gate, "differs").with_safe("vm1 runs").with_next("hvctl verify vm1");
-  EXPECT_EQ(error_from_problem(to_problem(error)), error);
-  EXPECT_EQ(error_from_problem(Json("what")).code(), ErrorCode::internal);
-}
-
-TEST(Problem, CanAlwaysBeSent) {
-  const Error error = Error(ErrorCode::command_failed, "lvcreate: exit 5: \xff\xc3(").with_safe("a\x80").with_next("b\xe2\x82");
-  const Json problem = to_problem(error);
-  EXPECT_EQ(problem.at("detail"), "lvcreate: exit 5: \uFFFD\uFFFD(");
-  EXPECT_NO_THROW(static_cast<void>(problem.dump()));
 }
 
 TEST(OperationView, AnErrorAlwaysSaysWhatIsSafeAndWhatToType) {

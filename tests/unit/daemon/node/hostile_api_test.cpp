@@ -6,7 +6,7 @@
 
 #include <functional>
 
-#include "daemon/api/problem.h"
+#include "cluster/core/problem.h"
 #include "two_nodes.h"
 #include "world/api_contract.h"
 
@@ -34,7 +34,7 @@ class HostileApiTest : public ::testing::Test {
     call.method = method;
     call.body = body;
     const api::ApiReply reply = nodes.route(a, std::move(call), target);
-    if (const auto* error = std::get_if<Error>(&reply)) return {*error, api::http_status_of(*error)};
+    if (const auto* error = std::get_if<Error>(&reply)) return {*error, http_status_of(error->code())};
     const auto json = api::document_of(reply);
     return {std::nullopt, json ? json->status : 200};
   }
@@ -52,7 +52,7 @@ class HostileApiTest : public ::testing::Test {
     ASSERT_TRUE(outcome.error) << what << ": taken, status " << outcome.status;
     EXPECT_GE(outcome.status, 400) << what;
     EXPECT_LT(outcome.status, 500) << what << ": " << outcome.error->message();
-    EXPECT_LT(api::to_client_problem(*outcome.error).dump().size(), 12'000u) << what;
+    EXPECT_LT(to_client_problem(*outcome.error).dump().size(), 12'000u) << what;
     EXPECT_EQ(state(), before) << what;
     for (const std::string& text : ApiContract::get().check(method, target, Json(), *outcome.error)) ADD_FAILURE() << what << ": " << text;
     ++refused;

@@ -7,7 +7,7 @@
 
 #include <stdexcept>
 
-#include "daemon/api/problem.h"
+#include "cluster/core/problem.h"
 #include "world/api_contract.h"
 
 namespace mcv::test {
@@ -99,7 +99,7 @@ TwoNodes::Answer TwoNodes::ask_as(std::uint32_t uid, std::size_t node, const std
   if (const auto json = api::document_of(**reply)) {
     answer.body = json->body;
     // What the other node refused comes as it sent it.
-    if (json->status >= 400) answer.error = api::from_problem(json->body);
+    if (json->status >= 400) answer.error = error_from_problem(json->body);
   }
   return answer;
 }

@@ -268,7 +268,7 @@ std::vector<std::string> Arguments::values(std::string_view option) const {
 
 const std::vector<Option>& global_options() {
   static const std::vector<Option> options{
-      {.name = "--output", .value = "FORMAT", .help = "table (for people) or json (the API's own documents)", .also = "-o"},
+      {.name = "--output", .value = "table|json", .help = "table (for people) or json (the API's own documents)", .also = "-o"},
       {.name = "--quiet", .help = "names only in lists; no progress", .also = "-q"},
       {.name = "--dry-run", .help = "show the plan of a change and change nothing"},
       {.name = "--wait", .help = "follow a long operation to its end (the default)"},

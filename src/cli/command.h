@@ -16,7 +16,7 @@ namespace mcv::cli {
 class Session;
 
 /// What a value names, so that completion can offer it and a wrong one gets a suggestion.
-enum class Completes { nothing, vm, node, network, pool, operation, user, group, disk, snapshot, quarantined, file };
+enum class Completes { nothing, vm, node, network, pool, operation, user, group, disk, snapshot, quarantined, action, file };
 
 struct Option {
   std::string_view name;         ///< "--cpus"
@@ -29,15 +29,19 @@ struct Option {
   bool may_be_empty = false;     ///< '' is a value
 };
 
-/// The words after the verb. A command has one kind of them or none; or one first, and then others of a second kind.
+/// The words after the verb: of one kind, or of another kind from the second, or the third, on.
 struct Operands {
   std::string_view name = {};  ///< "VM"; empty when the command takes none
   std::size_t min = 0;
   std::size_t max = 0;         ///< unlimited: `any_number`
   Completes completes = Completes::nothing;
   Completes then = Completes::nothing;  ///< of those after the first, where they are another kind
+  Completes third = Completes::nothing;  ///< of those after the second, where they are yet another
 
-  Completes kind_at(std::size_t index) const { return index > 0 && then != Completes::nothing ? then : completes; }
+  Completes kind_at(std::size_t index) const {
+    if (index > 1 && third != Completes::nothing) return third;
+    return index > 0 && then != Completes::nothing ? then : completes;
+  }
 };
 inline constexpr std::size_t any_number = 1000;
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <iostream>
-#include <span>
 
 #include "cli/arguments.h"
 #include "cli/command_table.h"
@@ -17,15 +16,70 @@ const Option* option_named(const std::vector<Option>& options, const std::string
   return found == options.end() ? nullptr : &*found;
 }
 
-void keep_matching(std::vector<std::string>& candidates, const std::string& prefix) {
-  std::erase_if(candidates, [&prefix](const std::string& candidate) { return !candidate.starts_with(prefix); });
-  std::sort(candidates.begin(), candidates.end());
-  candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
+bool is_valued_option(const std::string& word) { return word.starts_with("--") && word.find('=') != std::string::npos; }
+
+/// "--node=B" as two words, however the shell gave it.
+void add_divided(std::vector<std::string>& words, const std::string& word) {
+  if (word == "=") return;
+  if (!is_valued_option(word)) return words.push_back(word);
+  const std::size_t equals = word.find('=');
+  words.push_back(word.substr(0, equals));
+  words.push_back(word.substr(equals + 1));
 }
 
-std::vector<std::string> objects(const Command& command, Completes kind, const Globals& globals) {
-  return Session(globals, Terminal{}, command, std::cout, std::cerr).names_of(kind);
-}
+/// What the words before the one that is typed say.
+struct Read {
+  std::string noun;                      ///< of a command that is not complete yet; "help"
+  const Command* command = nullptr;
+  const Option* asked = nullptr;         ///< whose value comes next
+  std::vector<std::string> operands;     ///< or the words after "help"
+  std::vector<const Option*> given;
+  bool is_lost = false;                  ///< there is no such command
+  Globals globals;
+};
+
+class Reader {
+ public:
+  Read read(const std::vector<std::string>& words) {
+    for (const std::string& word : words) take(word);
+    return std::move(read_);
+  }
+
+ private:
+  void take(const std::string& word) {
+    if (read_.asked != nullptr) {
+      if (read_.asked->name == "--socket") read_.globals.socket = word;
+      read_.asked = nullptr;
+    } else if (word.starts_with("-") && take_option(word)) {
+      return;
+    } else if (read_.command != nullptr || read_.noun == "help") {
+      read_.operands.push_back(word);
+    } else {
+      take_command(word);
+    }
+  }
+
+  bool take_option(const std::string& word) {
+    const Option* option = read_.command == nullptr ? nullptr : option_named(read_.command->options, word);
+    if (option == nullptr) option = option_named(global_options(), word);
+    if (option == nullptr) return read_.noun.empty();  // "cluster --add-node" is a command
+    read_.given.push_back(option);
+    if (!option->value.empty()) read_.asked = option;
+    return true;
+  }
+
+  void take_command(const std::string& word) {
+    const bool first = read_.noun.empty();
+    if (first && (word == "help" || is_noun(word))) {
+      read_.noun = word;
+      return;
+    }
+    read_.command = find_spelling(first ? word : read_.noun + " " + word);
+    read_.is_lost = read_.command == nullptr;
+  }
+
+  Read read_;
+};
 
 /// The words that an option's value may be, of "on|off" or "TIME|off"; what is in capitals stands for something else.
 std::vector<std::string> choices_of(std::string_view value) {
@@ -40,71 +94,83 @@ std::vector<std::string> choices_of(std::string_view value) {
   }
 }
 
-std::vector<std::string> values_for(const Command& command, const Option& option, const Globals& globals) {
-  std::vector<std::string> values = choices_of(option.value);
-  for (std::string& name : objects(command, option.completes, globals)) values.push_back(std::move(name));
-  return values;
+/// `command` is any one where none was typed yet.
+std::vector<std::string> objects(const Read& read, Completes kind) {
+  const Command& command = read.command == nullptr ? command_table().front() : *read.command;
+  return Session(read.globals, Terminal{}, command, std::cout, std::cerr).names_of(kind);
 }
 
-/// How many operands stand in `words`, which come after the command's own.
-std::size_t operands_among(const Command& command, std::span<const std::string> words) {
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    const Option* option = option_named(command.options, words[i]);
-    if (option != nullptr && !option->value.empty()) ++i;
-    else if (!words[i].starts_with("-")) ++count;
-  }
-  return count;
+Completion values_for(const Read& read) {
+  Completion completion{choices_of(read.asked->value), read.asked->completes == Completes::file};
+  for (std::string& name : objects(read, read.asked->completes)) completion.candidates.push_back(std::move(name));
+  return completion;
 }
 
 /// What was typed already is not offered again: no command takes a name twice.
-std::vector<std::string> operands_for(const Command& command, const std::vector<std::string>& before, const Globals& globals) {
-  const std::size_t own = find_spelling(before.front()) == &command ? 1 : 2;
-  const std::size_t typed = operands_among(command, std::span(before).subspan(std::min(own, before.size())));
-  std::vector<std::string> names = objects(command, command.operands.kind_at(typed), globals);
-  std::erase_if(names, [&before](const std::string& name) { return std::find(before.begin(), before.end(), name) != before.end(); });
+std::vector<std::string> operands_for(const Read& read) {
+  const Operands& operands = read.command->operands;
+  if (read.operands.size() >= operands.max) return {};
+  std::vector<std::string> names = objects(read, operands.kind_at(read.operands.size()));
+  std::erase_if(names, [&read](const std::string& name) { return std::find(read.operands.begin(), read.operands.end(), name) != read.operands.end(); });
   return names;
 }
 
-std::vector<std::string> topics_for(const std::vector<std::string>& before) {
-  if (before.size() == 1) return all_first_words();
-  return before.size() == 2 && is_noun(before[1]) ? verbs_of(before[1]) : std::vector<std::string>();
+std::vector<std::string> topics_for(const Read& read) {
+  if (read.operands.empty()) return all_first_words();
+  return read.operands.size() == 1 && is_noun(read.operands[0]) ? verbs_of(read.operands[0]) : std::vector<std::string>();
 }
 
-std::vector<std::string> option_names(const Command& command) {
+std::vector<std::string> option_names(const Read& read) {
   std::vector<std::string> names;
-  for (const Option& option : command.options) names.emplace_back(option.name);
-  for (const Option& option : global_options()) names.emplace_back(option.name);
+  const auto add = [&](const std::vector<Option>& options) {
+    for (const Option& option : options) {
+      const bool is_done = !option.repeatable && std::find(read.given.begin(), read.given.end(), &option) != read.given.end();
+      if (!is_done) names.emplace_back(option.name);
+    }
+  };
+  if (read.command != nullptr) add(read.command->options);
+  add(global_options());
   return names;
+}
+
+Completion candidates_for(const Read& read, const std::string& current) {
+  if (read.asked != nullptr) return values_for(read);
+  if (read.is_lost) return {};
+  if (current.starts_with("-")) return {option_names(read)};
+  if (read.command != nullptr) return {operands_for(read)};
+  if (read.noun == "help") return {topics_for(read)};
+  if (!read.noun.empty()) return {verbs_of(read.noun)};
+  std::vector<std::string> words = all_first_words();
+  words.emplace_back("help");
+  return {std::move(words)};
+}
+
+void keep_matching(std::vector<std::string>& candidates, const std::string& prefix) {
+  std::erase_if(candidates, [&prefix](const std::string& candidate) { return !candidate.starts_with(prefix); });
+  std::sort(candidates.begin(), candidates.end());
+  candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
 }
 
 }  // namespace
 
-std::vector<std::string> complete(const std::vector<std::string>& words) {
+Completion complete(std::vector<std::string> words) {
   if (words.empty()) return {};
-  const std::string& current = words.back();
-  std::vector<std::string> before(words.begin(), words.end() - 1);
-  Globals globals;
-  std::erase_if(before, [](const std::string& word) { return word == "-q" || word == "-v" || word == "--yes" || word == "-y"; });
-  for (std::size_t i = 0; i + 1 < before.size(); ++i) {
-    if (before[i] == "--socket") globals.socket = before[i + 1];
+  std::string current = std::move(words.back());
+  words.pop_back();
+  if (current == "=") current.clear();
+  std::string lead;  // of a word that zsh did not divide: its candidates begin with it
+  if (is_valued_option(current)) {
+    const std::size_t equals = current.find('=');
+    lead = current.substr(0, equals + 1);
+    words.push_back(current.substr(0, equals));
+    current.erase(0, equals + 1);
   }
-  while (before.size() >= 2 && (before[0] == "--socket" || before[0] == "-o" || before[0] == "--output")) before.erase(before.begin(), before.begin() + 2);
-  std::vector<std::string> candidates;
-  const Command* command = before.size() >= 2 ? find_spelling(before[0] + " " + before[1]) : nullptr;
-  if (command == nullptr && !before.empty() && !is_noun(before[0])) command = find_spelling(before[0]);
-  if (before.empty()) candidates = all_first_words();
-  else if (before[0] == "help") candidates = topics_for(before);
-  else if (command == nullptr) candidates = before.size() == 1 && is_noun(before[0]) ? verbs_of(before[0]) : std::vector<std::string>();
-  else {
-    const Option* asked = option_named(command->options, before.back());
-    if (before.back() == "-o" || before.back() == "--output") candidates = {"json", "table"};
-    else if (asked != nullptr && !asked->value.empty()) candidates = values_for(*command, *asked, globals);
-    else if (current.starts_with("-")) candidates = option_names(*command);
-    else candidates = operands_for(*command, before, globals);
-  }
-  keep_matching(candidates, current);
-  return candidates;
+  std::vector<std::string> before;
+  for (const std::string& word : words) add_divided(before, word);
+  Completion completion = candidates_for(Reader().read(before), current);
+  keep_matching(completion.candidates, current);
+  for (std::string& candidate : completion.candidates) candidate.insert(0, lead);
+  return completion;
 }
 
 }  // namespace mcv::cli

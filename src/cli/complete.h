@@ -6,8 +6,17 @@
 
 namespace mcv::cli {
 
-/// Candidates for the last of `words` (which may be empty), one a line for config/completion. Names of objects are asked of mcvd
-/// with a short deadline; without it there are none.
-std::vector<std::string> complete(const std::vector<std::string>& words);
+/// What may stand for the word that is being typed.
+struct Completion {
+  std::vector<std::string> candidates;
+  bool path = false;  ///< a file's name goes here: the shell knows better than hvctl
+};
+
+/// What a completion with `path` ends with, for config/completion.
+inline constexpr int exit_complete_path = 3;
+
+/// For the last of `words` (which may be empty), as a shell divides them: bash cuts "--node=B" in three. Names of objects are asked of
+/// mcvd with a short deadline; without it there are none.
+Completion complete(std::vector<std::string> words);
 
 }  // namespace mcv::cli

@@ -32,8 +32,9 @@ int fail(const Error& error, bool json, const Terminal& terminal) {
 
 int run(const std::vector<std::string>& words) {
   if (!words.empty() && words.front() == "__complete") {
-    for (const std::string& candidate : complete({words.begin() + 1, words.end()})) std::cout << candidate << '\n';
-    return 0;
+    const Completion completion = complete({words.begin() + 1, words.end()});
+    for (const std::string& candidate : completion.candidates) std::cout << candidate << '\n';
+    return completion.path ? exit_complete_path : 0;
   }
   const Terminal terminal = Terminal::detect();
   const Result<Invocation> parsed = parse_arguments(words);

@@ -13,6 +13,7 @@
 #include "cli/render/progress.h"
 #include "cli/render/table.h"
 #include "cli/suggest.h"
+#include "cluster/access/permission.h"
 #include "cluster/core/problem.h"
 
 namespace mcv::cli {
@@ -64,6 +65,7 @@ NameSource source_of(Completes kind) {
     case Completes::snapshot: return {"/v1/snapshots", "snapshots"};
     case Completes::quarantined: return {"/v1/quarantine", "copies"};
     case Completes::nothing:
+    case Completes::action:
     case Completes::file: break;
   }
   return {nullptr, nullptr};
@@ -280,8 +282,11 @@ Result<int> Session::each_shown(const std::vector<std::string>& typed, Completes
 }
 
 std::vector<std::string> Session::names_of(Completes kind) {
-  const NameSource source = source_of(kind);
   std::vector<std::string> names;
+  if (kind == Completes::action) {
+    for (const access::Permission permission : access::all_permissions()) names.emplace_back(access::to_text(permission));
+  }
+  const NameSource source = source_of(kind);
   if (source.path == nullptr) return names;
   const Result<Reply> reply = client_.request("GET", source.path, std::nullopt, std::chrono::milliseconds(800));
   if (!reply.ok()) return names;

@@ -8,13 +8,38 @@
 #include "cli/commands/views.h"
 #include "cli/render/table.h"
 #include "cli/session.h"
+#include "cluster/access/permission.h"
 
 namespace mcv::cli::commands {
 namespace {
 
+/// Each action, and each first word for all that begin with it.
+std::vector<std::string> actions() {
+  std::vector<std::string> words;
+  for (const access::Permission permission : access::all_permissions()) {
+    const std::string action(access::to_text(permission));
+    const std::string first = action.substr(0, action.find('.'));
+    if (std::find(words.begin(), words.end(), first) == words.end()) words.push_back(first);
+    words.push_back(action);
+  }
+  return words;
+}
+
+std::vector<std::string> results() {
+  std::vector<std::string> words{"done", "begun", "refused", "unknown", "succeeded", "undone", "cancelled", "failed"};
+  for (const ErrorCode code : all_error_codes()) words.emplace_back(to_text(code));
+  return words;
+}
+
 Result<std::string> audit_query(const Arguments& arguments) {
   std::string query;
   const auto add = [&query](const char* key, const std::string& value) { query += fmt::format("{}{}={}", query.empty() ? "" : "&", key, percent_encoded(value)); };
+  if (arguments.has("--action")) {
+    MCV_CHECK(check_one_of("--action", arguments.value("--action"), actions(), "hvctl explain permission --help lists them"));
+  }
+  if (arguments.has("--result")) {
+    MCV_CHECK(check_one_of("--result", arguments.value("--result"), results(), "hvctl audit --help lists them; the codes of errors: man mcv-errors"));
+  }
   for (const char* key : {"user", "vm", "action", "result"}) {
     const std::string option = std::string("--") + key;
     if (arguments.has(option)) add(key, arguments.value(option));
@@ -81,8 +106,8 @@ Command audit() {
           .options = {{.name = "--user", .value = "USER", .help = "what this account asked for", .completes = Completes::user},
                       {.name = "--vm", .value = "VM", .help = "about this VM", .completes = Completes::vm},
                       {.name = "--since", .value = "AGE", .help = "not older: 12h, 7d, 4w"},
-                      {.name = "--action", .value = "ACTION", .help = "vm.start, or vm for all of these"},
-                      {.name = "--result", .value = "RESULT", .help = "done, begun, refused, succeeded, failed, ..., or the code of an error"},
+                      {.name = "--action", .value = "ACTION", .help = "vm.start, or vm for all of these", .completes = Completes::action},
+                      {.name = "--result", .value = "done|begun|refused|unknown|succeeded|undone|cancelled|failed|CODE", .help = "what came of it; CODE is that of an error, see mcv-errors(7)"},
                       {.name = "--limit", .value = "N", .help = "so many, at most 5000"}},
           .routes = {{"GET", "/v1/audit"}},
           .examples = {"hvctl audit --vm vm1 --since 7d", "hvctl audit --user alice --result refused"},

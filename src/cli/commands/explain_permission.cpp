@@ -36,7 +36,7 @@ Command explain_permission() {
                      "An administrator has vm.boot-files, vm.break-lock, vm.override-verify, network.create, network.delete, storage.create, storage.delete, drbd.enable, node.init, node.address, node.leave, "
                      "cluster.join, cluster.add-node, cluster.confirm-down, cluster.accept-copy, cluster.choose-history, cluster.update, cluster.remove-node, audit.show, access.show and access.update as "
                      "well. self.show takes no role.",
-          .operands = {.name = "USER ACTION [VM]", .min = 2, .max = 3},
+          .operands = {.name = "USER ACTION [VM]", .min = 2, .max = 3, .completes = Completes::user, .then = Completes::action, .third = Completes::vm},
           .routes = {{"GET", "/v1/explain"}},
           .examples = {"hvctl explain permission alice vm.start vm1"},
           .run = run_explain_permission};

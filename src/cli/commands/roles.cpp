@@ -38,7 +38,7 @@ std::string grant_text(const Arguments& arguments) {
 }
 
 std::vector<Option> grant_options() {
-  return {{.name = "--role", .value = "ROLE", .help = "viewer, operator, owner or administrator", .required = true},
+  return {{.name = "--role", .value = "viewer|operator|owner|administrator", .help = "what it may do: hvctl explain permission --help", .required = true},
           {.name = "--user", .value = "USER", .help = "whom", .completes = Completes::user},
           {.name = "--group", .value = "GROUP", .help = "or every member of a group", .completes = Completes::group},
           {.name = "--vm", .value = "VM", .help = "for this VM alone; everywhere when not given", .completes = Completes::vm}};

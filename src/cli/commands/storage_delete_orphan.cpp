@@ -10,9 +10,6 @@ namespace {
 
 Result<int> run_storage_delete_orphan(Session& session, const Arguments& arguments) {
   const std::string& name = arguments.name();
-  if (!arguments.has("--node")) {
-    return Error(ErrorCode::bad_request, "the node has to be named: the same name may lie on both").with_safe("nothing was asked of mcvd").with_next("hvctl storage list-orphans");
-  }
   const std::string& node = arguments.value("--node");
   if (!session.globals().dry_run) {
     MCV_CHECK(confirm_typed(session, fmt::format("This deletes {} on {} for good, with everything that is in it.", name, node), name));
@@ -29,7 +26,7 @@ Command storage_delete_orphan() {
           .details = "Its logical volumes, its DRBD resource file and what is in the kernel of it, on that node only. Refused while anything holds it open, while an operation of either node "
                      "may be about it, while the nodes do not share their configuration, and for what mcv did not make.",
           .operands = {.name = "NAME", .min = 1, .max = 1},
-          .options = {{.name = "--node", .value = "NODE", .help = "where it lies", .completes = Completes::node}},
+          .options = {{.name = "--node", .value = "NODE", .help = "where it lies: the same name may lie on both", .required = true, .completes = Completes::node}},
           .routes = {{"DELETE", "/v1/orphans/{node}/{name}"}},
           .examples = {"hvctl storage delete-orphan mcv-vm1-0 --node B"},
           .run = run_storage_delete_orphan};

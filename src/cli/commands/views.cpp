@@ -176,12 +176,12 @@ std::string since_text(const Json& lock) {
   return fmt::format(" since {}{}", local_time_text(then), age == "unknown" ? "" : fmt::format(" ({} ago)", age));
 }
 
-Status check_one_of(std::string_view option, const std::string& value, const std::vector<std::string>& allowed) {
+Status check_one_of(std::string_view option, const std::string& value, const std::vector<std::string>& allowed, std::string_view next) {
   if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return success();
   const std::string found = nearest(value, allowed);
   return Error(ErrorCode::bad_request, fmt::format("'{}' is not a value of {}{}", value, option, found.empty() ? "" : "; did you mean " + found + "?"))
       .with_safe("nothing was asked of mcvd")
-      .with_next(fmt::format("{} takes one of: {}", option, fmt::join(allowed, ", ")));
+      .with_next(next.empty() ? fmt::format("{} takes one of: {}", option, fmt::join(allowed, ", ")) : std::string(next));
 }
 
 std::string absolute_path(const std::string& path) { return path.empty() ? path : std::filesystem::absolute(path).lexically_normal().string(); }

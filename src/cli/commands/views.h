@@ -44,7 +44,7 @@ Result<int> show_vms(Session& session, const std::vector<std::string>& names);
 /// " since 2026-11-30 14:00:00 (3 h ago)" of a VM's lock; empty when nobody wrote down when.
 std::string since_text(const Json& lock);
 /// What a storage type, hypervisor or other word of a fixed set must be.
-Status check_one_of(std::string_view option, const std::string& value, const std::vector<std::string>& allowed);
+Status check_one_of(std::string_view option, const std::string& value, const std::vector<std::string>& allowed, std::string_view next = {});
 /// A path as mcvd will read it: relative ones are taken from here.
 std::string absolute_path(const std::string& path);
 

@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t gap = 2;
 constexpr std::size_t block_indent = 4;
 constexpr std::size_t block_gap = 3;
+/// A name is never broken, nor a word within half a line; what a tool said may be, rather than the whole table become blocks for it.
+constexpr std::size_t longest_name = 48;
 
 std::size_t sum(const std::vector<std::size_t>& numbers) { return std::accumulate(numbers.begin(), numbers.end(), std::size_t{0}); }
 
@@ -86,7 +88,8 @@ std::vector<std::size_t> Table::column_widths(std::size_t width) const {
   if (width == 0 || widths.empty()) return widths;
   const std::size_t gaps = gap * (widths.size() - 1);
   if (sum(widths) + gaps <= width) return widths;
-  const std::vector<std::size_t> narrowest = largest(longest_word);
+  std::vector<std::size_t> narrowest = largest(longest_word);
+  for (std::size_t& size : narrowest) size = std::min(size, std::max(longest_name, width / 2));
   if (sum(narrowest) + gaps > width) return {};
   while (sum(widths) + gaps > width) {
     std::size_t widest = widths.size();
@@ -115,7 +118,10 @@ std::string Table::blocks(std::size_t width, bool colour) const {
         used = 0;
       }
       text += used == 0 ? std::string(block_indent, ' ') : std::string(block_gap, ' ');
-      text += (title.empty() ? "" : paint(Tone::faint, title, colour) + " ") + paint(row[i].tone, value, colour);
+      text += title.empty() ? "" : paint(Tone::faint, title, colour) + " ";
+      const std::size_t before = block_indent + size - width_of(value);
+      const std::vector<std::string> lines = wrapped(value, width > before ? width - before : 1);
+      for (std::size_t line = 0; line < lines.size(); ++line) text += (line == 0 ? "" : "\n" + std::string(before, ' ')) + paint(row[i].tone, lines[line], colour);
       used += (used == 0 ? block_indent : block_gap) + size;
     }
     if (used > 0) text += "\n";

@@ -79,6 +79,21 @@ TEST(Table, BecomesBlocksRatherThanBreakWords) {
   EXPECT_EQ(table.to_text(40, false), "web-frontend-1-0\n    role primary/secondary\n    disks up_to_date/outdated\n");
 }
 
+TEST(Table, BreaksWhatAToolSaidRatherThanBecomeBlocks) {
+  Table table({"OPERATION", "PROGRESS"});
+  table.add({"A-1", "systemctl show --property=" + std::string(200, 'x')});
+  const std::string text = table.to_text(120, false);
+  EXPECT_TRUE(text.starts_with("OPERATION  PROGRESS\n")) << text;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 120u) << line;
+}
+
+TEST(Table, WrapsLongValuesOfBlocksBelowTheirTitle) {
+  Table table({"VM", "STATE", "NOTE"});
+  table.add({"a-name-of-forty-letters-is-never-broken-x", "running", "some words that go on"});
+  EXPECT_EQ(table.to_text(24, false), "a-name-of-forty-letters-is-never-broken-x\n    state running\n    note some words that\n         go on\n");
+}
+
 Json view(const char* state, double percent, std::initializer_list<const char*> step_states) {
   Json steps = Json::array();
   for (const char* step_state : step_states) steps.push_back({{"action", "act"}, {"node", "A"}, {"state", step_state}, {"text", "do it"}});

@@ -118,12 +118,20 @@ Result<Json> Session::list(std::string_view path, std::string_view query, std::s
   return client_.list(where, key, take);
 }
 
+Result<Json> Session::plan(std::string_view method, std::string_view path, const std::vector<std::string>& names, const std::optional<Json>& body) {
+  MCV_TRY(const std::string where, target(method, path, names));
+  MCV_TRY(Reply reply, client_.request(std::string(method), where + "?dry_run=true", body));
+  if (!reply.body.contains("plan")) return Error(ErrorCode::bad_output, "mcvd did not answer with a plan").with_next("hvctl op list (it may have acted)");
+  return std::move(reply.body);
+}
+
 Result<Outcome> Session::submit(std::string_view method, std::string_view path, const std::vector<std::string>& names, const std::optional<Json>& body) {
-  MCV_TRY(std::string where, target(method, path, names));
-  if (globals_.dry_run) where += "?dry_run=true";
+  if (globals_.dry_run) {
+    MCV_TRY(Json planned, plan(method, path, names, body));
+    return Outcome{Outcome::Kind::planned, std::move(planned)};
+  }
+  MCV_TRY(const std::string where, target(method, path, names));
   MCV_TRY(Reply reply, client_.request(std::string(method), where, body));
-  if (reply.body.contains("plan") && globals_.dry_run) return Outcome{Outcome::Kind::planned, std::move(reply.body)};
-  if (globals_.dry_run) return Error(ErrorCode::bad_output, "mcvd did not answer with a plan").with_next("hvctl op list (it may have acted)");
   if (const std::string kept = text_at(reply.body, "audit"); !kept.empty() && !json() && !globals_.quiet) {
     err_ << (kept == "single node" ? "The audit has this on one node only; the other one gets it when it is back.\n" : "The audit misses this: its row could not be stored (journalctl -u mcvd).\n");
   }

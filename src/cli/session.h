@@ -49,6 +49,8 @@ class Session {
   Result<Json> get(std::string_view path, const std::vector<std::string>& names = {}, std::string_view query = {});
   /// As Client::list.
   Result<Json> list(std::string_view path, std::string_view query, std::string_view key, const std::function<void(const Json&)>& take);
+  /// What a change would do, or why it would be refused; nothing is changed.
+  Result<Json> plan(std::string_view method, std::string_view path, const std::vector<std::string>& names = {}, const std::optional<Json>& body = std::nullopt);
   /// Sends a change; long work is not followed yet (Kind::started).
   Result<Outcome> submit(std::string_view method, std::string_view path, const std::vector<std::string>& names = {}, const std::optional<Json>& body = std::nullopt);
   /// Follows a started outcome unless --no-wait.

@@ -34,8 +34,13 @@ Result<int> run_cluster_remove_node(Session& session, const Arguments& arguments
   if (!arguments.has("--node")) return Error(ErrorCode::bad_request, "name the node that leaves: --node NODE").with_safe("nothing was changed").with_next("hvctl node list");
   const std::string node = arguments.value("--node");
   const bool dead = arguments.has("--dead");
-  MCV_CHECK(confirm_typed(session, removal_question(node, dead), node));
   const Json body = {{"node", node}, {"dead", dead}};
+  if (is_asked_for(session)) {
+    // Refused before anybody has to type anything.
+    const Result<Json> planned = session.plan("POST", "/v1/cluster/remove-node", {}, body);
+    if (!planned.ok()) return session.with_suggestion(planned.error(), Completes::node, node);
+  }
+  MCV_CHECK(confirm_typed(session, removal_question(node, dead), node));
   Result<Outcome> outcome = session.change("POST", "/v1/cluster/remove-node", {}, body);
   if (!outcome.ok()) return session.with_suggestion(std::move(outcome).error(), Completes::node, node);
   return session.finish(*outcome, done_text(node, object_at(outcome->body, "result")));

@@ -9,11 +9,9 @@ namespace mcv::cli::commands {
 namespace {
 
 Result<int> run_group_delete(Session& session, const Arguments& arguments) {
-  for (const std::string& group : arguments.names()) {
-    MCV_CHECK(confirm_typed(session, fmt::format("The roles of the group {} are taken back from all its members. The users stay.", group), group));
-  }
-  const auto submit = [&](const std::string& group) { return session.submit("DELETE", "/v1/groups/{name}", {group}); };
-  return session.each(arguments.names(), Completes::group, submit, [](const std::string& group) { return fmt::format("Group {} is gone.", group); });
+  const auto question = [](const std::string& group) { return fmt::format("The roles of the group {} are taken back from all its members. The users stay.", group); };
+  const auto done = [](const std::string& group) { return fmt::format("Group {} is gone.", group); };
+  return delete_confirmed(session, arguments.names(), Completes::group, "/v1/groups/{name}", question, done);
 }
 
 }  // namespace

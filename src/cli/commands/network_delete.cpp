@@ -9,11 +9,9 @@ namespace mcv::cli::commands {
 namespace {
 
 Result<int> run_network_delete(Session& session, const Arguments& arguments) {
-  for (const std::string& name : arguments.names()) {
-    MCV_CHECK(confirm_typed(session, fmt::format("This removes the network {} from the cluster; its bridges stay.", name), name));
-  }
-  const auto submit = [&](const std::string& name) { return session.submit("DELETE", "/v1/networks/{name}", {name}); };
-  return session.each(arguments.names(), Completes::network, submit, [](const std::string& name) { return fmt::format("Network {} is gone.", name); });
+  const auto question = [](const std::string& name) { return fmt::format("This removes the network {} from the cluster; its bridges stay.", name); };
+  const auto done = [](const std::string& name) { return fmt::format("Network {} is gone.", name); };
+  return delete_confirmed(session, arguments.names(), Completes::network, "/v1/networks/{name}", question, done);
 }
 
 }  // namespace

@@ -9,11 +9,9 @@ namespace mcv::cli::commands {
 namespace {
 
 Result<int> run_storage_delete(Session& session, const Arguments& arguments) {
-  for (const std::string& name : arguments.names()) {
-    MCV_CHECK(confirm_typed(session, fmt::format("This removes the storage pool {} from every node.", name), name));
-  }
-  const auto submit = [&](const std::string& name) { return session.submit("DELETE", "/v1/storage/{name}", {name}); };
-  return session.each(arguments.names(), Completes::pool, submit, [](const std::string& name) { return fmt::format("Storage pool {} is gone.", name); });
+  const auto question = [](const std::string& name) { return fmt::format("This removes the storage pool {} from every node.", name); };
+  const auto done = [](const std::string& name) { return fmt::format("Storage pool {} is gone.", name); };
+  return delete_confirmed(session, arguments.names(), Completes::pool, "/v1/storage/{name}", question, done);
 }
 
 }  // namespace

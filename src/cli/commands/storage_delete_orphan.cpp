@@ -11,9 +11,11 @@ namespace {
 Result<int> run_storage_delete_orphan(Session& session, const Arguments& arguments) {
   const std::string& name = arguments.name();
   const std::string& node = arguments.value("--node");
-  if (!session.globals().dry_run) {
-    MCV_CHECK(confirm_typed(session, fmt::format("This deletes {} on {} for good, with everything that is in it.", name, node), name));
+  if (is_asked_for(session)) {
+    MCV_TRY(const Json planned, session.plan("DELETE", "/v1/orphans/{node}/{name}", {node, name}));  // refused before anybody has to type anything
+    static_cast<void>(planned);
   }
+  MCV_CHECK(confirm_typed(session, fmt::format("This deletes {} on {} for good, with everything that is in it.", name, node), name));
   MCV_TRY(const Outcome outcome, session.change("DELETE", "/v1/orphans/{node}/{name}", {node, name}));
   return session.finish(outcome, fmt::format("{} on {} is gone.", name, node));
 }

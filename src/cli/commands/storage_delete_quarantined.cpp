@@ -9,11 +9,9 @@ namespace mcv::cli::commands {
 namespace {
 
 Result<int> run_storage_delete_quarantined(Session& session, const Arguments& arguments) {
-  for (const std::string& name : arguments.names()) {
-    MCV_CHECK(confirm_typed(session, fmt::format("This deletes the copy {} on this node for good.", name), name));
-  }
-  const auto submit = [&](const std::string& name) { return session.submit("DELETE", "/v1/quarantine/{name}", {name}); };
-  return session.each(arguments.names(), Completes::quarantined, submit, [](const std::string& name) { return fmt::format("The copy {} is gone.", name); });
+  const auto question = [](const std::string& name) { return fmt::format("This deletes the copy {} on this node for good.", name); };
+  const auto done = [](const std::string& name) { return fmt::format("The copy {} is gone.", name); };
+  return delete_confirmed(session, arguments.names(), Completes::quarantined, "/v1/quarantine/{name}", question, done);
 }
 
 }  // namespace

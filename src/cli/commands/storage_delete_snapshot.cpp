@@ -9,11 +9,9 @@ namespace mcv::cli::commands {
 namespace {
 
 Result<int> run_storage_delete_snapshot(Session& session, const Arguments& arguments) {
-  for (const std::string& name : arguments.names()) {
-    MCV_CHECK(confirm_typed(session, fmt::format("This deletes {}, what a repair has overwritten, for good.", name), name));
-  }
-  const auto submit = [&](const std::string& name) { return session.submit("DELETE", "/v1/snapshots/{name}", {name}); };
-  return session.each(arguments.names(), Completes::snapshot, submit, [](const std::string& name) { return fmt::format("The snapshot {} is gone.", name); });
+  const auto question = [](const std::string& name) { return fmt::format("This deletes {}, what a repair has overwritten, for good.", name); };
+  const auto done = [](const std::string& name) { return fmt::format("The snapshot {} is gone.", name); };
+  return delete_confirmed(session, arguments.names(), Completes::snapshot, "/v1/snapshots/{name}", question, done);
 }
 
 }  // namespace

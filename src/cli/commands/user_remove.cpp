@@ -9,11 +9,9 @@ namespace mcv::cli::commands {
 namespace {
 
 Result<int> run_user_remove(Session& session, const Arguments& arguments) {
-  for (const std::string& user : arguments.names()) {
-    MCV_CHECK(confirm_typed(session, fmt::format("{} loses every role, and its place in every group. The account of the system stays.", user), user));
-  }
-  const auto submit = [&](const std::string& user) { return session.submit("DELETE", "/v1/users/{name}", {user}); };
-  return session.each(arguments.names(), Completes::user, submit, [](const std::string& user) { return fmt::format("{} is no user any more.", user); });
+  const auto question = [](const std::string& user) { return fmt::format("{} loses every role, and its place in every group. The account of the system stays.", user); };
+  const auto done = [](const std::string& user) { return fmt::format("{} is no user any more.", user); };
+  return delete_confirmed(session, arguments.names(), Completes::user, "/v1/users/{name}", question, done);
 }
 
 }  // namespace

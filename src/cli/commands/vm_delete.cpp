@@ -9,11 +9,9 @@ namespace mcv::cli::commands {
 namespace {
 
 Result<int> run_vm_delete(Session& session, const Arguments& arguments) {
-  for (const std::string& name : arguments.names()) {
-    MCV_CHECK(confirm_typed(session, fmt::format("This deletes the VM {} and all its disks, wherever they are. There is no way back.", name), name));
-  }
-  const auto submit = [&](const std::string& name) { return session.submit("DELETE", "/v1/vms/{name}", {name}); };
-  return session.each(arguments.names(), Completes::vm, submit, [](const std::string& name) { return fmt::format("VM {} is deleted.", name); });
+  const auto question = [](const std::string& name) { return fmt::format("This deletes the VM {} and all its disks, wherever they are. There is no way back.", name); };
+  const auto done = [](const std::string& name) { return fmt::format("VM {} is deleted.", name); };
+  return delete_confirmed(session, arguments.names(), Completes::vm, "/v1/vms/{name}", question, done);
 }
 
 }  // namespace

@@ -125,13 +125,21 @@ class FakeMcvd:
 
     def next_answer(self, method, target):
         with self.lock:
-            waiting = self.answers.get(f"{method} {target}") or self.answers.get(f"{method} {target.split('?')[0]}")
+            exact = self.answers.get(f"{method} {target}")
+            waiting = exact or self.answers.get(f"{method} {target.split('?')[0]}")
             if not waiting:
                 return problem("not-found", 404, f"no answer for {method} {target}")
+            if "dry_run=true" in target and not exact and isinstance(waiting[0], Answer):
+                return waiting[0] if waiting[0].status >= 400 or "plan" in (waiting[0].body or {}) else Answer(body={"plan": []})  # refused as the change itself would be
             return waiting.pop(0) if len(waiting) > 1 else waiting[0]
 
+    def changes(self):
+        """(method, target) of what changes anything: neither a look nor a dry run."""
+        return [(method, target) for method, target, _ in self.requests if method != "GET" and "dry_run=true" not in target]
+
     def bodies(self, method, path):
-        return [body for known_method, target, body in self.requests if known_method == method and target.split("?")[0] == path]
+        """Of the changes asked for; dry runs are none."""
+        return [body for known_method, target, body in self.requests if known_method == method and target.split("?")[0] == path and "dry_run=true" not in target]
 
     def close(self):
         self.server.shutdown()

@@ -28,7 +28,7 @@ class Access(Case):
         self.serve({"DELETE /v1/users/alice": self.done(), "DELETE /v1/groups/ops": self.done()})
         self.run_hvctl("user", "remove", "alice", expect=11)
         self.run_hvctl("group", "delete", "ops", expect=11)
-        self.assertEqual(self.fake.requests, [])
+        self.assertEqual(self.fake.changes(), [])
         self.run_hvctl("user", "rm", "--yes", "alice")
         self.run_hvctl("group", "rm", "--yes", "ops")
 

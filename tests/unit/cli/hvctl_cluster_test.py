@@ -156,7 +156,7 @@ class Cluster(Case):
         silent["result"] = told
         self.serve({f"POST {route}": started(), "GET /v1/operations/A-17/events": Answer(events=[silent])})
         self.assertIn("not-confirmed", self.run_hvctl("cluster", "remove-node", "--node", "B", expect=11).stderr)
-        self.assertEqual(self.fake.requests, [])
+        self.assertEqual(self.fake.changes(), [])
         shown = self.run_hvctl("cluster", "--remove-node", "--node", "B", "--yes").stdout
         self.assertIn("one leg", shown)
         self.assertIn("B has not said that it is blank", shown)

@@ -105,13 +105,30 @@ class Vms(Case):
         terminal.read_until(b"to go on: ")
         terminal.type(b"vm2\n")
         self.assertEqual(terminal.end()[0], 11)
-        self.assertEqual(self.fake.requests, [])
+        self.assertEqual(self.fake.changes(), [])
         terminal = Pty(self.command("vm", "delete", "vm1"))
         terminal.read_until(b"to go on: ")
         terminal.type(b"vm1\n")
         self.assertEqual(terminal.end()[0], 0)
         self.run_hvctl("delete", "vm1", "--yes")
         self.assertEqual(len(self.fake.bodies("DELETE", "/v1/vms/vm1")), 2)
+
+    def test_what_would_be_refused_is_not_asked_for(self):
+        self.serve({"DELETE /v1/vms/vmm1": problem("not-found", 404, "there is no vm named 'vmm1'"), "DELETE /v1/vms/vm1": problem("vm-locked", 412, "vm1 runs"),
+                    "DELETE /v1/vms/vm2": Answer(body={"result": {}}), "GET /v1/vms": Answer(body={"vms": [vm("vm1"), vm("vm2")]})})
+        code, text = Pty(self.command("vm", "delete", "vmm1")).end()
+        self.assertEqual(code, 4)
+        self.assertNotIn(b"to go on", text)
+        self.assertIn(b"did you mean", text)
+        terminal = Pty(self.command("vm", "delete", "vm1", "vm2", "vm2"))
+        terminal.read_until(b"to go on: ")
+        terminal.type(b"vm2\n")
+        code, text = terminal.end()
+        self.assertEqual(code, 6)
+        self.assertEqual(text.count(b"to go on"), 1)
+        self.assertIn(b"vm1: vm1 runs", text)
+        self.assertIn(b"VM vm2 is deleted", text)
+        self.assertEqual(self.fake.changes(), [("DELETE", "/v1/vms/vm2")])
 
     def test_the_storage_type_is_changed_by_itself(self):
         self.serve({"POST /v1/vms/vm1/storage-type": started(operation_id="A-1"), "GET /v1/operations/A-1/events": Answer(events=[operation("succeeded", operation_id="A-1")])})

@@ -33,6 +33,12 @@ Typed split_option(const std::string& word) {
 
 bool is_option(const std::string& word) { return word.size() > 1 && word.front() == '-'; }
 
+/// What other products call it.
+std::string called_elsewhere(std::string_view noun) {
+  if (noun == "guest" || noun == "domain" || noun == "machine") return "vm";
+  return noun == "host" ? "node" : "";
+}
+
 class Parser {
  public:
   explicit Parser(const std::vector<std::string>& words) : words_(words) {}
@@ -157,7 +163,8 @@ class Parser {
 
   Status no_command(const std::string& noun) {
     if (!is_noun(noun)) {
-      std::string found = nearest(noun, all_first_words());
+      std::string found = called_elsewhere(noun);
+      if (found.empty()) found = nearest(noun, all_first_words());
       if (!found.empty()) found = "'hvctl " + found + "'";
       return usage_error(fmt::format("there is no command '{}'{}", noun, did_you_mean(found)), "hvctl --help");
     }
@@ -165,7 +172,14 @@ class Parser {
     if (invocation_.globals.help) return success();
     if (at_ >= words_.size()) return usage_error(fmt::format("'hvctl {}' needs a verb: {}", noun, fmt::join(verbs_of(noun), ", ")), fmt::format("hvctl {} --help", noun));
     const std::string verb = words_[at_];
+    if (verb == "help") {
+      invocation_.globals.help = true;
+      return success();
+    }
     if (is_option(verb)) return usage_error(fmt::format("'hvctl {}' has no option {}{}", noun, verb, did_you_mean(nearest_flag(noun, verb))), fmt::format("hvctl {} --help", noun));
+    if (noun == "node" && verb == "serve") {
+      return usage_error("the daemon is mcvd, a service of systemd", "systemctl enable --now mcvd; what it runs: journalctl -u mcvd");
+    }
     std::string found = nearest(verb, verbs_of(noun));
     if (!found.empty()) found = fmt::format("'hvctl {} {}'", noun, found);
     return usage_error(fmt::format("'hvctl {}' has no verb '{}'{}", noun, verb, did_you_mean(found)), fmt::format("hvctl {} --help", noun));
@@ -209,14 +223,21 @@ class Parser {
       invocation_.arguments.add(option.name, value);
       return true;
     }
-    return false;
+    return take_operand_option(typed);
+  }
+
+  Result<bool> take_operand_option(const Typed& typed) {
+    if (typed.name != invocation_.command->operands.option()) return false;
+    MCV_TRY(std::string value, take_value(typed));
+    invocation_.arguments.add_name(std::move(value));
+    return true;
   }
 
   Status unknown_option(const std::string& typed) const {
     std::vector<std::string> known;
     for (const Option& option : invocation_.command->options) known.emplace_back(option.name);
     for (const Option& option : global_options()) known.emplace_back(option.name);
-    return usage_error(fmt::format("'hvctl {}' has no option {}{}", invocation_.command->name, typed, did_you_mean(nearest(typed, known))), usage());
+    return usage_error(fmt::format("'hvctl {}' has no option {}{}", invocation_.command->name, typed, did_you_mean(nearest(typed, known))), fmt::format("hvctl {} --help", invocation_.command->name));
   }
 
   Status check_complete() const {
@@ -307,6 +328,13 @@ Result<std::uint64_t> parse_seconds(std::string_view option, std::string_view te
     return usage_error(fmt::format("'{}' is not a time for {}", text, option), "write seconds, or a number with s, m or h: 90, 5m, 1h (at most a week)");
   }
   return number * factor;
+}
+
+Result<Bytes> parse_size(std::string_view option, std::string_view text) {
+  Result<Bytes> size = Bytes::parse(text);
+  if (size.ok()) return size;
+  const std::string next = size.error().next();
+  return std::move(size).error().with_context(option).with_safe("nothing was asked of mcvd").with_next(next);
 }
 
 Result<std::uint32_t> parse_count(std::string_view option, std::string_view text, std::uint32_t max) {

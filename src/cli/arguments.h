@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/command.h"
+#include "cluster/core/units.h"
 
 namespace mcv::cli {
 
@@ -43,6 +44,8 @@ std::string usage_of(const Command& command);
 
 /// "90", "90s", "5m", "1h" in seconds.
 Result<std::uint64_t> parse_seconds(std::string_view option, std::string_view text);
+/// "256M", "10G".
+Result<Bytes> parse_size(std::string_view option, std::string_view text);
 /// A whole number from 1 to `max`.
 Result<std::uint32_t> parse_count(std::string_view option, std::string_view text, std::uint32_t max);
 /// An IPv4 or IPv6 literal: names are never looked up for cluster addresses.

@@ -38,6 +38,8 @@ struct Operands {
   Completes then = Completes::nothing;  ///< of those after the first, where they are another kind
   Completes third = Completes::nothing;  ///< of those after the second, where they are yet another
 
+  /// virshle's form of one of them, "vm start --id vm1"; empty where there is none.
+  std::string_view option() const { return completes == Completes::vm ? "--id" : ""; }
   Completes kind_at(std::size_t index) const {
     if (index > 1 && third != Completes::nothing) return third;
     return index > 0 && then != Completes::nothing ? then : completes;

@@ -30,6 +30,11 @@ int fail(const Error& error, bool json, const Terminal& terminal) {
   return exit_code_of(error.kind());
 }
 
+/// A full disk behind the output is a failure of what was asked for.
+Error output_lost() {
+  return Error(ErrorCode::io_error, "standard output could not be written").with_safe("what was asked for was done; only the words about it are lost").with_next("df -h, or another place for the output");
+}
+
 int run(const std::vector<std::string>& words) {
   if (!words.empty() && words.front() == "__complete") {
     const Completion completion = complete({words.begin() + 1, words.end()});
@@ -39,20 +44,15 @@ int run(const std::vector<std::string>& words) {
   const Terminal terminal = Terminal::detect();
   const Result<Invocation> parsed = parse_arguments(words);
   if (!parsed.ok()) return fail(parsed.error(), wants_json(words), terminal);
-  if (parsed->globals.version) {
-    std::cout << "hvctl " MCV_VERSION "\n";
-    return 0;
-  }
-  if (parsed->command == nullptr) {
-    std::cout << help_text(parsed->topic, terminal.width);
-    return 0;
+  if (parsed->globals.version || parsed->command == nullptr) {
+    std::cout << (parsed->globals.version ? "hvctl " MCV_VERSION "\n" : help_text(parsed->topic, terminal.width)) << std::flush;
+    return std::cout ? 0 : fail(output_lost(), false, terminal);
   }
   Session session(parsed->globals, terminal, *parsed->command, std::cout, std::cerr);
   Result<int> code = parsed->command->run(session, parsed->arguments);
   std::cout << std::flush;
   if (!code.ok()) return fail(session.with_suggestion(std::move(code).error(), parsed->arguments), session.json(), terminal);
-  // A full disk or a closed pipe behind the output is a failure of what was asked for.
-  if (!std::cout) return fail(Error(ErrorCode::io_error, "standard output could not be written"), false, terminal);
+  if (!std::cout) return fail(output_lost(), false, terminal);
   return *code;
 }
 

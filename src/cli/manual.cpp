@@ -156,6 +156,7 @@ std::string overview_page() {
                           "Long work is an operation: hvctl follows it to its end, and Ctrl-C leaves it running and says how to watch or cancel it.\n\n"
                           "A command that takes several names asks for each and gives a result for each; the first failure decides the exit status. "
                           "A wrong command, option or name is answered with the nearest one there is.\n\n"
+                          "A VM may be named with --id too, as in 'hvctl vm start --id vm1', and an option's value may follow an equals sign.\n\n"
                           "Sizes are whole numbers with K, M, G or T, in steps of 1024.");
   text += ".SH OPTIONS\nThese are accepted by every command, anywhere on the line.\n" + options_text(global_options());
   text += commands_text();

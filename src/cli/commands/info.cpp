@@ -22,7 +22,7 @@ void print_nodes(Session& session, const Json& info) {
     table.add({text_at(node, "name"), Cell(status_text(node), tone_of(status)), or_dash(text_at(node, "cluster_address")), or_dash(text_at(node, "drbd_address")),
                flag_at(node, "this_node") ? "this node" : ""});
   }
-  session.out() << table.to_text(session.terminal().width, session.terminal().colour);
+  if (!table.empty()) session.out() << table.to_text(session.terminal().width, session.terminal().colour);
 }
 
 bool is_away_in_order(const Json& peer) { return !flag_at(peer, "reachable") && !left_text(peer).empty(); }
@@ -112,6 +112,7 @@ Command info() {
           .details = "Without a name: each node with its addresses and status, the peer, the shared configuration's position, and warnings with the "
                      "command that helps. Exit code 22 when the other node does not answer, unless it left in order: what is shown is then this node's view.",
           .operands = {.name = "VM", .min = 0, .max = any_number, .completes = Completes::vm},
+          .also = {"cluster show"},
           .routes = {{"GET", "/v1/info"}, {"GET", "/v1/vms/{name}"}},
           .examples = {"hvctl info", "hvctl info vm1", "hvctl info -o json"},
           .run = run_info};

@@ -46,6 +46,7 @@ Command node_list() {
   return {.name = "node list",
           .summary = "show the nodes with their status and resources",
           .details = "The node this command talks to has a star. Exit code 22 when a node did not answer, unless it left in order.",
+          .options = {{.name = "--all", .help = "everything there is to show, which is shown without it too", .also = "-all"}},
           .also = {"node ls", "node --list"},
           .routes = {{"GET", "/v1/nodes"}},
           .examples = {"hvctl node list"},

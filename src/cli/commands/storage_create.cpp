@@ -4,7 +4,6 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/views.h"
 #include "cli/session.h"
-#include "cluster/core/units.h"
 
 namespace mcv::cli::commands {
 namespace {
@@ -32,7 +31,7 @@ Result<int> run_storage_create(Session& session, const Arguments& arguments) {
     body["dir"] = absolute_path(arguments.value("--dir"));
   }
   if (arguments.has("--size")) {
-    MCV_TRY(const Bytes size, Bytes::parse(arguments.value("--size")));
+    MCV_TRY(const Bytes size, parse_size("--size", arguments.value("--size")));
     body["size"] = size.count();
   }
   MCV_CHECK(read_node_groups(arguments, body));

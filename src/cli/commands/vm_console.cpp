@@ -4,7 +4,6 @@
 #include "cli/commands/commands.h"
 #include "cli/console.h"
 #include "cli/session.h"
-#include "cluster/core/units.h"
 
 namespace mcv::cli::commands {
 namespace {
@@ -13,7 +12,7 @@ Result<int> run_vm_console(Session& session, const Arguments& arguments) {
   std::uint64_t replay = default_replay;
   if (arguments.value("--replay") == "0") replay = 0;
   else if (arguments.has("--replay")) {
-    MCV_TRY(const Bytes size, Bytes::parse(arguments.value("--replay")));
+    MCV_TRY(const Bytes size, parse_size("--replay", arguments.value("--replay")));
     replay = size.count();
   }
   return run_console(session, arguments.name(), replay);

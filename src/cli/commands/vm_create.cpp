@@ -4,21 +4,20 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/views.h"
 #include "cli/session.h"
-#include "cluster/core/units.h"
 
 namespace mcv::cli::commands {
 namespace {
 
 Result<Json> new_vm_body(const Arguments& arguments) {
   MCV_TRY(const std::uint32_t cpus, parse_count("--cpus", arguments.value("--cpus", "1"), 256));
-  MCV_TRY(const Bytes memory, Bytes::parse(arguments.value("--memory", "512M")));
+  MCV_TRY(const Bytes memory, parse_size("--memory", arguments.value("--memory", "512M")));
   const std::string storage_type = arguments.value("--storage-type", "drbd");
   MCV_CHECK(check_one_of("--storage-type", storage_type, {"drbd", "local"}));
   const std::string hypervisor = arguments.value("--hypervisor", "auto");
   MCV_CHECK(check_one_of("--hypervisor", hypervisor, {"auto", "cloud-hypervisor", "qemu"}));
   Json disks = Json::array();
   for (const std::string& text : arguments.values("--disk-size")) {
-    MCV_TRY(const Bytes size, Bytes::parse(text));
+    MCV_TRY(const Bytes size, parse_size("--disk-size", text));
     disks.push_back({{"size", size.count()}});
   }
   const Json boot = {{"kernel", absolute_path(arguments.value("--kernel"))},

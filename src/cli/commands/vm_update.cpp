@@ -7,7 +7,6 @@
 #include "cli/render/confirm.h"
 #include "cli/render/text.h"
 #include "cli/session.h"
-#include "cluster/core/units.h"
 
 namespace mcv::cli::commands {
 namespace {
@@ -25,7 +24,7 @@ Result<Json> changed_vm_body(const Arguments& arguments) {
     MCV_TRY(body["cpus"], parse_count("--cpus", arguments.value("--cpus"), 256));
   }
   if (arguments.has("--memory")) {
-    MCV_TRY(const Bytes memory, Bytes::parse(arguments.value("--memory")));
+    MCV_TRY(const Bytes memory, parse_size("--memory", arguments.value("--memory")));
     body["memory"] = memory.count();
   }
   MCV_CHECK(read_switch(arguments, "--autostart", "autostart", body));

@@ -35,7 +35,7 @@ TEST(Arguments, FindTheCommandInEveryAcceptedSpelling) {
            {"vm info vm1", "vm info"}, {"migrate --node B vm1", "migrate"}, {"vm migrate vm1 --node B", "migrate"}, {"cluster --add-node --node B --ip-address 10.0.0.2", "cluster add-node"},
            {"cluster --node B --add-node --ip-address=10.0.0.2", "cluster add-node"}, {"cluster add-node --node B", "cluster add-node"}, {"drbd --enable", "drbd enable"},
            {"node --set-ip-address 10.0.0.1", "node set-ip-address"}, {"node --set-ip-address=10.0.0.1", "node set-ip-address"}, {"node --set-drbd-address 10.0.0.1", "node set-drbd-address"},
-           {"start vm1", "vm start"}, {"verify --all", "verify"}, {"op watch A-1", "op watch"}, {"--help", "help"}, {"vm --help", "help"}, {"vm start --help", "help"}, {"help vm start", "help"}, {"", "help"}}) {
+           {"start vm1", "vm start"}, {"verify --all", "verify"}, {"node ls -all -vvv", "node list"}, {"node ls --all", "node list"}, {"cluster show", "info"}, {"vm help", "help"}, {"op watch A-1", "op watch"}, {"--help", "help"}, {"vm --help", "help"}, {"vm start --help", "help"}, {"help vm start", "help"}, {"", "help"}}) {
     EXPECT_EQ(command_of(line), name) << line;
   }
 }
@@ -47,6 +47,23 @@ TEST(Arguments, KeepTheValueOfALegacyFlag) {
   EXPECT_EQ(invocation->arguments.name(), "10.0.0.1");
   EXPECT_EQ(invocation->arguments.value("--drbd-address"), "10.0.1.1");
 }
+
+TEST(Arguments, TakeAVmNamedByAnOption) {
+  for (const char* line : {"vm start --id vm1 --attach", "vm start --attach --id=vm1", "vm info --id vm1"}) {
+    const auto invocation = parse(line);
+    ASSERT_TRUE(invocation.ok()) << line;
+    EXPECT_EQ(invocation->arguments.names(), std::vector<std::string>{"vm1"}) << line;
+  }
+  EXPECT_FALSE(parse("op show --id A-1").ok());
+}
+
+TEST(Arguments, KnowWhatOtherProductsCallIt) {
+  EXPECT_NE(parse("guest start vm1").error().message().find("did you mean 'hvctl vm'"), std::string::npos);
+  EXPECT_NE(parse("host list").error().message().find("did you mean 'hvctl node'"), std::string::npos);
+  EXPECT_NE(parse("node serve -vvv").error().next().find("systemctl enable --now mcvd"), std::string::npos);
+}
+
+TEST(Arguments, PointToTheHelpOfTheCommandForAnUnknownOption) { EXPECT_EQ(parse("vm list --jsn").error().next(), "hvctl vm list --help"); }
 
 TEST(Arguments, SuggestTheNearestSpelling) {
   for (const auto& [line, expected] : std::vector<std::pair<std::string, std::string>>{
@@ -86,6 +103,9 @@ TEST(Arguments, TakeAValueThatLooksLikeAnOption) {
 }
 
 TEST(Values, AreReadStrictly) {
+  EXPECT_EQ(parse_size("--memory", "2G")->count(), std::uint64_t{2} << 30);
+  EXPECT_EQ(parse_size("--memory", "10Q").error().message(), "--memory: '10Q' is not a size");
+  EXPECT_FALSE(parse_size("--memory", "10Q").error().next().empty());
   EXPECT_EQ(*parse_seconds("--timeout", "90"), 90u);
   EXPECT_EQ(*parse_seconds("--timeout", "5m"), 300u);
   for (const char* bad : {"", "0", "-1", "5x", "1.5h", "999h", "m"}) EXPECT_FALSE(parse_seconds("--timeout", bad).ok()) << bad;

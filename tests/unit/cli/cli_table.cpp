@@ -46,7 +46,7 @@ void print_options() {
     std::vector<std::string_view> spellings{command.name};
     spellings.insert(spellings.end(), command.also.begin(), command.also.end());
     for (const std::string_view spelling : spellings) {
-      std::cout << spelling << '\t';
+      std::cout << spelling << '\t' << command.operands.option() << ' ';
       for (const Option& option : command.options) std::cout << option.name << ' ' << option.also << ' ';
       std::cout << '\n';
     }

@@ -2,6 +2,7 @@
 """What goes wrong: names that do not exist, answers that make no sense, a daemon that is not there."""
 import json
 import os
+import shlex
 import subprocess
 import unittest
 
@@ -35,6 +36,25 @@ class Failures(Case):
         self.assertEqual([one[1].rsplit("/")[-1] for one in self.fake.requests], ["lan", "dmz", "old"])
         results = json.loads(self.run_hvctl("network", "delete", "lan", "dmz", "--yes", "-o", "json", expect=5).stdout)["results"]
         self.assertEqual([(one["name"], sorted(one)) for one in results], [("lan", ["answer", "name"]), ("dmz", ["error", "name"])])
+
+    def test_a_size_that_is_none_names_its_option(self):
+        shown = self.run_hvctl("vm", "create", "vm1", "--disk-size", "10Q", expect=2).stderr
+        for words in ("--disk-size: '10Q' is not a size [bad-size]", "safe: nothing was asked of mcvd", "256M"):
+            self.assertIn(words, shown)
+
+    def test_output_that_nobody_can_read_is_a_failure(self):
+        self.serve({"GET /v1/vms": Answer(body={"vms": [vm("vm1")]})})
+        for words in (["vm", "list"], ["--version"], ["help"]):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run(self.command(*words), stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
+            self.assertEqual(done.returncode, 12, words)
+            self.assertIn("df -h", done.stderr)
+
+    def test_a_reader_that_goes_away_early_is_none(self):
+        self.serve({"GET /v1/vms": Answer(body={"vms": [vm(f"vm{i}") for i in range(3000)]})})
+        done = subprocess.run(["bash", "-c", f"set -o pipefail; {shlex.join(self.command('vm', 'list'))} | head -1"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+        self.assertEqual((done.stdout.split()[0], done.stderr), ("VM", ""))
+        self.assertIn(done.returncode, (0, 128 + 13))  # SIGPIPE, as every tool
 
     def test_no_daemon(self):
         done = self.run_hvctl("info", expect=7)

@@ -40,6 +40,24 @@ class Manual(unittest.TestCase):
         codes = [line.split("\t")[0] for line in cli_table("errors").splitlines()]
         self.assertEqual(sorted(codes), sorted(name.replace("\\-", "-") for name in re.findall(r"^\.SS (\S+)$", made, re.M)))
 
+    def test_each_section_of_the_runbook_says_what_is_safe_and_what_to_type(self):
+        """What is unharmed in words that say so; what to type as a command in backticks."""
+        safe = re.compile(r"\b(nothing|no (password|disk|write|request)|goes on|go on|runs? on|keeps? running|kept|undone|left alone|stands?|stays?|untouched|not touched|without it|as (it was|they were|before))\b", re.I)
+        parts = re.split(r"^(##+ .*)$", (ROOT / "docs" / "operations.md").read_text(), flags=re.M)
+        group_is_safe, wrong, seen = False, [], 0
+        for title, text in zip(parts[1::2], parts[2::2]):
+            if not title.startswith("### "):
+                group_is_safe = bool(safe.search(text) or "both nodes as they were" in text)
+                continue
+            seen += 1
+            text = " ".join(text.split())
+            if not group_is_safe and not safe.search(text):
+                wrong.append(f"{title}: what is safe?")
+            if not re.search(r"`(hvctl|apt|systemctl|journalctl|drbd|lv|vgs|df|dmesg|ls|ip |ping|ssh|sudo|timedatectl|getent|modprobe|dpkg|lsof|namei|uname|--)", text):
+                wrong.append(f"{title}: what to type?")
+        self.assertGreater(seen, 60)
+        self.assertEqual([], wrong)
+
     def test_every_command_is_in_the_overview_and_has_a_page(self):
         names = {line.split("\t")[0] for line in cli_table("options").splitlines()}
         overview = (PAGES / "hvctl.1").read_text().replace("\\-", "-")

@@ -36,12 +36,6 @@ std::string without_expansion(const std::string& word) {
 
 std::string cgroup_file(const VmName& vm, std::string_view name) { return fmt::format("/sys/fs/cgroup/mcv.slice/{}/{}", unit_name(vm), name); }
 
-bool is_populated(std::string_view events) {
-  constexpr std::string_view key = "populated ";
-  const std::size_t at = events.find(key);
-  return at != std::string_view::npos && events.substr(at + key.size(), 1) == "1";
-}
-
 template <typename T>
 T number(std::string_view text) {
   T value = 0;
@@ -50,6 +44,12 @@ T number(std::string_view text) {
 }
 
 }  // namespace
+
+bool is_populated(std::string_view events) {
+  constexpr std::string_view key = "populated ";
+  const std::size_t at = events.find(key);
+  return at != std::string_view::npos && events.substr(at + key.size(), 1) == "1";
+}
 
 std::string unit_name(const VmName& vm) { return fmt::format("{}{}{}", prefix, vm.str(), suffix); }
 

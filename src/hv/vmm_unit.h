@@ -46,6 +46,9 @@ std::string how_it_ended(const UnitFacts& facts);
 host::Argv show_argv(const VmName& vm);
 Result<UnitFacts> parse_unit_facts(std::string_view text);
 
+/// Of a cgroup's file `cgroup.events`: whether any process is in it.
+bool is_populated(std::string_view events);
+
 /// Starts, finds and ends services. All calls idempotent.
 class VmmUnits {
  public:

@@ -20,7 +20,7 @@
 #include <string>
 #include <string_view>
 
-#include "storage/drbd/helper/fence_protocol.h"
+#include "storage/drbd/helper/fence_words.h"
 
 namespace {
 
@@ -45,16 +45,9 @@ void open_standard_descriptors() {
   if (descriptor > 2) close(descriptor);
 }
 
-/// As a JSON string. The kernel's words are resource names and addresses; anything else becomes '?'.
-std::string quoted(std::string_view text) {
-  std::string result = "\"";
-  for (const char c : text) result += (c < 0x20 || c > 0x7e || c == '"' || c == '\\') ? '?' : c;
-  return result + "\"";
-}
-
 std::string message_of(std::string_view event, std::string_view resource) {
   const char* address = std::getenv("DRBD_PEER_ADDRESS");
-  return "{\"event\":" + quoted(event) + ",\"resource\":" + quoted(resource) + ",\"peer_address\":" + quoted(address == nullptr ? "" : address) + "}";
+  return fence::message_of(event, resource, address == nullptr ? "" : address);
 }
 
 bool to_address(const char* path, sockaddr_un& address) {
@@ -118,21 +111,13 @@ std::string receive_line(int descriptor, milliseconds deadline) {
   return "";
 }
 
-/// Exactly {"exit":N} with a code the kernel knows. Anything else is no answer.
-int exit_code_in(std::string_view line) {
-  constexpr std::string_view head = "{\"exit\":";
-  if (line.size() != head.size() + 2 || line.substr(0, head.size()) != head || line.back() != '}') return no_answer;
-  const int code = line[head.size()] - '0';
-  return code >= 3 && code <= 7 ? code : no_answer;
-}
-
 int fence_peer(const char* socket_path, std::string_view resource, milliseconds bound) {
   const milliseconds start = now();
   const milliseconds deadline = start + bound;
   const int descriptor = connect_until(socket_path, start + std::min(bound, fence::connect_bound));
   if (descriptor < 0) return no_answer;
   int code = no_answer;
-  if (send_line(descriptor, message_of("fence-peer", resource), deadline)) code = exit_code_in(receive_line(descriptor, deadline));
+  if (send_line(descriptor, message_of("fence-peer", resource), deadline)) code = fence::exit_code_in(receive_line(descriptor, deadline));
   close(descriptor);
   return code;
 }

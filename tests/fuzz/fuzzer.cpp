@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
+#include "json_mutator.h"
 #include "targets.h"
 
 namespace {
@@ -31,6 +33,21 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
     std::exit(2);
   }
   return 0;
+}
+
+extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t max_size);
+
+/// Half of the times by value, where there is JSON in it, otherwise by bytes.
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t max_size, unsigned seed) {
+  std::minstd_rand random(seed);
+  if (random() % 2 == 0) {
+    const auto spoiled = mcv::fuzz::spoil_json(std::string_view(reinterpret_cast<const char*>(data), size), random);
+    if (spoiled && !spoiled->empty() && spoiled->size() <= max_size) {
+      std::memcpy(data, spoiled->data(), spoiled->size());
+      return spoiled->size();
+    }
+  }
+  return LLVMFuzzerMutate(data, size, max_size);
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -63,6 +63,10 @@ void console(std::string_view text) {
   }
 }
 
+void cgroup_events(std::string_view text) {
+  if (hv::is_populated(text)) must(text.find("populated 1") != std::string_view::npos, "a cgroup with a process in it says so");
+}
+
 void unit_facts(std::string_view text) {
   must(hv::vm_of_unit(text).size() <= text.size(), "a VM's name is in its unit's");
   const auto facts = hv::parse_unit_facts(text);
@@ -79,6 +83,7 @@ std::vector<Target> hv_targets() {
       {"vmm-words", vmm_words, {}},
       {"run-records", run_records, {}},
       {"unit-facts", unit_facts, {}},
+      {"cgroup-events", cgroup_events, {}},
       {"console", console, {}},
   };
 }

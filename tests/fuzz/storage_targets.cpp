@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What DRBD's tools, LVM's and the kernel's log say, and what the kernel's program asks.
+#include <algorithm>
+
+#include "cluster/core/json.h"
 #include "storage/drbd/commands.h"
 #include "storage/drbd/events.h"
 #include "storage/drbd/generation_ids.h"
+#include "storage/drbd/helper/fence_words.h"
 #include "storage/drbd/helper_talk.h"
 #include "storage/drbd/kernel_log.h"
 #include "storage/drbd/orphans.h"
@@ -68,6 +72,35 @@ void fence_questions(std::string_view text) {
   if (volume) must(VolumeName::parse(volume->str()).ok(), "the kernel asks about a volume with a name");
 }
 
+/// The kernel's words, as the program of the kernel hands them on: event, resource and address, apart by newlines.
+void helper_words(std::string_view text) {
+  const std::size_t first = std::min(text.find('\n'), text.size());
+  const std::string_view event = text.substr(0, first);
+  const std::string_view rest = text.substr(std::min(first + 1, text.size()));
+  const std::size_t second = std::min(rest.find('\n'), rest.size());
+  const std::string_view resource = rest.substr(0, second);
+  const std::string message = drbd::fence::message_of(event, resource, rest.substr(std::min(second + 1, rest.size())));
+  const auto json = parse_json(message);
+  must(json.ok() && json->is_object() && json->size() == 3, "what is handed on is JSON, whatever the kernel's words are");
+  const auto volume = drbd::fence_question(message);
+  const auto meant = drbd::volume_of_resource(std::string(resource));
+  if (event == "fence-peer" && meant.ok()) must(volume && *volume == *meant, "the volume that is asked about arrives");
+  if (event != "fence-peer") must(!volume, "other events ask for nothing");
+}
+
+/// The first byte is an exit code of mcvd's, and the whole an answer that did not come from it.
+void helper_replies(std::string_view text) {
+  const int code = drbd::fence::exit_code_in(text);
+  const int no_answer = static_cast<int>(drbd::fence::Answer::no_answer);
+  must(code == no_answer || (code >= 3 && code <= 7), "the kernel hears what it knows");
+  if (code != no_answer) must(text == Json{{"exit", code}}.dump(), "an answer has one form");
+  if (text.empty()) return;
+  const int decided = static_cast<signed char>(text.front());
+  const int told = drbd::fence::exit_code_in(drbd::fence_reply(decided));
+  must(told == decided || told == no_answer, "no other code arrives than was decided");
+  must(told == no_answer || told == 4 || told == 5 || told == 7, "mcvd decides nothing else");
+}
+
 void lvs(std::string_view text) {
   const auto volumes = lvm::parse_logical_volumes(text);
   if (!volumes.ok()) return;
@@ -92,6 +125,8 @@ std::vector<Target> storage_targets() {
       {"tool-errors", tool_errors, {}},
       {"generations", generations, {}},
       {"fence-questions", fence_questions, {}},
+      {"helper-words", helper_words, {}},
+      {"helper-replies", helper_replies, {}},
       {"lvs", lvs, {"lvm/lvs.json"}},
       {"vgs", vgs, {"lvm/vgs.json"}},
   };

@@ -8,7 +8,7 @@ namespace mcv::fuzz {
 
 std::vector<Target> all_targets() {
   std::vector<Target> all;
-  for (auto* group : {cluster_targets, group_targets, request_targets, storage_targets, hv_targets, daemon_targets, cli_targets}) {
+  for (auto* group : {cluster_targets, group_targets, request_targets, storage_targets, hv_targets, daemon_targets, cli_targets, client_targets, store_targets}) {
     for (Target& target : group()) all.push_back(std::move(target));
   }
   return all;

@@ -23,6 +23,8 @@ std::vector<Target> storage_targets();
 std::vector<Target> hv_targets();
 std::vector<Target> daemon_targets();
 std::vector<Target> cli_targets();
+std::vector<Target> client_targets();
+std::vector<Target> store_targets();
 std::vector<Target> all_targets();
 
 /// Ends the process with the reason: libFuzzer keeps the input, and the replay fails.

@@ -160,7 +160,7 @@ Result<int> run_verify(Session& session, const Arguments& arguments) {
     else print_verdicts(session, Json::array());
     return 0;
   }
-  session.print_error(arguments.names().empty() ? code.error() : session.with_suggestion(code.error(), Completes::vm, arguments.name()));
+  session.print_error(session.with_suggestion(code.error(), arguments));
   return exit_code_of_failure(code.error());
 }
 

@@ -14,9 +14,11 @@
 #include <boost/beast/http.hpp>
 #include <iostream>
 #include <sstream>
+#include <stdexcept>
 
 #include "cluster/core/problem.h"
 #include "two_nodes.h"
+#include "world/api_contract.h"
 
 namespace mcv::test {
 namespace {
@@ -46,6 +48,10 @@ Response answer(TwoNodes& nodes, std::size_t node, const Request& request) {
   Response response;
   response.version(11);
   if (!reply->has_value()) return response;
+  const Result<Json> body = parse_json(request.body());
+  for (const std::string& text : sim::ApiContract::get().check(std::string(request.method_string()), std::string(request.target()), body.ok() ? *body : Json(), **reply)) {
+    throw std::runtime_error("contract of the API: " + text);
+  }
   if (auto* json = std::get_if<api::JsonReply>(&**reply)) {
     response.result(static_cast<unsigned>(json->status));
     response.body() = json->body.dump();

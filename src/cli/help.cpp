@@ -12,6 +12,7 @@ namespace mcv::cli {
 namespace {
 
 constexpr std::size_t help_column = 30;
+constexpr std::size_t narrow_column = 6;  ///< where there is no room for two columns
 
 std::string term_of(const Option& option) {
   std::string text = option.also.empty() || option.also.size() > 2 ? "" : fmt::format("{}, ", option.also);
@@ -20,13 +21,14 @@ std::string term_of(const Option& option) {
 }
 
 void add_entry(std::string& text, const std::string& term, std::string_view words, std::size_t width) {
+  const std::size_t column = width < 2 * help_column ? narrow_column : help_column;
   std::string lead = "  " + term;
-  if (lead.size() + 2 > help_column) {
+  if (lead.size() + 2 > column) {
     text += lead + "\n";
     lead.clear();
   }
-  for (const std::string& line : wrapped(words, std::max<std::size_t>(width, help_column + 30) - help_column)) {
-    text += lead + std::string(help_column - lead.size(), ' ') + line + "\n";
+  for (const std::string& line : wrapped(words, width - column)) {
+    text += lead + std::string(column - lead.size(), ' ') + line + "\n";
     lead.clear();
   }
 }

@@ -88,6 +88,11 @@ Result<int> run_vm_update(Session& session, const Arguments& arguments) {
   }
   if (arguments.has("--delete-protection") && !flag_at(body, "delete_protection")) {
     for (const std::string& name : arguments.names()) {
+      if (is_asked_for(session)) {
+        // Refused before anybody has to type anything.
+        const Result<Json> planned = session.plan("PATCH", "/v1/vms/{name}", {name}, body);
+        if (!planned.ok()) return session.with_suggestion(planned.error(), Completes::vm, name);
+      }
       MCV_CHECK(confirm_typed(session, fmt::format("From then on nothing but the question of hvctl vm delete stands between {} and its deletion.", name), name));
     }
   }

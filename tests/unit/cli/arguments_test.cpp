@@ -48,6 +48,16 @@ TEST(Arguments, KeepTheValueOfALegacyFlag) {
   EXPECT_EQ(invocation->arguments.value("--drbd-address"), "10.0.1.1");
 }
 
+TEST(Help, FitsANarrowTerminal) {
+  for (const std::string& topic : {std::string(), std::string("vm"), std::string("vm update")}) {
+    std::istringstream lines(help_text(topic, 40));
+    // The lines of explanations: commands, options and examples are to be read and copied as they are.
+    for (std::string line; std::getline(lines, line);) {
+      EXPECT_TRUE(!line.starts_with("      ") || line.size() <= 40) << line;
+    }
+  }
+}
+
 TEST(Arguments, TakeAVmNamedByAnOption) {
   for (const char* line : {"vm start --id vm1 --attach", "vm start --attach --id=vm1", "vm info --id vm1"}) {
     const auto invocation = parse(line);

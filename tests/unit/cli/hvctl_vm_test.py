@@ -73,6 +73,8 @@ class Vms(Case):
         self.assertEqual(self.fake.bodies("PATCH", "/v1/vms/vm1"), [{"delete_protection": True}])
         self.run_hvctl("vm", "update", "vm1", "--delete-protection", "off", "--yes")
         self.assertEqual(self.fake.bodies("PATCH", "/v1/vms/vm1")[-1], {"delete_protection": False})
+        self.fake.answers["PATCH /v1/vms/vmm1"] = [problem("not-found", 404, "there is no vm named 'vmm1'")]
+        self.assertNotIn("needs a confirmation", self.run_hvctl("vm", "update", "vmm1", "--delete-protection", "off", expect=4).stderr)
 
     def test_what_is_pending_and_who_locked_is_shown(self):
         pending = [{"name": "memory", "running": GIB, "configured": 2 * GIB}, {"name": "initramfs", "running": "/i", "configured": ""}]

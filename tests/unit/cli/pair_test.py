@@ -4,6 +4,7 @@
 The real hvctl on a real socket; behind it mcvd's own code on both nodes of a simulated pair (tests/unit/daemon/node/pair_server.cpp).
 """
 import concurrent.futures
+import json
 import os
 import pathlib
 import re
@@ -54,8 +55,9 @@ class Pair:
 class Situation:
     """What has to be so before an example is typed, and the code of the error that is all it can come to there."""
 
-    def __init__(self, *setup, begin=(VMS, *ALICE), blank=False, node="", code=None, made=None):
+    def __init__(self, *setup, begin=(VMS, *ALICE), blank=False, node="", code=None, plans=False, made=None):
         self.setup, self.blank, self.node, self.code = ([] if blank else [*begin]) + [*setup], blank, node, code
+        self.dry_code = None if plans else code  # `plans`: a dry run tells what would be done, where the command itself cannot
         self.made = made  # (name in the example, the command that lists the real one)
 
 
@@ -65,14 +67,14 @@ DIFFERENT = ("vm start vm1", "vm stop vm1", "! differ vm1", "verify vm1")
 # The first pattern that an example begins with. Lines with "!" are what no command does (pair_server.cpp).
 SITUATIONS = [
     (r"node init .*--uplink", Situation(code="not-found")),  # the pair has no such card; node_init_test has one
-    (r"node leave", Situation(code="not-confirmed")),  # the machine is not being shut down; leave_test does it
+    (r"node leave", Situation(code="not-confirmed", plans=True)),  # the machine is not being shut down; leave_test does it
     (r"node (--)?set-.* 10\.0\.0\.2", Situation(node="B")),
     (r"cluster get-connect-string", Situation(blank=True, node="B")),
     (r"cluster add-node --connect-string", Situation(blank=True)),
     (r"cluster confirm-down", Situation("! off B")),
     (r"cluster accept-copy", Situation("cluster update --peer-loss run-alone", *LOST, "cluster confirm-down B")),
     (r"cluster diverged --base", Situation(code="bad-request")),  # there is one history; diverged_test makes two
-    (r"cluster diverged --dismiss", Situation(code="not-found")),
+    (r"cluster diverged --dismiss", Situation(code="not-found", plans=True)),
     (r"cluster join --abandon", Situation(code="already-clustered")),  # no join is under way; join_abandon_test cuts one
     (r"cluster (--)?remove-node --node B --dead", Situation("! off B", "cluster confirm-down B")),
     (r"storage create fast --vg vg0 --node-vg", Situation("storage delete fast", begin=(), code="pool-missing")),  # there is no such group
@@ -111,6 +113,19 @@ def in_the_pair(words):
     return [ADDRESSES.get(word, word) for word in words]
 
 
+def ended(done):
+    """The code of the error, with its words where none is expected; None for success."""
+    if done.returncode in (0, 22):  # 22: the other node was switched off
+        return None
+    found = re.search(r"\[([a-z-]+)\]$", done.stderr, re.M)
+    return found.group(1) if found else f"{done.returncode}: {done.stderr}"
+
+
+def configuration(pair, node):
+    info = json.loads(pair.hvctl(["info", "-o", "json"], node).stdout)
+    return info["generation"], info["index"], info["hash"]
+
+
 class Examples(unittest.TestCase):
     maxDiff = None
 
@@ -133,12 +148,13 @@ class Examples(unittest.TestCase):
                 there = pair.hvctl([*situation.made[1].split(), "-q"], node).stdout.split()
                 words = [there[0] if word == situation.made[0] else word for word in words]
             typed = pair.hvctl(["cluster", "get-connect-string"], "B").stdout if "--connect-string" in words else ""
+            before = configuration(pair, node)
+            dry = pair.hvctl([*words, "--dry-run"], node, typed)
+            if configuration(pair, node) != before:
+                return f"{example}: a dry run changed the configuration"
             done = pair.hvctl(words, node, typed)
-        # 22: the other node was switched off.
-        came = re.search(r"\[([a-z-]+)\]$", done.stderr, re.M) if done.returncode not in (0, 22) else None
-        if (came.group(1) if came else None) == situation.code and (came or done.returncode in (0, 22)):
-            return None
-        return f"{example} ended with {done.returncode}: {done.stderr[-600:]}"
+        wrong = [f"{what} {ended(came)}: {came.stderr[-300:]}" for what, came, code in (("ended with", done, situation.code), ("ended dry with", dry, situation.dry_code)) if ended(came) != code]
+        return f"{example} {', '.join(wrong)}" if wrong else None
 
     def test_each_does_what_it_is_for(self):
         examples = {" ".join(in_the_pair(example.words)): example for example in from_table() + from_documents() if not is_elsewhere(example.words)}

@@ -14,10 +14,12 @@ namespace {
 constexpr std::uint32_t cpu_limit = 256;
 constexpr std::size_t disk_limit = 16;
 constexpr std::size_t nic_limit = 8;
+constexpr std::size_t verify_limit = 1000;  ///< VMs that one request names
 const Bytes memory_floor = Bytes::mib(32);
 const Bytes memory_limit = Bytes::gib(4096);
 const Bytes disk_floor = Bytes::mib(4);
 const Bytes disk_limit_size = Bytes::gib(16 * 1024);
+const Bytes pool_size_limit = Bytes::gib(1024 * 1024 * 1024);
 
 template <typename NameType>
 NameType read_name(Fields& fields, const std::string& text) {
@@ -70,12 +72,37 @@ Result<BootChange> boot_change_from(const Json& json) {
   return change;
 }
 
-/// A sentence of a person, printed on one line of a list.
-void check_reason(Fields& fields, const std::string& reason) {
+/// C1 controls (U+0080 to U+009F) command some terminals as those of ASCII do.
+bool has_control(std::string_view text) {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const auto byte = static_cast<unsigned char>(text[at]);
+    if (byte < ' ' || byte == 0x7f) return true;
+    if (byte == 0xc2 && at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) < 0xa0) return true;
+  }
+  return false;
+}
+
+/// A sentence of a person, printed on one line of a list and of the log. `of`: "a lock".
+void check_reason(Fields& fields, std::string_view of, const std::string& reason) {
   constexpr std::size_t limit = 400;
-  const bool is_line = std::none_of(reason.begin(), reason.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; });
   const bool is_blank = reason.find_first_not_of(' ') == std::string::npos;
-  if (is_blank || reason.size() > limit || !is_line) fields.fail(Error(ErrorCode::bad_request, fmt::format("a lock needs a reason: one line of at most {} bytes", limit)));
+  if (is_blank || reason.size() > limit || has_control(reason)) fields.fail(Error(ErrorCode::bad_request, fmt::format("{} needs a reason: one line of at most {} bytes", of, limit)));
+}
+
+/// Each once: every one of them is judged, and is in the audit.
+template <typename NameType>
+std::vector<NameType> read_names(Fields& fields, const char* key, std::size_t limit) {
+  const auto texts = fields.optional_or<std::vector<std::string>>(key, {});
+  if (texts.size() > limit) {
+    fields.fail(Error(ErrorCode::too_large, fmt::format("{} holds {} names; at most {} are taken", key, texts.size(), limit)));
+    return {};
+  }
+  std::vector<NameType> names;
+  for (const std::string& text : texts) {
+    NameType name = read_name<NameType>(fields, text);
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+  }
+  return names;
 }
 
 void check_bridge(Fields& fields, const std::string& bridge) {
@@ -178,10 +205,11 @@ Result<UpdateVm> update_vm(const Json& body) {
   if (const Json* lock = fields.object("lock", false)) {
     Fields lock_fields(*lock, "vm.lock");
     request.lock_reason = lock_fields.required<std::string>("reason");
-    check_reason(lock_fields, *request.lock_reason);
+    check_reason(lock_fields, "a lock", *request.lock_reason);
     MCV_CHECK(lock_fields.finish());
   }
   request.lock_owner = fields.optional<std::string>("lock_owner");
+  if (body.empty()) fields.fail(Error(ErrorCode::bad_request, "nothing was named that is to change"));
   if (request.lock_owner && !request.unlock) fields.fail(Error(ErrorCode::bad_request, "lock_owner says whose lock is taken off, and goes with \"lock\": null alone"));
   MCV_CHECK(fields.finish());
   return request;
@@ -193,7 +221,7 @@ Result<StartVm> start_vm(const Json& body) {
   if (const Json* override_json = fields.object("override", false)) {
     Fields override_fields(*override_json, "start.override");
     request.override_reason = override_fields.required<std::string>("reason");
-    if (request.override_reason->empty()) override_fields.fail(Error(ErrorCode::bad_request, "an override needs a reason"));
+    check_reason(override_fields, "an override", *request.override_reason);
     MCV_CHECK(override_fields.finish());
   }
   MCV_CHECK(fields.finish());
@@ -226,7 +254,7 @@ Result<MigrateVm> migrate_vm(const Json& body) {
 Result<Verify> verify(const Json& body) {
   Fields fields(body, "verify");
   Verify request;
-  for (const std::string& name : fields.optional_or<std::vector<std::string>>("vms", {})) request.vms.push_back(read_name<VmName>(fields, name));
+  request.vms = read_names<VmName>(fields, "vms", verify_limit);
   request.all = fields.optional_or("all", false);
   request.scheduled = fields.optional_or("scheduled", false);
   if (request.all != request.vms.empty()) fields.fail(Error(ErrorCode::bad_request, "name the VMs to verify, or --all"));
@@ -238,7 +266,7 @@ Result<ResyncVm> resync_vm(const Json& body) {
   Fields fields(body, "resync");
   ResyncVm request;
   if (const auto source = fields.optional<std::string>("source")) request.source = read_name<NodeName>(fields, *source);
-  for (const std::string& name : fields.optional_or<std::vector<std::string>>("volumes", {})) request.volumes.push_back(read_name<VolumeName>(fields, name));
+  request.volumes = read_names<VolumeName>(fields, "volumes", disk_limit);
   request.full = fields.optional_or("full", false);
   request.source_confirmed = fields.optional_or("source_confirmed", false);
   request.check_only = fields.optional_or("check_only", false);
@@ -258,7 +286,7 @@ Result<VolumeKind> storage_type(const Json& body) {
 Result<AttachDisks> attach_disks(const Json& body) {
   Fields fields(body, "attach");
   AttachDisks request;
-  for (const std::string& name : fields.optional_or<std::vector<std::string>>("volumes", {})) request.volumes.push_back(read_name<VolumeName>(fields, name));
+  request.volumes = read_names<VolumeName>(fields, "volumes", disk_limit);
   MCV_CHECK(fields.finish());
   return request;
 }
@@ -277,11 +305,16 @@ Result<CreatePool> create_pool(const Json& body) {
   Fields fields(body, "storage");
   CreatePool request;
   request.name = read_name<PoolName>(fields, fields.required<std::string>("name"));
-  request.volume_group = fields.optional_or<std::string>("vg", "");
-  request.path = fields.optional_or<std::string>("dir", "");
+  const auto volume_group = fields.optional<std::string>("vg");
+  const auto path = fields.optional<std::string>("dir");
+  request.volume_group = volume_group.value_or("");
+  request.path = path.value_or("");
   const bool thin = fields.optional_or("thin", false);
-  if (const auto size = fields.optional<std::uint64_t>("size")) request.size = Bytes(*size);
-  if (request.volume_group.empty() == request.path.empty()) {
+  if (const auto size = fields.optional<std::uint64_t>("size")) {
+    request.size = Bytes(*size);
+    check_range(fields, "the size", *request.size, Bytes(1), pool_size_limit);
+  }
+  if (volume_group.has_value() == path.has_value() || request.volume_group.empty() == request.path.empty()) {
     fields.fail(Error(ErrorCode::bad_request, "a storage pool needs either a volume group (--vg) or a directory (--dir)"));
   }
   if (thin && request.volume_group.empty()) fields.fail(Error(ErrorCode::bad_request, "--thin needs a volume group"));
@@ -295,6 +328,7 @@ Result<CreatePool> create_pool(const Json& body) {
         break;
       }
       check_volume_group(fields, item.value().get<std::string>());
+      read_name<NodeName>(fields, item.key());
       request.per_node_volume_group[item.key()] = item.value().get<std::string>();
     }
   }

@@ -2,12 +2,18 @@
 #include "daemon/api/api_call.h"
 
 #include <algorithm>
+#include <charconv>
 #include <fmt/format.h>
 
 namespace mcv::api {
 namespace {
 
 std::string clipped(const std::string& text) { return text.size() <= 100 ? text : fmt::format("{:.100}...", text); }
+
+/// Whether something inside of `value` is null.
+bool holds_null(const Json& value) {
+  return value.is_structured() && std::any_of(value.begin(), value.end(), [](const Json& inner) { return inner.is_null() || holds_null(inner); });
+}
 
 }  // namespace
 
@@ -30,8 +36,9 @@ Result<Json> ApiCall::json(std::initializer_list<std::string_view> nullable) con
   MCV_TRY(Json parsed, parse_json(body));
   if (!parsed.is_object()) return Error(ErrorCode::bad_request, "the body is not a JSON object");
   for (const auto& [key, value] : parsed.items()) {
-    if (value.is_null() && std::find(nullable.begin(), nullable.end(), key) == nullable.end()) {
-      return Error(ErrorCode::bad_request, fmt::format("{} is null: leave it out, or give it a value", clipped(key)));
+    const bool is_null = value.is_null() && std::find(nullable.begin(), nullable.end(), key) == nullable.end();
+    if (is_null || holds_null(value)) {
+      return Error(ErrorCode::bad_request, fmt::format("{} {} null: leave it out, or give it a value", clipped(key), is_null ? "is" : "holds a"));
     }
   }
   return parsed;
@@ -48,6 +55,23 @@ Result<bool> ApiCall::flag(const std::string& key) const {
   if (found == query.end() || found->second == "false") return false;
   if (found->second == "true") return true;
   return Error(ErrorCode::bad_request, fmt::format("{} is true or false, not '{}'", key, found->second));
+}
+
+Result<std::optional<std::string>> ApiCall::text(const std::string& key, std::size_t longest) const {
+  const auto found = query.find(key);
+  if (found == query.end()) return std::optional<std::string>();
+  if (found->second.size() > longest) return Error(ErrorCode::bad_request, fmt::format("{} has {} bytes; at most {} are taken", key, found->second.size(), longest));
+  return std::optional<std::string>(found->second);
+}
+
+Result<std::optional<std::uint64_t>> ApiCall::number(const std::string& key, std::uint64_t least, std::uint64_t most) const {
+  const auto found = query.find(key);
+  if (found == query.end()) return std::optional<std::uint64_t>();
+  std::uint64_t value = 0;
+  const char* end = found->second.data() + found->second.size();
+  const auto read = std::from_chars(found->second.data(), end, value);
+  if (read.ec == std::errc() && read.ptr == end && value >= least && value <= most) return std::optional<std::uint64_t>(value);
+  return Error(ErrorCode::bad_request, fmt::format("{} is a number from {} to {}", key, least, most));
 }
 
 Status ApiCall::only_query(std::initializer_list<std::string_view> keys) const {

@@ -42,7 +42,8 @@ struct Need {
 
 /// What the audit will keep of a request: begun by the router, completed by who knows more.
 struct AuditSlip {
-  bool due = true;               ///< false: nothing was to be changed, or the row is kept elsewhere
+  bool due = true;               ///< false: nothing was to be changed; that somebody may not even look is kept nevertheless
+  bool is_kept_elsewhere = false;  ///< by the other node, or in the change itself
   std::string action;            ///< the route's permission; empty: no route
   std::string request;           ///< method and path
   std::vector<std::string> vms;
@@ -61,9 +62,13 @@ struct ApiCall {
   std::shared_ptr<AuditSlip> audit;  ///< of whoever keeps an audit; null: nobody does
   std::vector<Need> needs;  ///< by the route and, where a body names objects, by its handler
 
-  /// Nothing is changed by it, whatever becomes of it: the audit has no row.
+  /// Nothing is changed by it, whatever becomes of it: the audit has no row, unless it is refused to who asks.
   void only_looks() const {
     if (audit) audit->due = false;
+  }
+  /// Its row is with the other node, or in the change that it made.
+  void is_audited_elsewhere() const {
+    if (audit) audit->is_kept_elsewhere = true;
   }
   /// A parameter of the route's pattern; empty when the pattern has none of that name.
   std::string param(const std::string& name) const;
@@ -71,6 +76,10 @@ struct ApiCall {
   Result<Json> json(std::initializer_list<std::string_view> nullable = {}) const;
   /// For routes that take no field: no body, or an empty object.
   Status no_fields() const;
+  /// "?key=text" of at most so many bytes; nothing when absent.
+  Result<std::optional<std::string>> text(const std::string& key, std::size_t longest) const;
+  /// "?key=number"; nothing when absent.
+  Result<std::optional<std::uint64_t>> number(const std::string& key, std::uint64_t least, std::uint64_t most) const;
   /// "?key=true" or "?key=false"; false when absent.
   Result<bool> flag(const std::string& key) const;
   /// Refuses every query key but these: a misspelt dry_run must not change anything.

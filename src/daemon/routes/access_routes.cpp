@@ -190,17 +190,17 @@ asio::awaitable<api::ApiReply> whoami(Node& node, api::ApiCall call) {
   co_return api::reply(std::move(body));
 }
 
-Result<std::string> required_query(const api::ApiCall& call, const char* key) {
-  const auto found = call.query.find(key);
-  if (found != call.query.end() && !found->second.empty()) return found->second;
+Result<std::string> required_query(const api::ApiCall& call, const char* key, std::size_t longest) {
+  MCV_TRY(const auto found, call.text(key, longest));
+  if (found && !found->empty()) return *found;
   return Error(ErrorCode::bad_request, fmt::format("'{}' is missing", key)).with_next("hvctl explain permission USER ACTION [VM]");
 }
 
 /// Of oneself anybody; of others who may see what they were given.
 asio::awaitable<api::ApiReply> explain(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({"user", "action", "vm"}));
-  MCV_CO_TRY(const std::string user, required_query(call, "user"));
-  MCV_CO_TRY(const std::string action, required_query(call, "action"));
+  MCV_CO_TRY(const std::string user, required_query(call, "user", 64));
+  MCV_CO_TRY(const std::string action, required_query(call, "action", 60));
   access::Identity identity;
   if (user == "root") {
     identity.uid = 0;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // /v1/audit: of both nodes, whichever is asked.
-#include <charconv>
 #include <limits>
-#include <fmt/format.h>
 
 #include "cluster/core/json_value.h"
 #include "cluster/model/audit_row.h"
@@ -18,31 +16,19 @@ namespace {
 
 constexpr std::size_t most_rows = 5000;
 
-std::optional<std::string> text_query(const api::ApiCall& call, const char* key) {
-  const auto found = call.query.find(key);
-  if (found == call.query.end()) return std::nullopt;
-  return found->second;
-}
-
-template <typename Number>
-Result<Number> number_query(const api::ApiCall& call, const char* key, Number least, Number most, Number fallback) {
-  const auto text = text_query(call, key);
-  if (!text) return fallback;
-  Number number{};
-  const char* end = text->data() + text->size();
-  const auto read = std::from_chars(text->data(), end, number);
-  if (read.ec == std::errc() && read.ptr == end && number >= least && number <= most) return number;
-  return Error(ErrorCode::bad_request, fmt::format("{} is a number from {} to {}", key, least, most)).with_next("hvctl audit --help");
-}
-
 Result<AuditFilter> filter_of(const api::ApiCall& call) {
   AuditFilter filter;
-  filter.user = text_query(call, "user");
-  filter.vm = text_query(call, "vm");
-  filter.action = text_query(call, "action");
-  filter.result = text_query(call, "result");
-  MCV_TRY(filter.since, number_query<std::int64_t>(call, "since", 0, std::numeric_limits<std::int64_t>::max(), 0));
-  MCV_TRY(filter.limit, number_query<std::size_t>(call, "limit", 1, most_rows, filter.limit));
+  MCV_TRY(filter.user, call.text("user", 100));
+  MCV_TRY(filter.action, call.text("action", 60));
+  MCV_TRY(filter.result, call.text("result", 60));
+  if (const auto vm = call.query.find("vm"); vm != call.query.end()) {
+    MCV_TRY(const VmName name, VmName::parse(vm->second));
+    filter.vm = name.str();
+  }
+  MCV_TRY(const auto since, call.number("since", 0, std::numeric_limits<std::int64_t>::max()));
+  filter.since = static_cast<std::int64_t>(since.value_or(0));
+  MCV_TRY(const auto limit, call.number("limit", 1, most_rows));
+  filter.limit = limit.value_or(filter.limit);
   return filter;
 }
 

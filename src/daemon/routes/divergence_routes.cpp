@@ -99,9 +99,9 @@ asio::awaitable<api::ApiReply> dismiss(Node& node, api::ApiCall call) {
 
 asio::awaitable<api::ApiReply> change(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({"id"}));
-  const auto id = call.query.find("id");
-  if (id == call.query.end() || id->second.empty()) co_return Error(ErrorCode::bad_request, "the id of a change is missing").with_next("hvctl cluster change ID, with the id that outcome-unknown named");
-  std::string wanted = id->second;
+  MCV_CO_TRY(const auto id, call.text("id", 200));
+  if (!id || id->empty()) co_return Error(ErrorCode::bad_request, "the id of a change is missing").with_next("hvctl cluster change ID, with the id that outcome-unknown named");
+  std::string wanted = *id;
   MCV_CO_TRY(const Outcome outcome, co_await node.shared.outcome(wanted));
   Json answer = {{"id", wanted}, {"outcome", to_text(outcome.state)}, {"node", node.self().str()}, {"generation", nullptr}, {"index", nullptr}, {"hash", nullptr}};
   if (outcome.state == ChangeOutcome::committed) {

@@ -2,6 +2,8 @@
 // /v1/operations: of this node and, by the node in the id, of the other.
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "cluster/authority/leave.h"
 #include "cluster/core/json_value.h"
 #include "cluster/plans/vm_plans.h"
@@ -92,15 +94,15 @@ asio::awaitable<api::ApiReply> list(Node& node, api::ApiCall call) {
 
 asio::awaitable<api::ApiReply> show(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({"seen"}));
+  MCV_CO_TRY(const auto seen, call.number("seen", 0, std::numeric_limits<std::uint64_t>::max()));
   MCV_CO_TRY(const OperationId id, id_of(call));
   if (const auto other = elsewhere(node, id)) co_return co_await forward(node, *other, std::move(call), long_poll + std::chrono::seconds(10));
   MCV_CO_CHECK(may_show(node, call.caller, id));
-  const auto seen = call.query.find("seen");
-  if (seen == call.query.end()) {
+  if (!seen) {
     MCV_CO_TRY(const OperationView view, node.operations.get(id));
     co_return api::reply(versioned(view));
   }
-  MCV_CO_TRY(const OperationView view, co_await node.operations.next_change(id, std::strtoull(seen->second.c_str(), nullptr, 10)));
+  MCV_CO_TRY(const OperationView view, co_await node.operations.next_change(id, *seen));
   // A role may have been taken back meanwhile.
   MCV_CO_CHECK(may_show(node, call.caller, id));
   co_return api::reply(versioned(view));

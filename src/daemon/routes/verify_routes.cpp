@@ -121,8 +121,8 @@ Json run_json(const Node& node, const VolumeRecord& volume, const VerifyRun& run
 
 asio::awaitable<api::ApiReply> history(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({"name"}));
-  const auto name = call.query.find("name");
-  MCV_CO_TRY(const std::vector<VolumeRecord> volumes, volumes_named(node.shared.current(), name == call.query.end() ? std::string() : name->second, sight_of(node, call, Permission::vm_show)));
+  MCV_CO_TRY(const auto name, call.text("name", 90));
+  MCV_CO_TRY(const std::vector<VolumeRecord> volumes, volumes_named(node.shared.current(), name.value_or(""), sight_of(node, call, Permission::vm_show)));
   Json runs = Json::array();
   for (const VolumeRecord& volume : volumes) {
     for (const VerifyRun& run : node.verify_history.of(volume)) runs.push_back(run_json(node, volume, run));

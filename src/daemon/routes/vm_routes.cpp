@@ -36,6 +36,12 @@ std::vector<std::string> boot_files(const BootRecord& boot) {
   return paths;
 }
 
+/// What would be done: run_plan answers, and refuses a query that says neither.
+bool only_asks(const api::ApiCall& call) {
+  const auto dry_run = call.flag("dry_run");
+  return dry_run.ok() && *dry_run;
+}
+
 /// "?view=brief".
 Result<bool> wants_brief(const api::ApiCall& call) {
   MCV_CHECK(call.only_query({"view"}));
@@ -186,9 +192,9 @@ std::string closed_gate(const Node& node, const VmRecord& vm) {
 
 plans::GateRule gate_rule(const requests::StartVm& request) { return request.override_reason ? plans::GateRule::overridden : plans::GateRule::holds; }
 
-/// Who lifted the gate, and why.
+/// Who lifted the gate, and why. Nobody did who only asks what would be done.
 void note_override(const VmRecord& vm, const api::ApiCall& call, const requests::StartVm& request) {
-  if (!request.override_reason) return;
+  if (!request.override_reason || only_asks(call)) return;
   spdlog::warn("verify gate of {} overridden by {}: {}", vm.name.str(), api::who(call.caller), *request.override_reason);
   if (call.audit) call.audit->text = fmt::format("whatever the verify said, because: {}", *request.override_reason);
 }
@@ -207,7 +213,7 @@ asio::awaitable<api::ApiReply> take_over(Node& node, api::ApiCall call, VmRecord
   facts[node.self().str()] = std::move(here);
   MCV_CO_CHECK(may_start(node, vm, facts, request.override_reason.has_value(), /*takes_over=*/true));
   note_override(vm, call, request);
-  spdlog::warn("{} is taken over from {}, asked by {}", vm.name.str(), vm.owner.str(), api::who(call.caller));
+  if (!only_asks(call)) spdlog::warn("{} is taken over from {}, asked by {}", vm.name.str(), vm.owner.str(), api::who(call.caller));
   auto plan = plans::take_over_vm(node.shared.current(), vm.name, node.self(), gate_rule(request));
   co_return co_await run_plan(node, std::move(call), std::move(plan));
 }
@@ -259,7 +265,7 @@ asio::awaitable<api::ApiReply> reset(Node& node, api::ApiCall call) {
   if (vm.owner != node.self()) co_return co_await forward(node, vm.owner, std::move(call), PeerClient::patient);
   // The same guest on the same copy, where it was last Primary: not gated, and not silent.
   const std::string closed = closed_gate(node, vm);
-  if (!closed.empty()) {
+  if (!closed.empty() && !only_asks(call)) {
     spdlog::warn("alarm: {} is restarted in place by {} although the copies of {} differ or may differ; next: hvctl resync {}, then hvctl verify {}", vm.name.str(), api::who(call.caller), closed,
                  vm.name.str(), vm.name.str());
   }
@@ -291,6 +297,7 @@ asio::awaitable<api::ApiReply> migrate(Node& node, api::ApiCall call) {
 
 asio::awaitable<api::ApiReply> console(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({"replay"}));
+  MCV_CO_TRY(const auto replay, call.number("replay", 0, 16 << 20));
   MCV_CO_TRY(const VmRecord vm, vm_of(node, call));
   MCV_CO_CHECK(check_lock(vm, VmUse::console));
   if (call.upgrade != console_protocol) {
@@ -301,9 +308,7 @@ asio::awaitable<api::ApiReply> console(Node& node, api::ApiCall call) {
     MCV_CO_TRY(auto stream, co_await forward_stream(node, vm.owner, std::move(sent)));
     co_return api::ApiReply(while_allowed(node, call, forwarded_console(vm.owner, std::move(stream))));
   }
-  std::size_t replay = 64 * 1024;
-  if (const auto asked = call.query.find("replay"); asked != call.query.end()) replay = std::strtoull(asked->second.c_str(), nullptr, 10);
-  co_return api::ApiReply(while_allowed(node, call, open_console(node, vm.name, replay)));
+  co_return api::ApiReply(while_allowed(node, call, open_console(node, vm.name, replay.value_or(64 * 1024))));
 }
 
 }  // namespace

@@ -156,6 +156,18 @@ TEST_F(Access, ARoleForOneVmIsForThatOne) {
   EXPECT_TRUE(runs("vm1"));
 }
 
+/// One VM that is seen, named as often as a body holds: judging each, and a row with all of them, would keep the daemon from everybody else.
+TEST_F(Access, AVmNamedOftenIsNamedOnce) {
+  give(alice, Role::operate, "vm1");
+  EXPECT_EQ(code(alice_uid, a, "POST", "/v1/verify", {{"vms", std::vector<std::string>(1001, "vm1")}}), "too-large");
+  EXPECT_EQ(code(alice_uid, a, "POST", "/v1/verify", {{"vms", std::vector<std::string>(1000, "vm1")}}), "ok");
+  wait_for_operations(a);
+  nodes.pass(2s);
+  const Json rows = nodes.ask(a, "GET", "/v1/audit?user=alice&action=vm.verify&result=succeeded").body.at("rows");
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].at("vms"), Json::array({"vm1"}));
+}
+
 TEST_F(Access, TheNameCountsNotTheNumberOfTheNodeThatWasEntered) {
   give(alice, Role::operate, "vm1");
   nodes.machine(a).accounts = {{alice_uid, "bob"}};

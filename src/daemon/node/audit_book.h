@@ -25,6 +25,7 @@ enum class AuditKept { on_both_nodes, here, nowhere };
 class AuditBook {
  public:
   static constexpr std::size_t rows_kept = 2000;           ///< of this node's records; a quarter more is forgotten at once
+  static constexpr std::size_t refusals_part = 4;          ///< refusals are a quarter of them at most, and push out each other alone
   static constexpr std::size_t refusals_a_minute = 20;     ///< of one account that get a row: nobody fills the disk by asking
   static constexpr const char* row_kind = "audit";
   static constexpr const char* end_kind = "audit-end";
@@ -55,15 +56,18 @@ class AuditBook {
     std::size_t noted = 0;
     std::uint64_t unheard = 0;
   };
-  boost::asio::awaitable<AuditKept> append(const char* kind, Json body);
+  using Numbers = std::deque<std::uint64_t>;  ///< of records, ascending
+  boost::asio::awaitable<AuditKept> append(const char* kind, Json body, Numbers& numbers);
   boost::asio::awaitable<void> append_end(AuditEnd end);
+  bool is_too_much() const;
   boost::asio::awaitable<void> forget_oldest();
 
   host::Host& host_;
   SharedState& shared_;
   NodeRecords& records_;
   TaskGroup& tasks_;
-  std::deque<std::uint64_t> numbers_;  ///< of this node's own records, ascending
+  Numbers numbers_;           ///< of this node's own records, but for refusals
+  Numbers refused_numbers_;
   std::size_t kept_ = rows_kept;
   bool is_forgetting_ = false;
   std::map<std::string, Refusals> refusals_;

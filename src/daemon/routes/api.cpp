@@ -43,12 +43,16 @@ void note_ending(AuditRow& row, const api::ApiReply& reply) {
   }
 }
 
+/// Who may not has a row, whatever was asked: looking around is how trouble begins.
+bool is_denial(const AuditRow& row) { return row.result == "refused" && error_code_from_text(row.error) == ErrorCode::permission_denied; }
+
 }  // namespace
 
 /// The row is durable on both nodes before the reply, or the reply says that it is not.
 asio::awaitable<api::ApiReply> Api::audited(api::Caller caller, bool forwarded, std::shared_ptr<api::AuditSlip> slip, api::ApiReply reply) {
   AuditRow row = routes::row_of(node_, caller, forwarded, *slip);
   note_ending(row, reply);
+  if (!slip->due && !is_denial(row)) co_return reply;
   if (row.result == "refused" && !node_.audit.may_note_refusal(row.user, row.unheard)) co_return reply;
   const AuditKept kept = co_await node_.audit.note(std::move(row));
   auto* json = std::get_if<api::JsonReply>(&reply);
@@ -90,7 +94,7 @@ asio::awaitable<api::ApiReply> Api::answer(api::ApiCall call, std::string target
   call.audit = slip;
   slip->due = is_audited(asked);
   api::ApiReply reply = co_await router_.answer(std::move(call), std::move(target));
-  if (slip->due && !slip->action.empty()) reply = co_await audited(asked.caller, asked.forwarded, slip, std::move(reply));
+  if (!slip->is_kept_elsewhere && !slip->action.empty()) reply = co_await audited(asked.caller, asked.forwarded, slip, std::move(reply));
   log_event(command_event(node_.self(), asked, reply));
   co_return reply;
 }
@@ -136,13 +140,7 @@ asio::awaitable<api::ApiReply> run_plan(Node& node, api::ApiCall call, Result<Pl
   MCV_CO_CHECK(still_may(node, call));
   MCV_CO_CHECK(plans::may_begin(node.shared.current(), *plan));
   plan->asked_by = api::who(call.caller);
-  if (call.audit) {
-    call.audit->text = plan->summary + (call.audit->text.empty() ? "" : "; " + call.audit->text);
-    for (const access::Scope& scope : scopes_of(*plan)) {
-      const VmName* vm = scope.vm();
-      if (vm != nullptr && std::find(call.audit->vms.begin(), call.audit->vms.end(), vm->str()) == call.audit->vms.end()) call.audit->vms.push_back(vm->str());
-    }
-  }
+  note_plan(call, *plan);
   MCV_CO_TRY(const OperationId id, co_await node.operations.submit(std::move(*plan)));
   MCV_CO_TRY(const OperationView view, node.operations.get(id));
   Json body = {{"operation", view.to_json()}};
@@ -195,7 +193,7 @@ asio::awaitable<api::ApiReply> run_changes(Node& node, api::ApiCall call, std::s
   }
   MCV_CO_TRY(const Committed done, co_await node.shared.propose(std::move(change)));
   // The row is in the change, and where that is.
-  call.only_looks();
+  call.is_audited_elsewhere();
   Json body = {{"result", {{"text", summary}}}, {"durability", durability_text(node, done)}};
   co_return api::reply(std::move(body));
 }

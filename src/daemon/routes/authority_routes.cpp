@@ -40,6 +40,18 @@ Json answer_of(const Node& node, const AuthorityKeeper::Confirmed& confirmed) {
   return answer;
 }
 
+std::string deciding_alone(const std::string& peer) { return fmt::format("decide alone while {} is down, and let held writes go on", peer); }
+
+std::string using_the_copy(const VolumeName& volume) { return fmt::format("use the copy of {} here although it may be older", volume.str()); }
+
+/// For the audit: of which VM's disk.
+void note_copy(const Node& node, const api::ApiCall& call, const VolumeName& volume) {
+  const auto record = node.shared.current().volume(volume);
+  if (!call.audit || !record.ok()) return;
+  call.audit->vms = {record->vm.str()};
+  call.audit->text = using_the_copy(volume);
+}
+
 asio::awaitable<api::ApiReply> confirm_down(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.only_query({"dry_run"}));
   MCV_CO_TRY(const bool dry_run, call.flag("dry_run"));
@@ -53,10 +65,11 @@ asio::awaitable<api::ApiReply> confirm_down(Node& node, api::ApiCall call) {
   const std::string since = last.known ? fmt::format("{} (seconds since 1970)", last.wall_seconds) : std::string("a time before this daemon was started");
   const std::string second = request.was_let_go_on ? fmt::format("it was let go on when {} left in order", node.self().str()) : fmt::format("nobody let it carry on alone since {}", since);
   std::string by = fmt::format("{} on {} typed that {} is powered off and that {}", api::who(call.caller), node.self().str(), request.node, second);
+  if (const auto peer = node.peer_record(); call.audit && peer && peer->name.str() == request.node) call.audit->text = deciding_alone(request.node);
   std::string name = request.node;
   MCV_CO_TRY(const AuthorityKeeper::Confirmed confirmed, co_await node.authority.confirm_down(std::move(name), facts, std::move(by)));
   if (dry_run) {
-    Json step = {{"step", "confirm-down"}, {"node", node.self().str()}, {"text", fmt::format("decide alone while {} is down, and let held writes go on", request.node)}};
+    Json step = {{"step", "confirm-down"}, {"node", node.self().str()}, {"text", deciding_alone(request.node)}};
     Json plan = {{"plan", Json::array({std::move(step)})}};
     co_return api::reply(std::move(plan));
   }
@@ -73,6 +86,8 @@ asio::awaitable<api::ApiReply> accept_copy(Node& node, api::ApiCall call) {
   MCV_CO_TRY(const requests::AcceptCopy request, requests::accept_copy(body));
   if (request.check_only) call.only_looks();
   MCV_CO_CHECK(node.own_record());
+  const VolumeName volume = request.volume;
+  note_copy(node, call, volume);
   const bool only_asks = request.check_only || dry_run;
   std::string by;
   if (!only_asks) {
@@ -83,10 +98,9 @@ asio::awaitable<api::ApiReply> accept_copy(Node& node, api::ApiCall call) {
     }
     by = fmt::format("{} on {} typed that the copy of {} there is used although it may be older", api::who(call.caller), node.self().str(), request.volume.str());
   }
-  const VolumeName volume = request.volume;
   MCV_CO_TRY(const AuthorityKeeper::Accepted accepted, co_await node.authority.accept_copy(volume, std::move(by)));
   if (dry_run) {
-    Json step = {{"step", "accept-copy"}, {"node", node.self().str()}, {"text", fmt::format("use the copy of {} here although it may be older", volume.str())}};
+    Json step = {{"step", "accept-copy"}, {"node", node.self().str()}, {"text", using_the_copy(volume)}};
     Json plan = {{"plan", Json::array({std::move(step)})}};
     co_return api::reply(std::move(plan));
   }

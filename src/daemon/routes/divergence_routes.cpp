@@ -59,6 +59,7 @@ asio::awaitable<api::ApiReply> choose(Node& node, api::ApiCall call) {
   if (node.shared.link().state != LinkState::diverged) {
     co_return Error(ErrorCode::bad_request, fmt::format("{} holds one history: there is nothing to choose", node.self().str())).with_safe("nothing was changed").with_next("hvctl cluster diverged");
   }
+  if (call.audit) call.audit->text = fmt::format("keep the history of {}, give up the other one", request.base.str());
   if (request.base != node.self()) co_return co_await to_base(node, request.base, std::move(call));
   const bool only_asks = dry_run || request.check_only;
   if (!only_asks && !request.the_other_is_given_up) {

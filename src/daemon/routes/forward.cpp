@@ -7,6 +7,7 @@
 #include "cluster/authority/takeover.h"
 #include "cluster/core/json_value.h"
 #include "cluster/store/abilities.h"
+#include "daemon/api/target.h"
 #include "daemon/node/node.h"
 
 namespace mcv {
@@ -43,7 +44,7 @@ Status may_forward(const Node& node, const NodeName& target, const api::ApiCall&
 void note_audited_there(const Node& node, const api::ApiCall& call, std::optional<ErrorCode> error) {
   if (error == ErrorCode::peer_unreachable || error == ErrorCode::outcome_unknown || error == ErrorCode::timed_out) return;
   const auto other = node.shared.other_build();
-  if (other && other->knows && other->knows->features.contains(feature::audit)) call.only_looks();
+  if (other && other->knows && other->knows->features.contains(feature::audit)) call.is_audited_elsewhere();
 }
 
 /// Who owns the object is away: whether it is off or only out of reach cannot be known here.
@@ -108,10 +109,13 @@ Result<Forwarded> forwarded_from_json(const Json& body) {
   call.caller.uid = fields.required<std::uint32_t>("uid");
   call.caller.name = fields.optional_or<std::string>("user", "");
   call.forwarded = true;
-  forwarded.target = path;
+  // Both came decoded: a '&' in a value, or a '?' in a name, is no more than that here either.
+  for (const char c : path) forwarded.target += c == '/' ? "/" : api::percent_encode(std::string_view(&c, 1));
+  char separator = '?';
   if (const Json* query = fields.object("query", false)) {
     for (const auto& item : query->items()) {
-      forwarded.target += (forwarded.target.size() == path.size() ? "?" : "&") + item.key() + "=" + (item.value().is_string() ? item.value().get<std::string>() : "");
+      forwarded.target += separator + api::percent_encode(item.key()) + "=" + api::percent_encode(item.value().is_string() ? item.value().get_ref<const std::string&>() : "");
+      separator = '&';
     }
   }
   MCV_CHECK(fields.finish());

@@ -62,6 +62,16 @@ std::vector<access::Scope> scopes_of(const Plan& plan) {
   return scopes;
 }
 
+void note_plan(const api::ApiCall& call, const Plan& plan) {
+  if (!call.audit) return;
+  call.audit->text = plan.summary + (call.audit->text.empty() ? "" : "; " + call.audit->text);
+  std::vector<std::string>& vms = call.audit->vms;
+  for (const access::Scope& scope : scopes_of(plan)) {
+    const VmName* vm = scope.vm();
+    if (vm != nullptr && std::find(vms.begin(), vms.end(), vm->str()) == vms.end()) vms.push_back(vm->str());
+  }
+}
+
 Status may_see(const Node& node, const api::Caller& caller, const Plan& plan) {
   const access::Identity identity = api::identity_of(caller);
   const bool began_it = identity.name && plan.asked_by == identity.name->str() && has_user(node.shared.current(), *identity.name);

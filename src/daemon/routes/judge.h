@@ -28,6 +28,8 @@ AuditRow row_of(const Node& node, const api::Caller& caller, bool forwarded, con
 
 /// What an operation is about: VMs, or the cluster.
 std::vector<access::Scope> scopes_of(const Plan& plan);
+/// For the audit: what the operation does, and the VMs it is about.
+void note_plan(const api::ApiCall& call, const Plan& plan);
 /// Whoever began it sees how it ends, also when nothing is left of what it was about.
 Status may_see(const Node& node, const api::Caller& caller, const Plan& plan);
 /// To end it or to go on with it takes what it took to begin it.

@@ -44,7 +44,10 @@ Status may_show(const Node& node, const api::Caller& caller, const OperationId& 
 /// The operation is of this node.
 Status may_end_or_go_on(const Node& node, api::ApiCall& call, Permission permission, const OperationId& id) {
   const auto plan = node.operations.plan_of(id);
-  if (plan.ok()) return require_like(node, call, permission, *plan);
+  if (plan.ok()) {
+    note_plan(call, *plan);
+    return require_like(node, call, permission, *plan);
+  }
   return require(node, call, permission, access::Scope::cluster());
 }
 

@@ -159,19 +159,22 @@ asio::awaitable<api::ApiReply> list_snapshots(Node& node, api::ApiCall call) {
 }
 
 /// Of a VM's disk, while the VM is there.
-Status check_lock_of(const Node& node, const lvm::Snapshot& snapshot) {
-  const auto name = VolumeName::parse(snapshot.volume);
-  const auto volume = name.ok() ? node.shared.current().volume(*name) : Result<VolumeRecord>(name.error());
-  const auto vm = volume.ok() ? node.shared.current().vm(volume->vm) : Result<VmRecord>(volume.error());
-  return vm.ok() ? check_lock(*vm, VmUse::delete_snapshot) : success();
+Result<VmRecord> vm_of(const Node& node, const lvm::Snapshot& snapshot) {
+  MCV_TRY(const VolumeName name, VolumeName::parse(snapshot.volume));
+  MCV_TRY(const VolumeRecord volume, node.shared.current().volume(name));
+  return node.shared.current().vm(volume.vm);
 }
 
 /// Where this node has the snapshot: whether a lock keeps it.
-asio::awaitable<Status> may_delete_snapshot(Node& node, std::string name) {
+asio::awaitable<Status> may_delete_snapshot(Node& node, const api::ApiCall& call) {
+  const std::string name = call.param("name");
   MCV_CO_TRY(const std::vector<lvm::Snapshot> found, co_await lvm::snapshots(node.host));
   for (const lvm::Snapshot& snapshot : found) {
     if (snapshot.name != name) continue;
-    MCV_CO_CHECK(check_lock_of(node, snapshot));
+    const auto vm = vm_of(node, snapshot);
+    if (!vm.ok()) continue;
+    if (call.audit) call.audit->vms = {vm->name.str()};
+    MCV_CO_CHECK(check_lock(*vm, VmUse::delete_snapshot));
   }
   co_return success();
 }
@@ -192,8 +195,9 @@ asio::awaitable<api::ApiReply> delete_snapshot(Node& node, api::ApiCall call) {
   MCV_CO_CHECK(call.no_fields());
   MCV_CO_TRY(const bool dry_run, wants_plan(call));
   const std::string name = call.param("name");
-  MCV_CO_CHECK(co_await may_delete_snapshot(node, name));
+  MCV_CO_CHECK(co_await may_delete_snapshot(node, call));
   if (dry_run) co_return co_await would_delete_snapshot(node, std::move(call));
+  MCV_CO_CHECK(still_may(node, call));
   const Status removed = co_await lvm::remove_snapshot(node.host, name);
   const auto peer = node.peer_record();
   const bool may_be_there = !removed.ok() && removed.error().code() == ErrorCode::not_found && peer && !call.forwarded;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "cluster/model/access_records.h"
 #include "cluster/model/audit_row.h"
@@ -200,6 +201,85 @@ TEST_F(Audit, RefusalsAreKeptAndDoNotFillTheDisk) {
   const Json last = rows(a, "?user=alice&result=permission-denied").front();
   EXPECT_EQ(last.at("unheard"), 30);
   EXPECT_EQ(last.at("vms"), Json::array({"vm1"}));
+}
+
+TEST_F(Audit, WhoMayNotEvenLookOrAskIsInIt) {
+  for (const auto& [method, target, action] : {std::tuple("GET", "/v1/audit", "audit.show"), std::tuple("GET", "/v1/vms/vm1", "vm.show"), std::tuple("DELETE", "/v1/vms/vm1?dry_run=true", "vm.delete")}) {
+    EXPECT_EQ(nodes.ask_as(alice_uid, b, method, target).error->code(), ErrorCode::permission_denied);
+    for (const std::size_t node : {a, b}) {
+      EXPECT_EQ(stored_of(node, action), 1u) << target;
+      EXPECT_EQ(rows(node, fmt::format("?user=alice&result=permission-denied&action={}", action)).size(), 1u) << target;
+    }
+  }
+  // Of the other node's operation that node decides, and has the row.
+  nodes.must(a, "POST", "/v1/vms/vm1/start", Json::object());
+  const std::string operation = nodes.daemon(a).operations.list().front().id.str();
+  nodes.create_vm("vm2");
+  give(Role::viewer, "vm2");
+  EXPECT_EQ(nodes.ask_as(alice_uid, b, "GET", "/v1/operations/" + operation).error->code(), ErrorCode::permission_denied);
+  EXPECT_EQ(stored_of(b, "operation.show"), 1u);
+  EXPECT_TRUE(nodes.ask(a, "GET", "/v1/vms/none").error) << "what is not there is no refusal of anybody";
+  EXPECT_EQ(stored_of(a, "vm.show"), 1u);
+}
+
+TEST_F(Audit, WhoIsRefusedPushesNobodyElseOut) {
+  nodes.daemon(a).audit.keep(40);
+  nodes.must(a, "POST", "/v1/vms/vm1/start", Json::object());
+  for (int minute = 0; minute < 12; ++minute) {
+    for (int i = 0; i < 20; ++i) EXPECT_TRUE(nodes.ask_as(alice_uid, a, "DELETE", "/v1/vms/vm1").error);
+    nodes.pass(61s);
+  }
+  for (const std::size_t node : {a, b}) {
+    EXPECT_EQ(stored_of(node, "vm.start"), 1u) << "whatever was asked since";
+    EXPECT_LE(stored_of(node, "vm.delete"), 13u);
+    EXPECT_GE(stored_of(node, "vm.delete"), 10u);
+  }
+  EXPECT_EQ(rows(a, "?action=vm.start").front().at("result"), "succeeded");
+  // The same after a restart of the daemon, which counts anew.
+  nodes.end_daemon(a);
+  nodes.start_daemon(a);
+  nodes.pass(30s);
+  nodes.daemon(a).audit.keep(40);
+  for (int minute = 0; minute < 4; ++minute) {
+    for (int i = 0; i < 20; ++i) EXPECT_TRUE(nodes.ask_as(alice_uid, a, "DELETE", "/v1/vms/vm1").error);
+    nodes.pass(61s);
+  }
+  EXPECT_EQ(stored_of(a, "vm.start"), 1u);
+  EXPECT_LE(stored_of(a, "vm.delete"), 13u);
+}
+
+TEST_F(Audit, AWordBesideAVmIsFoundByTheVm) {
+  nodes.must(a, "POST", "/v1/vms/vm1/start", Json::object());
+  ASSERT_TRUE(nodes.ask(a, "POST", "/v1/vms/vm1/migrate", {{"node", "B"}, {"wait_for_shutdown", true}}).ok());
+  nodes.pass(5s);
+  const std::string operation = nodes.daemon(a).operations.list().front().id.str();
+  ASSERT_TRUE(nodes.ask(b, "POST", "/v1/operations/" + operation + "/cancel", Json::object()).ok());
+  nodes.pass(5s);
+  const std::vector<Json> cancelled = rows(b, "?vm=vm1&action=operation.cancel");
+  ASSERT_EQ(cancelled.size(), 1u);
+  EXPECT_EQ(cancelled[0].at("operation"), operation);
+  EXPECT_NE(cancelled[0].at("text").get<std::string>().find("vm1"), std::string::npos) << cancelled[0].dump();
+}
+
+TEST_F(Audit, AWordOfAPersonIsKeptWithWhatItIsAbout) {
+  EXPECT_TRUE(nodes.ask(a, "POST", "/v1/cluster/accept-copy", {{"volume", "vm1-0"}, {"may_be_older", true}}).error);
+  EXPECT_EQ(rows(a, "?vm=vm1&action=cluster.accept-copy").size(), 1u) << "refused: B answers";
+  nodes.switch_off(b);
+  nodes.pass(30s);
+  nodes.must(a, "POST", "/v1/cluster/confirm-down", {{"node", "B"}, {"is_powered_off", true}, {"nobody_let_it_carry_on", true}});
+  EXPECT_NE(rows(a, "?action=cluster.confirm-down").front().at("text").get<std::string>().find("while B is down"), std::string::npos);
+}
+
+/// Each is asked of the other node as it was asked of this one.
+TEST_F(Audit, AFilterIsTheSameOnTheOtherNode) {
+  for (const char* user : {"a%26limit%3D0", "100%25", "a%23b", "a%20b", "a%3Fb", "%C3%A4"}) {
+    for (const std::size_t node : {a, b}) {
+      const auto answer = nodes.ask(node, "GET", std::string("/v1/audit?user=") + user);
+      ASSERT_TRUE(answer.ok()) << user;
+      EXPECT_EQ(answer.body.at("silent"), Json::array()) << user;
+      EXPECT_EQ(answer.body.at("rows"), Json::array()) << user;
+    }
+  }
 }
 
 TEST_F(Audit, ARoleThatWasGivenSaysToWhomAndOnWhat) {

@@ -100,9 +100,9 @@ Result<int> finish_verify(Session& session, const Outcome& outcome, const std::v
   return code == 0 && text_at(outcome.body, "state") != "succeeded" ? exit_not_verified : code;
 }
 
-Result<Outcome> verify_all(Session& session, const Arguments& arguments) {
+Result<Outcome> verify_vms(Session& session, const Arguments& arguments, const std::vector<std::string>& vms) {
   Json body = {{"all", true}};
-  if (!arguments.has("--all")) body = {{"vms", arguments.names()}};
+  if (!vms.empty()) body = {{"vms", vms}};
   if (arguments.has("--scheduled")) body["scheduled"] = true;
   MCV_TRY(Outcome begun, session.submit("POST", "/v1/verify", {}, body));
   if (flag_at(begun.body, "joined") && !session.globals().quiet && !session.json()) {
@@ -146,14 +146,45 @@ Result<int> show_history(Session& session, const Arguments& arguments) {
   return 0;
 }
 
+struct Known {
+  std::vector<std::string> vms;
+  int exit_code = 0;  ///< for those that were left out
+};
+
+/// A VM that is not there keeps no other from being compared: a line of cron outlives it.
+Result<Known> leave_out_unknown(Session& session, const std::vector<std::string>& typed) {
+  std::set<std::string> there;
+  MCV_CHECK(session.list("/v1/vms", "view=brief", "vms", [&there](const Json& vm) { there.insert(text_at(vm, "name")); }));
+  Known known;
+  for (const std::string& name : typed) {
+    if (there.contains(name)) {
+      known.vms.push_back(name);
+      continue;
+    }
+    const Error error = Error(ErrorCode::not_found, fmt::format("there is no VM {}", name)).with_safe("what is there is compared").with_next("hvctl vm list");
+    session.print_error(session.with_suggestion(error, Completes::vm, name));
+    known.exit_code = exit_code_of(error.kind());
+  }
+  return known;
+}
+
 Result<int> run_verify(Session& session, const Arguments& arguments) {
   if (arguments.has("--history")) return show_history(session, arguments);
   if (arguments.has("--all") == !arguments.names().empty()) {
     return Error(ErrorCode::bad_request, "name the VMs to verify, or say --all").with_safe("nothing was asked of mcvd").with_next("hvctl verify --all");
   }
-  const Result<Outcome> outcome = verify_all(session, arguments);
-  Result<int> code = outcome.ok() ? finish_verify(session, *outcome, arguments.names()) : Result<int>(outcome.error());
-  if (code.ok()) return code;
+  Known known{arguments.names()};
+  Result<Outcome> outcome = verify_vms(session, arguments, known.vms);
+  if (!outcome.ok() && outcome.error().code() == ErrorCode::not_found && known.vms.size() > 1) {
+    Result<Known> left = leave_out_unknown(session, known.vms);
+    if (left.ok() && left->vms.empty()) return left->exit_code;
+    if (left.ok() && left->exit_code != 0) {
+      known = std::move(*left);
+      outcome = verify_vms(session, arguments, known.vms);
+    }
+  }
+  Result<int> code = outcome.ok() ? finish_verify(session, *outcome, known.vms) : Result<int>(outcome.error());
+  if (code.ok()) return *code == 0 ? known.exit_code : *code;
   // Nothing to compare is no trouble for a nightly job.
   if (arguments.has("--all") && code.error().code() == ErrorCode::not_found) {
     if (session.json()) session.print({{"volumes", Json::array()}});
@@ -174,7 +205,7 @@ Command verify() {
                      "Verifies of a pair never run side by side, on whichever node they are typed. One that compares all that is asked for and has not come to it yet answers for "
                      "both; otherwise the later one waits for its turn. 'hvctl cluster update --verify-parallel N' lets one verify compare several disks at once.\n\n"
                      "--history shows the last runs of each disk, of VMs or of disks by name: when, how long, who asked, from which node, and what was found.\n\n"
-                     "Exit codes: 0 all clean, 20 a difference was found, 21 something could not be compared (and no difference was found).",
+                     "Exit codes: 0 all clean, 20 a difference was found, 21 something could not be compared (and no difference was found), 4 all that is there is clean, and a named VM is not there.",
           .operands = {.name = "VM", .min = 0, .max = any_number, .completes = Completes::vm},
           .options = {{.name = "--all", .help = "every replicated disk"},
                       {.name = "--scheduled", .help = "for timers and cron: also takes the result of a run that has compared the disk already"},

@@ -27,6 +27,19 @@ class Verify(Case):
         self.assertNotIn("vm0", done.stdout)
         self.assertIn("mismatch", done.stdout)
 
+    def test_a_vm_that_is_not_there_keeps_no_other_from_being_compared(self):
+        missing = problem("not-found", 404, "there is no vm named 'vn1'")
+        for verdict, expect in (("clean", 4), ("mismatch", 20)):
+            volumes = [{"vm": "vm1", "volume": "vm1-0", "verdict": verdict, "out_of_sync_kib": 0, "ranges": [], "text": "compared"}]
+            self.serve({"POST /v1/verify": [missing, started()], "GET /v1/operations/A-17/events": Answer(events=[operation("succeeded", result={"volumes": volumes})]),
+                        "GET /v1/vms": Answer(body={"vms": [vm("vm1")]})})
+            done = self.run_hvctl("verify", "vm1", "vn1", expect=expect)
+            self.assertIn("compared", done.stdout)
+            self.assertEqual(done.stderr.count("there is no VM vn1; did you mean vm1?"), 1)
+            self.assertEqual(self.fake.bodies("POST", "/v1/verify")[-2:], [{"vms": ["vm1", "vn1"]}, {"vms": ["vm1"]}])
+        self.serve({"POST /v1/verify": missing, "GET /v1/vms": Answer(body={"vms": []})})
+        self.run_hvctl("verify", "vm1", "vn1", expect=4)
+
     def test_a_difference_of_a_run_that_did_not_end_counts_as_one(self):
         done = self.run_verify(["clean", "suspect", "could-not-verify"], "--all", expect=20)
         self.assertIn("suspect", done.stdout)

@@ -16,9 +16,7 @@ Error there_already(std::string text, std::string next) {
 }
 
 void erase_grants_to(const ClusterState& state, const Grantee& grantee, std::vector<Mutation>& mutations) {
-  for (const GrantRecord& grant : grants(state)) {
-    if (grant.grantee == grantee) mutations.push_back(erase_at(state, Kind::setting, grant.key()));
-  }
+  for (const GrantRecord& grant : grants_to(state, grantee)) mutations.push_back(erase_at(state, Kind::setting, grant.key()));
 }
 
 Result<GroupRecord> group_named(const ClusterState& state, const GroupName& name) {

@@ -79,21 +79,16 @@ Decision may(const ClusterState& state, const Identity& who, Permission permissi
 std::vector<HeldRole> roles_of(const ClusterState& state, const Identity& who) {
   std::vector<HeldRole> roles;
   if (who.is_root() || !who.name || !has_user(state, *who.name)) return roles;
-  for (const GrantRecord& grant : grants(state)) {
-    HeldRole held{grant.role, {}, {}};
-    if (grant.vm) {
-      if (!is_current(state, *grant.vm)) continue;
-      held.vm = grant.vm->name;
+  const auto add = [&](const Grantee& grantee, const std::optional<GroupName>& through) {
+    for (const GrantRecord& grant : grants_to(state, grantee)) {
+      if (grant.vm && !is_current(state, *grant.vm)) continue;
+      roles.push_back({grant.role, grant.vm ? std::optional(grant.vm->name) : std::nullopt, through});
     }
-    if (const auto* user = std::get_if<UserName>(&grant.grantee)) {
-      if (*user != *who.name) continue;
-    } else {
-      const auto group = find_group(state, std::get<GroupName>(grant.grantee));
-      if (!group || std::find(group->members.begin(), group->members.end(), *who.name) == group->members.end()) continue;
-      held.through = group->name;
-    }
-    roles.push_back(std::move(held));
+  };
+  for (const GroupRecord& group : groups(state)) {
+    if (std::find(group.members.begin(), group.members.end(), *who.name) != group.members.end()) add(group.name, group.name);
   }
+  add(*who.name, std::nullopt);
   // What reaches farthest is named first.
   std::stable_sort(roles.begin(), roles.end(), [](const HeldRole& a, const HeldRole& b) {
     if (a.vm.has_value() != b.vm.has_value()) return !a.vm.has_value();

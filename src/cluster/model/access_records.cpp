@@ -193,6 +193,8 @@ std::vector<UserRecord> users(const ClusterState& state) { return records_of<Use
 std::vector<GroupRecord> groups(const ClusterState& state) { return records_of<GroupRecord>(state, group_prefix); }
 std::vector<GrantRecord> grants(const ClusterState& state) { return records_of<GrantRecord>(state, grant_prefix); }
 
+std::vector<GrantRecord> grants_to(const ClusterState& state, const Grantee& grantee) { return records_of<GrantRecord>(state, fmt::format("{}{}/", grant_prefix, to_path(grantee))); }
+
 std::optional<GroupRecord> find_group(const ClusterState& state, const GroupName& name) {
   const ClusterState::Entry* entry = state.find(Kind::setting, GroupRecord{name, {}}.key());
   if (entry == nullptr) return std::nullopt;

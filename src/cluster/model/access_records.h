@@ -68,6 +68,8 @@ struct GrantRecord {
 std::vector<UserRecord> users(const ClusterState& state);
 std::vector<GroupRecord> groups(const ClusterState& state);
 std::vector<GrantRecord> grants(const ClusterState& state);
+/// Those of one: asked at every request, of however many there are.
+std::vector<GrantRecord> grants_to(const ClusterState& state, const Grantee& grantee);
 std::optional<GroupRecord> find_group(const ClusterState& state, const GroupName& name);
 bool has_user(const ClusterState& state, const UserName& name);
 /// The VM is there, and is the one that was meant.

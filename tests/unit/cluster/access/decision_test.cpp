@@ -73,6 +73,16 @@ TEST(May, RootDoesEverythingAndNobodyElseByDefault) {
 
 TEST(May, AnAccountNamedRootIsNotRoot) { EXPECT_FALSE(allows(with(), account("root", 1000), Permission::vm_list, Scope::somewhere())); }
 
+TEST(May, ARoleIsOfTheNameAndNotOfOneThatBeginsAlike) {
+  const UserName longer = UserName::trusted("alice2");
+  const GroupName group = GroupName::trusted("alice");
+  const ClusterState state = with({put_new(UserRecord{longer}), put_new(GroupRecord{group, {bob}}), give(longer, Role::owner), give(group, Role::viewer)});
+  EXPECT_FALSE(allows(state, account("alice"), Permission::vm_list, Scope::cluster()));
+  EXPECT_TRUE(allows(state, account("alice2"), Permission::vm_update, Scope::cluster()));
+  EXPECT_TRUE(allows(state, account("bob"), Permission::vm_list, Scope::cluster()));
+  EXPECT_FALSE(allows(state, account("bob"), Permission::vm_update, Scope::cluster()));
+}
+
 TEST(May, ARoleGivenEverywhereHoldsEverywhere) {
   const ClusterState state = with({give(alice, Role::operate)});
   const Identity who = account("alice");

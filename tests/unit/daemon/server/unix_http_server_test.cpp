@@ -20,6 +20,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <future>
 #include <thread>
 
@@ -297,6 +298,24 @@ TEST_F(UnixHttpServerTest, HostileTextIsAProblemAndTheServerGoesOn) {
     EXPECT_NE(answer.find("\"code\":\"" + hostile.code + "\""), std::string::npos) << answer.substr(0, 400);
   }
   EXPECT_EQ(ask(post("/v1/echo/a", "{}")).rfind("HTTP/1.1 200", 0), 0u);
+}
+
+/// config/openapi.json and mcvd(8) say them.
+TEST(ServerOptions, AreWhatIsDocumented) {
+  std::ifstream file(MCV_TEST_DATA "/../../config/openapi.json");
+  const Json limits = Json::parse(file).at("info").at("x-mcv-limits");
+  const ServerOptions options;
+  const auto seconds = [](milliseconds span) { return std::chrono::duration_cast<std::chrono::seconds>(span).count(); };
+  const Json actual = {{"header_bytes", options.limits.header_bytes},     {"body_bytes", options.limits.body_bytes},
+                       {"json_depth", limits.at("json_depth")},           {"idle_seconds", seconds(options.limits.idle)},
+                       {"header_seconds", seconds(options.limits.header)}, {"body_seconds", seconds(options.limits.body)},
+                       {"answer_seconds", seconds(options.write_deadline)}, {"connections", options.connection_limit},
+                       {"connections_of_one_account", options.per_user_limit}};
+  EXPECT_EQ(actual, limits);
+  const auto nested = [](std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+  const auto depth = limits.at("json_depth").get<std::size_t>();
+  EXPECT_TRUE(parse_json(nested(depth)).ok());
+  EXPECT_FALSE(parse_json(nested(depth + 1)).ok());
 }
 
 TEST_F(UnixHttpServerTest, AChunkedBodyIsBoundedToo) {

@@ -233,13 +233,32 @@ std::uint64_t parse_position(std::string_view text) {
   return value;
 }
 
-// After a restart of mcvd: the log is what this daemon's ring would hold.
-asio::awaitable<void> refill(ConsolePointer console) {
+asio::awaitable<std::string> read_logs(ConsolePointer console) {
   std::string text;
   for (const char* ending : {".1", ""}) {
     Result<std::string> part = co_await console->files.read(console->log_path + ending);
     if (part.ok()) text += *part;
   }
+  co_return text;
+}
+
+// Gone from under its name in any case; kept if the disk has room.
+asio::awaitable<void> put_logs_aside(ConsolePointer console, std::string directory) {
+  std::string text = co_await read_logs(console);
+  if (text.empty()) co_return;  // also when this is asked a second time
+  Status made = co_await console->files.make_directory(directory, 0750);
+  Status kept = co_await console->files.write_durably(fmt::format("{}/{}.log", directory, console->vm.str()), std::move(text), 0640);
+  static_cast<void>(made);
+  static_cast<void>(kept);
+  for (const char* ending : {".1", ""}) {
+    Status removed = co_await console->files.remove(console->log_path + ending);
+    static_cast<void>(removed);
+  }
+}
+
+// After a restart of mcvd: the log is what this daemon's ring would hold.
+asio::awaitable<void> refill(ConsolePointer console) {
+  std::string text = co_await read_logs(console);
   if (text.size() > console->limits.ring_bytes) text.erase(0, text.size() - console->limits.ring_bytes);
   console->push(text);
   Result<std::string> position = co_await console->files.read(console->state_path);
@@ -405,9 +424,10 @@ asio::awaitable<void> ConsoleHub::stop(std::shared_ptr<Console> console, std::st
 asio::awaitable<void> ConsoleHub::forget(VmName vm) {
   co_await close(vm);
   // Also of a console that an earlier daemon had open: its file outlives it.
-  std::string state_path = console_of(vm)->state_path;
+  const ConsolePointer console = console_of(vm);
   consoles_.erase(vm);
-  Status removed = co_await files_.remove(std::move(state_path));
+  co_await put_logs_aside(console, log_directory_ + "/deleted");
+  Status removed = co_await files_.remove(console->state_path);
   static_cast<void>(removed);
 }
 

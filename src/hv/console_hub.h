@@ -71,7 +71,8 @@ class ConsoleHub {
   /// viewers then their end. The ring stays for viewers that come later, so that the last words of a crashed guest can be
   /// read.
   boost::asio::awaitable<void> close(VmName vm, std::string last_note = {});
-  /// Forgets ring and spool position; the log file stays.
+  /// Forgets ring and spool position. The log goes to `deleted/<vm>.log`: a VM that gets the name later, and whoever may see that one,
+  /// would be shown it after a restart of the daemon.
   boost::asio::awaitable<void> forget(VmName vm);
   /// Closes all, logs flushed. Before the hub is destroyed.
   boost::asio::awaitable<void> close_all();

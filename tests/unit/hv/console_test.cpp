@@ -99,6 +99,29 @@ TEST_F(HubTest, TheLogIsBoundedAndKeepsOneOlderFile) {
   EXPECT_GT(node_.files.texts["/log/vm1.log.1"].size(), 8'000u);
 }
 
+TEST_F(HubTest, AVmThatIsMadeAnewUnderANameShowsNothingOfTheOneBefore) {
+  start_vmm();
+  open(true);
+  hub_->note(vm_, "the first one's");
+  node_.vmms.clear();
+  for (int twice = 0; twice < 2; ++twice) {
+    bool forgotten = false;
+    boost::asio::co_spawn(node_.loop, hub_->forget(vm_), [&forgotten](std::exception_ptr) { forgotten = true; });
+    ASSERT_TRUE(node_.drive([&forgotten] { return forgotten; }, 30s));
+  }
+  EXPECT_NE(node_.files.texts["/log/deleted/vm1.log"].find("the first one's"), std::string::npos) << "for root, to look into";
+  start_vmm();
+  open(true);
+  hub_->note(vm_, "the second one's");
+  end_hub();
+  new_hub();
+  open(false);  // the daemon was restarted
+  const auto viewer = hub_->attach(vm_, limits_.ring_bytes);
+  const std::string seen = read(*viewer);
+  EXPECT_NE(seen.find("the second one's"), std::string::npos);
+  EXPECT_EQ(seen.find("the first one's"), std::string::npos) << seen;
+}
+
 TEST_F(HubTest, InputWithoutAVmmOrForAGuestThatDoesNotReadIsRefused) {
   const auto viewer = hub_->attach(vm_, 0);
   EXPECT_EQ(viewer->send("x").error().code(), ErrorCode::guest_stopped);

@@ -50,13 +50,14 @@ void completion(std::string_view text) {
   while (words.size() < 64) {
     const std::size_t word = std::min(rest.find('\n'), rest.size());
     // Nobody else is asked.
-    if (rest.substr(0, word) != "--socket") words.emplace_back(rest.substr(0, word));
+    if (!rest.substr(0, word).starts_with("--socket")) words.emplace_back(rest.substr(0, word));
     if (word == rest.size()) break;
     rest.remove_prefix(word + 1);
   }
-  for (const std::string& candidate : cli::complete(words)) {
-    must(candidate.starts_with(words.back()), "only what goes on as it was begun is offered");
-    must(candidate.size() == words.back().size() || cli::printable(candidate) == candidate, "a candidate is one line of the shell's");
+  const std::string begun = words.back() == "=" ? std::string() : words.back();  // bash has it as a word of its own
+  for (const std::string& candidate : cli::complete(words).candidates) {
+    must(candidate.starts_with(begun), "only what goes on as it was begun is offered");
+    must(candidate.size() == begun.size() || cli::printable(candidate) == candidate, "a candidate is one line of the shell's");
   }
 }
 

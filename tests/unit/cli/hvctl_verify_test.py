@@ -27,18 +27,25 @@ class Verify(Case):
         self.assertNotIn("vm0", done.stdout)
         self.assertIn("mismatch", done.stdout)
 
+    def run_with_one_missing(self, verdict, *there, expect):
+        volumes = [{"vm": "vm1", "volume": "vm1-0", "verdict": verdict, "out_of_sync_kib": 0, "ranges": [], "text": "compared"}]
+        self.serve({"POST /v1/verify": [problem("not-found", 404, "there is no vm named 'vn1'"), started()],
+                    "GET /v1/operations/A-17/events": Answer(events=[operation("succeeded", result={"volumes": volumes})]), "GET /v1/vms": Answer(body={"vms": [vm(name) for name in there]})})
+        return self.run_hvctl("verify", "vm1", "vn1", expect=expect)
+
     def test_a_vm_that_is_not_there_keeps_no_other_from_being_compared(self):
-        missing = problem("not-found", 404, "there is no vm named 'vn1'")
-        for verdict, expect in (("clean", 4), ("mismatch", 20)):
-            volumes = [{"vm": "vm1", "volume": "vm1-0", "verdict": verdict, "out_of_sync_kib": 0, "ranges": [], "text": "compared"}]
-            self.serve({"POST /v1/verify": [missing, started()], "GET /v1/operations/A-17/events": Answer(events=[operation("succeeded", result={"volumes": volumes})]),
-                        "GET /v1/vms": Answer(body={"vms": [vm("vm1")]})})
-            done = self.run_hvctl("verify", "vm1", "vn1", expect=expect)
-            self.assertIn("compared", done.stdout)
-            self.assertEqual(done.stderr.count("there is no VM vn1; did you mean vm1?"), 1)
-            self.assertEqual(self.fake.bodies("POST", "/v1/verify")[-2:], [{"vms": ["vm1", "vn1"]}, {"vms": ["vm1"]}])
-        self.serve({"POST /v1/verify": missing, "GET /v1/vms": Answer(body={"vms": []})})
-        self.run_hvctl("verify", "vm1", "vn1", expect=4)
+        done = self.run_with_one_missing("clean", "vm1", expect=4)
+        self.assertIn("compared", done.stdout)
+        self.assertEqual(done.stderr.count("there is no VM vn1; did you mean vm1?"), 1)
+        self.assertEqual(self.fake.bodies("POST", "/v1/verify"), [{"vms": ["vm1", "vn1"]}, {"vms": ["vm1"]}])
+
+    def test_a_difference_counts_more_than_a_vm_that_is_not_there(self):
+        self.run_with_one_missing("mismatch", "vm1", expect=20)
+
+    def test_where_no_vm_is_there_nothing_is_begun(self):
+        done = self.run_with_one_missing("clean", "other", expect=4)
+        self.assertEqual([done.stderr.count(f"there is no VM {name}") for name in ("vm1", "vn1")], [1, 1])
+        self.assertEqual(len(self.fake.bodies("POST", "/v1/verify")), 1)
 
     def test_a_difference_of_a_run_that_did_not_end_counts_as_one(self):
         done = self.run_verify(["clean", "suspect", "could-not-verify"], "--all", expect=20)

@@ -52,7 +52,7 @@ Response answer(TwoNodes& nodes, std::size_t node, const Request& request) {
   for (const std::string& text : sim::ApiContract::get().check(std::string(request.method_string()), std::string(request.target()), body.ok() ? *body : Json(), **reply)) {
     throw std::runtime_error("contract of the API: " + text);
   }
-  if (auto* json = std::get_if<api::JsonReply>(&**reply)) {
+  if (const auto json = api::document_of(**reply)) {
     response.result(static_cast<unsigned>(json->status));
     response.body() = json->body.dump();
   } else if (auto* lines = std::get_if<api::LinesReply>(&**reply)) {

@@ -16,6 +16,7 @@
 #include "daemon/host/corosync/cpg_channel.h"
 #include "daemon/host/real_host.h"
 #include "daemon/host/sqlite/sqlite_store.h"
+#include "daemon/idle_memory.h"
 #include "daemon/logging.h"
 #include "daemon/node/node.h"
 #include "daemon/routes/api.h"
@@ -125,6 +126,7 @@ class Daemon {
   void run() {
     tasks_.spawn(serve());
     tasks_.spawn(wait_for_signal());
+    tasks_.spawn(give_back_memory(&real_->clock()));
   }
 
   int exit_code() const { return exit_code_; }
